@@ -1,0 +1,104 @@
+"""An assignment: its rubric, thresholds, seeds and limits, read from its settings file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from grader.errors import AssignmentError, UserError
+from grader.text import Text, tr
+
+SETTINGS = "assignment.toml"
+
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class RubricItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the work that is judged by itself."""
+
+    id: str
+    title: Text
+    points: Positive
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one submission may use. CPU time decides; wall time only stops what doesn't compute."""
+
+    cpu_seconds: Positive = 30.0
+    """For one call."""
+    train_cpu_seconds: Positive = 120.0
+    """For one call of `train` with its defaults, and for loading the submission."""
+    wall_factor: Positive = 5.0
+    """How many times its CPU limit a call may take by the wall clock."""
+    total_cpu_seconds: Positive = 1200.0
+    """For all calls of a submission together."""
+    memory_mb: Positive = 4096.0
+    """What a submission may allocate above what PyTorch itself takes."""
+    output_kb: Positive = 64.0
+    """How much of what a submission prints is kept."""
+
+
+class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked, and how it is judged."""
+
+    name: str
+    title: Text
+    functions: tuple[str, ...]
+    """The functions that a submission defines; by them a file without a telling name is known."""
+    items: tuple[RubricItem, ...]
+    aliases: tuple[str, ...] = ()
+    """Other words in a file's name that mean this assignment."""
+    seed: int = 2025
+    """What `torch.manual_seed` gets right before each `build_model()`."""
+    hidden_seed: int = 0
+    """From what the checks draw their hidden data."""
+    thresholds: dict[str, float] = {}
+    """Numbers that the checks compare with."""
+    random_states: tuple[int, ...] = ()
+    """Splits of the data that the checks ask for besides the one of `seed`."""
+    limits: Limits = Limits()
+    folder: Path = Path()
+    """Where the settings stand. It is no setting itself."""
+
+    @property
+    def max_score(self) -> float:
+        """The sum of all items' points."""
+        return sum(item.points for item in self.items)
+
+
+def load_assignment(folder: Path) -> Assignment:
+    """Read the settings in `folder`.
+
+    Raises:
+        AssignmentError: there is no settings file, or it doesn't say what it must.
+    """
+    path = folder / SETTINGS
+    try:
+        assignment = msgspec.toml.decode(path.read_bytes(), type=Assignment)
+    except OSError as error:
+        raise AssignmentError(
+            tr("{path} can't be read: {reason}", path=path, reason=error.strerror)
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise AssignmentError(tr("{path} is wrong: {reason}", path=path, reason=error)) from error
+    ids = [item.id for item in assignment.items]
+    if len(set(ids)) < len(ids) or not ids:
+        raise AssignmentError(
+            tr("{path} is wrong: it needs rubric items, each with an id of its own", path=path)
+        )
+    return msgspec.structs.replace(assignment, folder=folder.resolve())
+
+
+def load_assignments(folder: Path) -> dict[str, Assignment]:
+    """Read all assignments below `folder`, by name.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = [load_assignment(path.parent) for path in sorted(folder.glob(f"*/{SETTINGS}"))]
+    if not found:
+        raise UserError(
+            tr("{folder} holds no assignment: name the right folder by --solutions", folder=folder)
+        )
+    return {assignment.name: assignment for assignment in found}

@@ -1,0 +1,254 @@
+"""What the kernel enforces on the student's process: Landlock, seccomp, no capabilities, resource limits.
+
+Each rule says what it defends against. `lock_down` can't be undone by the process that called it, nor by its children.
+"""
+
+import ctypes
+import os
+import platform
+import resource
+import struct
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from grader.errors import SandboxError
+from grader.sandbox.syscalls import ALLOWED, CHECKED, REFUSED
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+READABLE = (
+    *(Path(p) for p in ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/fonts")),
+    *(Path(p) for p in ("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")),
+    *(Path(p) for p in ("/dev/urandom", "/dev/random", "/dev/zero")),
+    *(Path(p) for p in {sys.prefix, sys.base_prefix, sys.exec_prefix}),
+)  # fmt: skip
+"""What ordinary code reads: libraries, fonts, the time zone, and what PyTorch asks of the processor."""
+
+
+def lock_down(workdir: Path, memory_bytes: int, cpu_seconds: int) -> None:
+    """Lock this process in, for good: it can read Python's libraries and write below `workdir`, and that is all.
+
+    Raises:
+        SandboxError: the kernel refuses one of the rules.
+    """
+    limit_resources(memory_bytes, cpu_seconds)
+    drop_capabilities()
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    restrict_files(workdir)
+    allow_system_calls()
+
+
+# --- resources ------------------------------------------------------------------------------------------------------
+
+
+def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
+    """Bound what one process can use up; the time of a call is watched from outside."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    for name, value in (
+        ("RLIMIT_AS", pages * resource.getpagesize() + memory_bytes),  # MemoryError, no OOM killer
+        ("RLIMIT_CPU", cpu_seconds),  # a process that the grader has lost sight of
+        ("RLIMIT_FSIZE", 256 * 2**20),  # filling the disk with one file
+        ("RLIMIT_NOFILE", 256),  # using up descriptors
+        ("RLIMIT_CORE", 0),  # core files
+        ("RLIMIT_MSGQUEUE", 0),  # POSIX message queues
+        ("RLIMIT_MEMLOCK", 2**20),  # pinning memory
+    ):
+        resource.setrlimit(getattr(resource, name), (value, value))
+
+
+# --- capabilities -----------------------------------------------------------------------------------------------------
+
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAPBSET_DROP = 24
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+_CAPABILITY_VERSION_3 = 0x20080522
+
+
+def drop_capabilities() -> None:
+    """Give up what root may do, so that a grader run by root is as safe as one run by a user."""
+    for capability in range(64):
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails for a plain user: nothing to drop
+    _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
+    if _libc.capset(header, bytes(24)):
+        raise SandboxError("capabilities can't be dropped")
+
+
+# --- files: Landlock -------------------------------------------------------------------------------------------------
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_READ = 1 << 2 | 1 << 3  # read files, list folders
+_WRITE = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8  # write, remove, make folders and plain files
+_TRUNCATE = 1 << 14
+_DIR_ONLY = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8
+_LAST_ACCESS = {1: 12, 2: 13, 3: 14, 4: 14}  # the highest access bit of an ABI; from 5 on it is 15
+
+
+def landlock_abi() -> int:
+    """Return the version of Landlock that the kernel offers, 0 if none."""
+    return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)))
+
+
+def restrict_files(workdir: Path) -> None:
+    """Make everything but `READABLE` and `workdir` unreachable.
+
+    Solutions, gradebook, other submissions, home and `/proc` of other processes can't be read, nothing outside of
+    `workdir` can be written, no TCP port can be bound or connected (ABI 4), and no process outside can be signalled or reached
+    by an abstract socket (ABI 6).
+    """
+    abi = landlock_abi()
+    if not abi:
+        raise SandboxError("the kernel has no Landlock")
+    handled = (1 << _LAST_ACCESS.get(abi, 15) + 1) - 1
+    attributes = struct.pack("QQQ", handled, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
+    size = 24 if abi >= 6 else 16 if abi >= 4 else 8
+    ruleset = _libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
+    if ruleset < 0:
+        raise SandboxError("Landlock refuses the rules")
+    try:
+        for path in READABLE:
+            _allow(ruleset, path, _READ & handled)
+        _allow(ruleset, workdir, (_READ | _WRITE | _TRUNCATE) & handled)
+        _allow(ruleset, Path("/dev/null"), (1 << 1 | 1 << 2 | _TRUNCATE) & handled)
+        if _libc.syscall(_RESTRICT_SELF, ruleset, 0):
+            raise SandboxError("Landlock refuses to be put in force")
+    finally:
+        os.close(ruleset)
+
+
+def _allow(ruleset: int, path: Path, access: int) -> None:
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        if not path.is_dir():
+            access &= ~_DIR_ONLY
+        if _libc.syscall(_ADD_RULE, ruleset, 1, struct.pack("<Qi", access, fd), 0):
+            raise SandboxError(f"Landlock refuses the rule for {path}")
+    finally:
+        os.close(fd)
+
+
+# --- system calls: seccomp -------------------------------------------------------------------------------------------
+
+_MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of the table, AUDIT_ARCH
+_EPERM, _ENOSYS, _ENOTTY = 1, 38, 25
+_SET_MODE_FILTER = 1
+_ALLOW, _KILL = 0x7FFF0000, 0x80000000
+_CLONE_THREAD = 0x00010000
+_CLONE_NAMESPACES = 0x7E020000
+_FCNTL_SIGNALS = (8, 10, 15, 1024, 1026, 1031)  # SETOWN, SETSIG, SETOWN_EX, SETLEASE, NOTIFY, SETPIPE_SZ
+_IOCTL_HARMLESS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, window size, FIONREAD …
+_PRCTL_HARMLESS = (3, 15, 16, 23, 38, 39, 0x53564D41)  # names, reading of flags, names of memory
+_AF_UNIX, _SOCK_STREAM = 1, 1
+
+_Instruction = tuple[int, int, int, int]
+
+
+def allow_system_calls() -> None:
+    """Allow the system calls of the table, some only with harmless arguments; the rest fails.
+
+    No processes but forks of this one, no exec, no sockets but a pair of streams, no signal to others (also not through a
+    descriptor's owner), no ptrace, IPC, keyrings, namespaces, io_uring, changes of modes, limits or priorities.
+    """
+    clone = [_load_argument(0), *_if_any_bit(_CLONE_NAMESPACES, _errno(_EPERM)), _return(_ALLOW)]
+    stream_pair = [
+        _load_argument(0),
+        *_if_other(_AF_UNIX, _errno(_EPERM)),
+        _load_argument(1),
+        (0x54, 0, 0, 0xF),  # the type without its flags
+        *_if_other(_SOCK_STREAM, _errno(_EPERM)),  # a datagram socket could write to others' sockets
+        _return(_ALLOW),
+    ]
+    read_limit = [
+        *(
+            step
+            for half in (0, 4)
+            for step in (_load_argument(2, half), *_if_other(0, _errno(_EPERM)))
+        ),
+        _return(_ALLOW),
+    ]
+    _install(
+        {
+            "clone": clone,
+            "socketpair": stream_pair,
+            "fcntl": _one_of(1, _FCNTL_SIGNALS, _errno(_EPERM), _return(_ALLOW)),
+            "ioctl": _one_of(1, _IOCTL_HARMLESS, _return(_ALLOW), _errno(_ENOTTY)),
+            "prctl": _one_of(0, _PRCTL_HARMLESS, _return(_ALLOW), _errno(_EPERM)),
+            "prlimit64": read_limit,
+            # Without Landlock's scopes a signal could reach any process of the same user.
+            "tgkill": [_return(_ALLOW) if landlock_abi() >= 6 else _errno(_EPERM)],
+            **{name: [_return(_ALLOW)] for name in ALLOWED},
+            **{name: [_errno(_EPERM)] for name in REFUSED},
+        },
+        _errno(_ENOSYS),
+    )
+
+
+def deny_fork() -> None:
+    """Allow threads but no new process: for a copy of the submission that answers calls."""
+    threads_only = [
+        _load_argument(0),
+        *_if_any_bit(_CLONE_THREAD, _return(_ALLOW)),
+        _errno(_EPERM),
+    ]
+    _install({"clone": threads_only}, _return(_ALLOW))
+
+
+def _install(rules: dict[str, list[_Instruction]], default: _Instruction) -> None:
+    if platform.machine() not in _MACHINES:
+        raise SandboxError(f"no table of system calls for {platform.machine()}")
+    column, architecture = _MACHINES[platform.machine()]
+    numbers = {**ALLOWED, **CHECKED, **REFUSED}
+    program: list[_Instruction] = [
+        (0x20, 0, 0, 4),
+        *_if_other(architecture, _return(_KILL)),  # 32-bit calls have other numbers
+        (0x20, 0, 0, 0),
+    ]
+    if platform.machine() == "x86_64":
+        program += [(0x35, 0, 1, 0x40000000), _return(_KILL)]  # and so has x32
+    for name, steps in rules.items():
+        if (number := numbers[name][column]) is not None:
+            program += [(0x15, 0, len(steps), number), *steps]
+    program.append(default)
+    code = b"".join(struct.pack("HBBI", *step) for step in program)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    filter_ = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
+    number = ctypes.c_long(ALLOWED["seccomp"][column] or 0)
+    if _libc.syscall(number, _SET_MODE_FILTER, 0, filter_):
+        raise SandboxError(f"seccomp: {os.strerror(ctypes.get_errno())}")
+
+
+def _load_argument(index: int, half: int = 0) -> _Instruction:
+    return (0x20, 0, 0, 16 + 8 * index + half)
+
+
+def _return(action: int) -> _Instruction:
+    return (0x06, 0, 0, action)
+
+
+def _errno(number: int) -> _Instruction:
+    return _return(0x00050000 | number)
+
+
+def _if_other(value: int, then: _Instruction) -> list[_Instruction]:
+    return [(0x15, 1, 0, value), then]
+
+
+def _if_any_bit(bits: int, then: _Instruction) -> list[_Instruction]:
+    return [(0x45, 0, 1, bits), then]
+
+
+def _one_of(
+    argument: int, values: Iterable[int], then: _Instruction, otherwise: _Instruction
+) -> list[_Instruction]:
+    equal = [step for value in values for step in ((0x15, 0, 1, value), then)]
+    return [_load_argument(argument), *equal, otherwise]
+
+
+def _prctl(option: int, *arguments: int) -> None:
+    values = [ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:4]]
+    if _libc.prctl(option, *values):
+        raise SandboxError(f"prctl {option}: {os.strerror(ctypes.get_errno())}")

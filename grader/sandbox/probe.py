@@ -1,0 +1,99 @@
+"""How well the student's process is locked in, found by trying to get out."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from grader.errors import SandboxError
+
+Level = Literal["full", "reduced", "none"]
+LEVELS: tuple[Level, ...] = ("none", "reduced", "full")
+
+
+class Isolation(msgspec.Struct, frozen=True):
+    """What the probes found."""
+
+    level: Level
+    """full: nothing got through; reduced: files are out of reach, something else is not; none: files are in reach."""
+    open: tuple[str, ...] = ()
+    """The probes that got through."""
+    reason: str = ""
+    """Why the kernel's rules could not be put in force, where they couldn't."""
+
+
+def probe(root: Path) -> Isolation:
+    """Lock a child of this process down below `root`, and let it try each probe."""
+    workdir = Path(tempfile.mkdtemp(dir=root))
+    secret = root / "secret"
+    secret.write_text("what no submission may read")
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(write, msgspec.msgpack.encode(_try_all(workdir, secret)))
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read, "rb") as pipe:  # noqa: PTH123
+        data = pipe.read()
+    os.waitpid(pid, 0)
+    secret.unlink()
+    if not data:
+        return Isolation("none", reason="the probing process died")
+    return msgspec.msgpack.decode(data, type=Isolation)
+
+
+def _try_all(workdir: Path, secret: Path) -> Isolation:
+    from grader.sandbox.lockdown import deny_fork, lock_down
+
+    reason = ""
+    try:
+        lock_down(workdir, 2**30, 60)
+        deny_fork()
+    except SandboxError as error:
+        reason = str(error)
+    through = tuple(name for name, attempt in _PROBES.items() if _succeeds(attempt, secret))
+    files = {"read a file", "write a file", "list a folder", "read another process's memory map"}
+    level: Level = "full" if not through else "none" if files & set(through) else "reduced"
+    return Isolation(level if not reason or level == "none" else "reduced", through, reason)
+
+
+def _succeeds(attempt: Callable[[Path], object], secret: Path) -> bool:
+    try:
+        attempt(secret)
+    except OSError:
+        return False
+    return True
+
+
+def _fork(_: Path) -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    with contextlib.suppress(OSError):
+        os.waitpid(pid, 0)
+
+
+_PROBES: dict[str, Callable[[Path], object]] = {
+    "read a file": lambda secret: secret.read_bytes(),
+    "write a file": lambda secret: secret.with_name("written").write_text("x"),
+    "list a folder": lambda secret: os.listdir(secret.parent),
+    "read another process's memory map": lambda _: Path(f"/proc/{os.getppid()}/maps").read_text(),
+    "connect by TCP": lambda _: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
+    "send by UDP": lambda _: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close(),
+    "connect to a local socket": lambda _: socket.socket(socket.AF_UNIX).close(),
+    "signal another process": lambda _: os.kill(os.getppid(), 0),
+    "signal by a pthread": lambda _: signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0),
+    "start a process": _fork,
+    "execute a program": lambda _: subprocess.run([sys.executable, "-c", ""], check=True),
+    "change its limits": lambda _: os.setpriority(os.PRIO_PROCESS, 0, 5),
+}

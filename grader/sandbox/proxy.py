@@ -1,0 +1,341 @@
+"""The door: the submission as a check sees it. Calls go across, and only data comes back."""
+
+import unicodedata
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from grader.assignment import Limits
+from grader.sandbox.process import Process, ProcessDiedError, ProcessTimeoutError
+from grader.sandbox.wire import Call, Raised, Ref, Reply, Returned
+from grader.score import Verdict
+from grader.submission import place
+from grader.text import Text, tr
+
+_MAX_WORDS = 300
+
+
+class StudentCodeError(Exception):
+    """A call of the submission returned nothing that could be judged. It is a verdict, not a fault of ours."""
+
+    def __init__(self, verdict: Verdict, text: Text, detail: str = "") -> None:
+        super().__init__(text.en)
+        self.verdict = verdict
+        self.text = text
+        self.detail = detail
+
+
+class Meter:
+    """What a submission has used, and what was last asked of it. All its processes share one."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.cpu_seconds = 0.0
+        self.memory_bytes = 0
+        self.last_call: Text | None = None
+        """What was called with what, and what kind of thing came back."""
+        self.load_errors: list[tuple[str, Raised]] = []
+
+    def add(self, cpu_seconds: float) -> None:
+        """Count CPU seconds of the submission."""
+        self.cpu_seconds += cpu_seconds
+
+
+class Handle:
+    """A model that lives in the student's process. It can be called, and passed back to the submission."""
+
+    def __init__(self, student: "Student", ref: Ref) -> None:
+        self._student = student
+        self.ref = ref
+
+    @property
+    def kind(self) -> str:
+        """The name of its class, as the submission says."""
+        return clean(self.ref.kind)
+
+    def __call__(self, *inputs: object) -> Any:
+        """Return the model's outputs, computed in evaluation mode and without a graph."""
+        return self._student.operate("evaluate", self, *inputs)
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is an `nn.Module`."""
+        return bool(self._student.operate("is_module", self))
+
+    def parameters(self) -> list[torch.Tensor]:
+        """Return copies of the model's parameters."""
+        return _tensors(self._student.operate("parameters", self))
+
+    def gradients(self) -> list[torch.Tensor]:
+        """Return copies of what the parameters' `.grad` hold, without those that hold nothing."""
+        return _tensors(self._student.operate("gradients", self))
+
+    def leave_gradients(self, value: float) -> None:
+        """Set every element of every parameter's `.grad` to `value`."""
+        self._student.operate("leave_gradients", self, value)
+
+    def row_gradient_norms(self, loss: str, x: torch.Tensor, y: torch.Tensor) -> list[float]:
+        """Return the length of the gradient of `loss` ("bce" or "cross_entropy") for each row of `x` alone."""
+        norms = self._student.operate("row_gradient_norms", self, loss, x, y)
+        return [float(norm) for norm in norms]
+
+    def fit(self, loss: str, x: torch.Tensor, y: torch.Tensor, epochs: int) -> None:
+        """Train the model by the grader's own plain loop, to minimise `loss` ("bce" or "cross_entropy")."""
+        self._student.operate("fit", self, loss, x, y, epochs)
+
+
+class Student:
+    """The submission's functions, to be called as if it were imported.
+
+    `student.train(model, x, y, epochs=5)` calls the submission's `train`. The methods below are the only names that a
+    submission's functions can't have.
+    """
+
+    def __init__(self, process: Process, meter: Meter, cpu_seconds: float | None = None) -> None:
+        self._process = process
+        self._meter = meter
+        self._cpu_seconds = cpu_seconds or meter.limits.cpu_seconds
+        self._changed: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return partial(self._call, name)
+
+    def with_cpu_seconds(self, cpu_seconds: float) -> "Student":
+        """Return the same process with another limit for each call."""
+        student = Student(self._process, self._meter, cpu_seconds)
+        student._changed = self._changed
+        return student
+
+    def seed(self, value: int) -> Self:
+        """Call `torch.manual_seed(value)` in the student's process."""
+        self.operate("seed", value)
+        return self
+
+    def input_gradient(self, function: str, *args: torch.Tensor) -> tuple[Any, Any]:
+        """Return a function's value, and its gradient with respect to its first argument.
+
+        Raises:
+            StudentCodeError: the value has no gradient, or as for any call.
+        """
+        reply = self._exchange(
+            function, Call("input_gradient", [function, *args], {}, own=True), called(function, args)
+        )
+        match reply:
+            case [value, gradient]:
+                return value, gradient
+            case _:
+                raise self._nonsense(function)
+
+    def take_changed(self) -> list[str]:
+        """Return the arguments that calls have changed since the last look, as `function: argument`."""
+        changed, self._changed[:] = list(self._changed), []
+        return changed
+
+    def operate(self, operation: str, *args: object) -> Any:
+        """Run one of the worker's own operations on the submission's objects."""
+        name = f"model({', '.join(describe(a).en for a in args[1:])})"
+        request = Call(operation, [_bare(a) for a in args], {}, own=True)
+        return self._exchange("model", request, Text(ko=name, en=name))
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.close()
+        self._meter.memory_bytes = max(self._meter.memory_bytes, self._process.memory_bytes)
+
+    def _call(self, function: str, /, *args: object, **kwargs: object) -> Any:
+        what = called(function, args, kwargs)
+        self._meter.last_call = what
+        request = Call(
+            function, [_bare(a) for a in args], {k: _bare(v) for k, v in kwargs.items()}
+        )
+        value = self._exchange(function, request, what)
+        self._meter.last_call = tr(
+            "{call} returned {value}", call=what, value=describe(value)
+        )
+        return value
+
+    def _exchange(self, function: str, request: Call, what: Text) -> Any:
+        left = self._meter.limits.total_cpu_seconds - self._meter.cpu_seconds
+        seconds = min(self._cpu_seconds, left)
+        if seconds <= 0:
+            raise StudentCodeError(
+                Verdict.TIMEOUT, tr("the submission has used up the time of all its calls")
+            )
+        try:
+            reply, used = self._process.exchange(
+                request, seconds, seconds * self._meter.limits.wall_factor
+            )
+        except ProcessTimeoutError as error:
+            self._meter.add(seconds)
+            raise StudentCodeError(
+                Verdict.TIMEOUT,
+                tr("{call} took longer than {seconds} s", call=what, seconds=f"{seconds:.0f}"),
+            ) from error
+        except ProcessDiedError as error:
+            raise StudentCodeError(
+                Verdict.CRASHED, tr("{call} ended the process", call=what), clean(str(error))
+            ) from error
+        self._meter.add(used)
+        return self._value(function, reply, what)
+
+    def _value(self, function: str, reply: Reply, what: Text) -> Any:
+        if isinstance(reply, Raised):
+            raise told(reply, function, what, self._meter.load_errors)
+        if not isinstance(reply, Returned):
+            raise self._nonsense(function)
+        self._changed += [f"{function}: {clean(name)}" for name in reply.changed[:20]]
+        return self._adopt(reply.value)
+
+    def _nonsense(self, function: str) -> StudentCodeError:
+        return StudentCodeError(
+            Verdict.CRASHED, tr("`{name}` was answered by what is no answer", name=function)
+        )
+
+    def _adopt(self, value: object) -> object:
+        if isinstance(value, Ref):
+            return Handle(self, value)
+        if isinstance(value, list):
+            return [self._adopt(v) for v in value] if _has_ref(value) else value
+        if isinstance(value, dict):
+            return {k: self._adopt(v) for k, v in value.items()}
+        return value
+
+
+def told(
+    raised: Raised, function: str, what: Text, load_errors: list[tuple[str, Raised]]
+) -> StudentCodeError:
+    """Turn what a call raised into a verdict with a message."""
+    where = _where(raised)
+    words = tr("{type}: {message}", type=clean(raised.exception), message=clean(raised.message))
+    match raised.kind:
+        case "not_implemented":
+            stub = clean(raised.frames[-1].function) if raised.frames else function
+            return StudentCodeError(
+                Verdict.NOT_IMPLEMENTED, tr("`{name}` is not implemented yet", name=stub)
+            )
+        case "missing":
+            return _missing(function, load_errors)
+        case "memory":
+            verdict, text = Verdict.MEMORY, tr("{call} asked for too much memory", call=what)
+        case "forbidden":
+            verdict = Verdict.FORBIDDEN
+            text = tr(
+                "{call} tried what is not allowed here: {words}{where}",
+                call=what, words=words, where=where,
+            )  # fmt: skip
+        case "unsendable":
+            verdict = Verdict.FAILED
+            text = tr("what {call} returned can't be read: {words}", call=what, words=words)
+        case _:
+            verdict = Verdict.ERROR
+            text = tr("{call} raised {words}{where}", call=what, words=words, where=where)
+    return StudentCodeError(verdict, text, _trace(raised))
+
+
+def _missing(function: str, load_errors: list[tuple[str, Raised]]) -> StudentCodeError:
+    if not load_errors:
+        return StudentCodeError(
+            Verdict.NOT_IMPLEMENTED, tr("`{name}` is not defined", name=function)
+        )
+    return StudentCodeError(
+        Verdict.ERROR,
+        tr(
+            "`{name}` is not defined; loading the submission raised: {reason}",
+            name=function,
+            reason=loading_notes(load_errors[:1])[0],
+        ),
+        "\n".join(_trace(raised) for _, raised in load_errors),
+    )
+
+
+def loading_notes(errors: list[tuple[str, Raised]]) -> tuple[Text, ...]:
+    """Return what loading a submission raised, a sentence each."""
+    return tuple(
+        tr(
+            "{where}: {type}: {message}",
+            where=place(clean(raised.frames[-1].cell), raised.frames[-1].line)
+            if raised.frames
+            else place(clean(cell)),
+            type=clean(raised.exception),
+            message=clean(raised.message),
+        )
+        for cell, raised in errors
+    )
+
+
+def called(function: str, args: tuple[object, ...], kwargs: dict[str, object] | None = None) -> Text:
+    """Return a call in words: the kinds of its arguments, never their values."""
+    kinds = [describe(a) for a in args]
+    named = [(k, describe(v)) for k, v in (kwargs or {}).items()]
+    return Text(
+        ko=f"{function}({', '.join([t.ko for t in kinds] + [f'{k}={t.ko}' for k, t in named])})",
+        en=f"{function}({', '.join([t.en for t in kinds] + [f'{k}={t.en}' for k, t in named])})",
+    )
+
+
+def describe(value: object) -> Text:
+    """Return what kind of thing a value is: `tensor (8, 1) float32`, `list of 5`."""
+    match value:
+        case None:
+            return Text(ko="None", en="None")
+        case torch.Tensor():
+            kind = str(value.dtype).removeprefix("torch.")
+            return tr("tensor {shape} {dtype}", shape=tuple(value.shape), dtype=kind)
+        case np.ndarray():
+            return tr("array {shape} {dtype}", shape=value.shape, dtype=value.dtype)
+        case bool() | int() | float() | str() | bytes():
+            return Text(ko=type(value).__name__, en=type(value).__name__)
+        case list():
+            return tr("list of {count}", count=len(value))
+        case dict():
+            return tr("dict of {count}", count=len(value))
+        case Handle():
+            return Text(ko=value.kind, en=value.kind)
+        case _:
+            return Text(ko=type(value).__name__, en=type(value).__name__)
+
+
+def clean(words: str) -> str:
+    """Return a submission's own words as one printable line of at most 300 characters."""
+    line = " ".join(words.split())
+    if len(line) > _MAX_WORDS:
+        line = line[:_MAX_WORDS] + "…"
+    return "".join("\N{REPLACEMENT CHARACTER}" if _unprintable(c) else c for c in line)
+
+
+def _unprintable(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def _where(raised: Raised) -> Text:
+    if not raised.frames:
+        return Text(ko="", en="")
+    frame = raised.frames[-1]
+    return tr(" ({place})", place=place(clean(frame.cell), frame.line))
+
+
+def _trace(raised: Raised) -> str:
+    lines = [
+        f"  {place(clean(f.cell), f.line).en}, in {clean(f.function)}" for f in raised.frames[:20]
+    ]
+    return "\n".join([*lines, f"{clean(raised.exception)}: {clean(raised.message)}"])
+
+
+def _bare(value: object) -> object:
+    return value.ref if isinstance(value, Handle) else value
+
+
+def _has_ref(value: list[Any]) -> bool:
+    return any(isinstance(v, Ref | list | dict) for v in value)
+
+
+def _tensors(value: object) -> list[torch.Tensor]:
+    if not isinstance(value, list) or not all(isinstance(v, torch.Tensor) for v in value):
+        raise StudentCodeError(Verdict.FAILED, tr("the model's parameters can't be read"))
+    return value
+

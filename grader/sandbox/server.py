@@ -1,0 +1,167 @@
+"""The pre-loaded process that forks the sandboxed ones. It holds nothing secret: a fork would copy it."""
+
+import contextlib
+import ctypes
+import faulthandler
+import logging
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from grader import forkserver
+from grader.forkserver import Child, ForkServer
+from grader.sandbox.probe import Isolation, probe
+
+_PR_SET_PDEATHSIG = 1
+
+
+class WorkerLimits(msgspec.Struct, frozen=True):
+    """What the kernel enforces on one sandboxed process; the time of a call is watched from outside."""
+
+    memory_bytes: int
+    cpu_seconds: int
+
+
+class SandboxServer(ForkServer):
+    """A server of sandboxed processes, as the trusted side sees it. Use it in a `with` statement."""
+
+    def __init__(self) -> None:
+        """Start it. It takes a few seconds to load PyTorch; nobody waits before the first request."""
+        super().__init__(["-s", "-P", "-c", _BOOT], _environment())
+        self._isolation: Isolation | None = None
+
+    @property
+    def isolation(self) -> Isolation:
+        """How well its processes are locked in, as its probes found at start."""
+        if self._isolation is None:
+            data = self.control.recv(65536)
+            self._isolation = msgspec.msgpack.decode(data, type=Isolation)
+        return self._isolation
+
+
+def request_worker(
+    control: socket.socket, channel: socket.socket, output: int, limits: WorkerLimits
+) -> Child:
+    """Ask the server behind `control` for a process that answers on `channel` and prints to `output`.
+
+    Raises:
+        InfrastructureError: the server is gone.
+    """
+    settings, theirs = os.pipe()
+    try:
+        os.write(theirs, msgspec.msgpack.encode(limits))
+        return forkserver.request_child(control, [channel.fileno(), output, settings])
+    finally:
+        os.close(settings)
+        os.close(theirs)
+
+
+def main() -> None:
+    """Load what submissions import, then fork a locked-down worker for each request."""
+    faulthandler.disable()
+    control = forkserver.control_from_argv()
+    sys.argv = [""]
+    logging.disable()  # matplotlib tells that it looks for fonts
+    _warm_up()
+    logging.disable(logging.NOTSET)
+    root = Path(tempfile.mkdtemp(prefix="grader-"))
+    try:
+        control.send(msgspec.msgpack.encode(probe(root)))
+        forkserver.serve(control, lambda fds: _work(root, fds), after=lambda pid: _clean(root, pid))
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+# The package is found through the parent's path, but is not left on the path of submissions.
+_BOOT = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from grader.sandbox.server import main
+sys.path.pop(0)
+main()
+"""
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the caller's environment but where programs are; and what makes libraries quiet and single."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "grader"
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+        "TORCH_COMPILE_DISABLE": "1",
+        "JOBLIB_MULTIPROCESSING": "0",
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": str(cache / "matplotlib"),
+    }
+
+
+def _warm_up() -> None:
+    import matplotlib.pyplot
+    import pandas  # noqa: F401
+    import scipy.optimize
+    import scipy.stats  # noqa: F401
+    import sklearn.datasets
+    import sklearn.decomposition
+    import sklearn.linear_model
+    import sklearn.metrics
+    import sklearn.model_selection
+    import sklearn.pipeline
+    import sklearn.preprocessing  # noqa: F401
+    import torch
+    import torch.utils.data
+    import tqdm.auto  # noqa: F401
+
+    from grader.sandbox import worker  # noqa: F401
+
+    torch.set_num_threads(1)
+    model = torch.nn.Linear(2, 2)
+    for kind in (torch.optim.SGD, torch.optim.Adam):  # the first optimizer imports for 1.5 s
+        optimizer = kind(model.parameters(), lr=0.1)
+        loss = torch.nn.functional.cross_entropy(model(torch.ones(3, 2)), torch.tensor([0, 1, 1]))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    sklearn.datasets.load_wine()
+
+
+def _work(root: Path, fds: list[int]) -> None:
+    from grader.sandbox.lockdown import deny_fork, lock_down
+    from grader.sandbox.worker import SocketChannel, Worker, prepare
+
+    channel, output, settings = fds
+    limits = msgspec.msgpack.decode(os.read(settings, 4096), type=WorkerLimits)
+    os.close(settings)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    workdir = _workdir(root, os.getpid())
+    workdir.mkdir()
+    prepare(workdir)
+    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115, PTH123
+    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115, PTH123
+    worker = Worker(deny_fork)
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        if fd not in (0, 1, 2, channel):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+    lock_down(workdir, limits.memory_bytes, limits.cpu_seconds)
+    worker.serve(SocketChannel(socket.socket(fileno=channel)))
+
+
+def _workdir(root: Path, pid: int) -> Path:
+    return root / str(pid)
+
+
+def _clean(root: Path, pid: int) -> None:
+    shutil.rmtree(_workdir(root, pid), ignore_errors=True)

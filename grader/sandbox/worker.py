@@ -1,0 +1,432 @@
+"""Runs in the student's process: loads the submission and answers calls. Nothing that it says can be trusted."""
+
+import __future__
+
+import array
+import asyncio
+import functools
+import gc
+import inspect
+import operator
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+import types
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from grader.sandbox import wire
+from grader.sandbox.wire import (
+    Call,
+    Fork,
+    Frame,
+    Load,
+    Loaded,
+    Raised,
+    Ready,
+    Ref,
+    Reply,
+    Request,
+    Returned,
+)
+
+MODULE = "submission"
+"""The `__name__` of a submission: not `__main__`, so that a guarded demonstration doesn't run."""
+_MAX_TEXT = 2000
+_MAX_FRAMES = 20
+
+
+class Channel(Protocol):
+    """A connection to the trusted process."""
+
+    def send(self, frame: bytes) -> None:
+        """Send a whole frame."""
+
+    def receive(self) -> tuple[bytes, bytearray] | None:
+        """Return the two parts of the next frame, None when the other side has gone."""
+
+
+class SocketChannel:
+    """A channel over a socket, which can also bring descriptors."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self.fds: list[int] = []
+
+    def send(self, frame: bytes) -> None:
+        """Send a whole frame."""
+        self._socket.sendall(frame)
+
+    def receive(self) -> tuple[bytes, bytearray] | None:
+        """Return the two parts of the next frame; descriptors that come along are put into `fds`."""
+        header = self._read(wire.HEADER.size)
+        if header is None:
+            return None
+        structure, bulk = wire.lengths(bytes(header))
+        first, second = self._read(structure), self._read(bulk)
+        return None if first is None or second is None else (bytes(first), second)
+
+    def _read(self, count: int) -> bytearray | None:
+        data = bytearray(count)
+        view, done = memoryview(data), 0
+        while done < count:
+            size, ancillary, _, _ = self._socket.recvmsg_into([view[done:]], socket.CMSG_SPACE(4))
+            for _, kind, payload in ancillary:
+                if kind == socket.SCM_RIGHTS:
+                    self.fds.extend(array.array("i", payload[:4]))
+            if not size:
+                return None
+            done += size
+        return data
+
+
+class Worker:
+    """The submission and the objects of it that the trusted side has a name for."""
+
+    def __init__(self, deny_fork: Callable[[], None] | None = None) -> None:
+        """`deny_fork` is called in each copy that `Fork` makes; without it `Fork` is refused."""
+        self._deny_fork = deny_fork
+        self._module = types.ModuleType(MODULE)
+        self._objects: list[object] = []
+        self._cells: dict[str, None] = {}
+
+    def serve(self, channel: Channel) -> None:
+        """Answer requests until the other side goes."""
+        channel.send(wire.encode(Ready()))
+        while (parts := channel.receive()) is not None:
+            request = wire.decode_request(*parts, self._resolve)
+            if isinstance(request, Fork):
+                channel = self._fork(channel)
+                continue
+            channel.send(self._answer(request, parts))
+
+    def _fork(self, channel: Channel) -> Channel:
+        """In the copy, return the new channel to answer on; in the original, the one it had."""
+        if not isinstance(channel, SocketChannel) or self._deny_fork is None:
+            raise RuntimeError("this worker can't fork")
+        fd = channel.fds.pop()
+        if os.fork():
+            os.close(fd)
+            return channel
+        channel._socket.close()
+        self._deny_fork()
+        copy = SocketChannel(socket.socket(fileno=fd))
+        copy.send(wire.encode(Ready()))
+        return copy
+
+    def _answer(self, request: Request, parts: tuple[bytes, bytearray]) -> bytes:
+        try:
+            if isinstance(request, Load):
+                return wire.encode(self._load(request))
+            assert isinstance(request, Call)
+            return self._call(request, parts)
+        except BaseException as error:
+            return wire.encode(self._told(error))
+
+    # --- loading
+
+    def _load(self, request: Load) -> Reply:
+        self._module = types.ModuleType(MODULE)
+        self._module.__dict__["__builtins__"] = __builtins__
+        self._objects = []
+        self._cells = dict.fromkeys(name for name, _ in request.cells)
+        sys.modules[MODULE] = self._module
+        if request.notebook:
+            shell = _Shell(self._module.__dict__)
+            self._module.__dict__["get_ipython"] = lambda: shell
+            self._module.__dict__["display"] = print
+        errors = []
+        _alarm(request.cpu_seconds)
+        flags = _TOP_LEVEL_AWAIT if request.notebook else 0
+        for name, source in request.cells:
+            try:
+                code = compile(source, name, "exec", flags, dont_inherit=True)
+                flags |= code.co_flags & _FUTURE
+                _run(code, self._module.__dict__)
+            except BaseException as error:
+                errors.append((name, self._told(error)))
+        _alarm(0)
+        return Loaded(errors)
+
+    # --- calling
+
+    def _call(self, request: Call, parts: tuple[bytes, bytearray]) -> bytes:
+        function = self._function(request)
+        before = (parts[0], bytearray(parts[1]))  # the arguments are views of the frame
+        value = function(*request.args, **request.kwargs)
+        changed = [] if request.own else self._changed(request, before)
+        return wire.encode(Returned(value, changed), self._refer)
+
+    def _function(self, request: Call) -> Callable[..., object]:
+        if request.own:
+            return _OPERATIONS[request.function].__get__(self)
+        function = getattr(self._module, request.function, None)
+        if function is None:
+            raise _MissingError(request.function)
+        return function  # type: ignore[no-any-return]
+
+    def _changed(self, request: Call, frame: tuple[bytes, bytearray]) -> list[str]:
+        """The arguments that differ from a second decoding of the frame they came in."""
+        original = wire.decode_request(*frame, self._resolve)
+        assert isinstance(original, Call)
+        before = {**dict(enumerate(original.args)), **original.kwargs}
+        after = {**dict(enumerate(request.args)), **request.kwargs}
+        return [str(name) for name in before if not _same(before[name], after[name])]
+
+    def _refer(self, value: object) -> Ref:
+        self._objects.append(value)
+        return Ref(len(self._objects) - 1, type(value).__name__)
+
+    def _resolve(self, ref: Ref) -> object:
+        return self._objects[ref.id]
+
+    # --- telling
+
+    def _told(self, error: BaseException) -> Raised:
+        frames = [
+            Frame(frame.filename, frame.lineno or 0, frame.name)
+            for frame in traceback.extract_tb(error.__traceback__, limit=-200)
+            if frame.filename in self._cells
+        ]
+        if isinstance(error, SyntaxError) and error.filename in self._cells:
+            frames.append(Frame(error.filename, error.lineno or 0, "<module>"))
+        return Raised(
+            exception=type(error).__name__,
+            message=_words(error),
+            kind=_kind(error, stub=_raised_by(error) in self._cells),
+            frames=frames[-_MAX_FRAMES:],
+        )
+
+    # --- the trusted side's own operations on what only this process has
+
+    def seed(self, value: int) -> None:
+        torch.manual_seed(value)
+
+    def is_module(self, model: object) -> bool:
+        return isinstance(model, torch.nn.Module)
+
+    def evaluate(self, model: Any, *inputs: object) -> object:
+        """The model's outputs, in evaluation mode and without a graph."""
+        training = getattr(model, "training", False)
+        if training:
+            model.eval()
+        try:
+            with torch.no_grad():
+                return model(*inputs)
+        finally:
+            if training:
+                model.train()
+
+    def parameters(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        return [p.detach().clone() for p in model.parameters()]
+
+    def gradients(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        """What `.grad` holds of the parameters that have one."""
+        return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+
+    def leave_gradients(self, model: torch.nn.Module, value: float) -> None:
+        """Leave a gradient on every parameter, as an interrupted training would."""
+        for p in model.parameters():
+            p.grad = torch.full_like(p, value)
+
+    def row_gradient_norms(
+        self, model: torch.nn.Module, loss: str, x: torch.Tensor, y: torch.Tensor
+    ) -> list[float]:
+        """The length of the loss's gradient for each row alone."""
+        parameters = list(model.parameters())
+        norms = []
+        for i in range(len(x)):
+            value = _LOSSES[loss](model(x[i : i + 1]), y[i : i + 1])
+            gradients = torch.autograd.grad(value, parameters, allow_unused=True)
+            norms.append(sum(float(g.norm()) ** 2 for g in gradients if g is not None) ** 0.5)
+        return norms
+
+    def input_gradient(self, function: str, *args: torch.Tensor) -> list[object]:
+        """A function's value, and its gradient with respect to its first argument."""
+        leaf = args[0].clone().requires_grad_()
+        value: Any = getattr(self._module, function)(leaf, *args[1:])
+        value.sum().backward()
+        return [value, leaf.grad]
+
+    def fit(
+        self, model: torch.nn.Module, loss: str, x: torch.Tensor, y: torch.Tensor, epochs: int
+    ) -> float:
+        """Train by a plain loop of Adam; return the last loss."""
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        model.train()
+        value = torch.zeros(())
+        for _ in range(epochs):
+            optimizer.zero_grad()
+            value = _LOSSES[loss](model(x), y)
+            value.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        return value.item()
+
+
+_OPERATIONS: dict[str, Any] = {
+    f.__name__: f
+    for f in (
+        Worker.seed,
+        Worker.is_module,
+        Worker.evaluate,
+        Worker.parameters,
+        Worker.gradients,
+        Worker.leave_gradients,
+        Worker.row_gradient_norms,
+        Worker.input_gradient,
+        Worker.fit,
+    )
+}
+
+_LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "bce": lambda p, y: torch.nn.functional.binary_cross_entropy(p, y.to(p.dtype)),
+    "cross_entropy": torch.nn.functional.cross_entropy,
+}
+
+_TOP_LEVEL_AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, as in Jupyter
+_FUTURE = functools.reduce(
+    operator.or_, (getattr(__future__, n).compiler_flag for n in __future__.all_feature_names)
+)
+
+
+class _LoadTimeoutError(BaseException):
+    """Loading the submission has used up its time."""
+
+
+def _alarm(cpu_seconds: float) -> None:
+    """Raise `_LoadTimeoutError` in this process after so much CPU time; 0 takes the alarm back."""
+    if not hasattr(signal, "setitimer"):
+        return
+
+    def ring(*_: object) -> None:
+        raise _LoadTimeoutError(f"loading took more than {cpu_seconds:.0f} s")
+
+    signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0 if cpu_seconds else 0.0)
+
+
+class _MissingError(Exception):
+    """The submission doesn't define what was called."""
+
+
+class _Shell:
+    """What `get_ipython()` returns: magics do nothing, and what `%time` times is run."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._namespace = namespace
+
+    def run_line_magic(self, name: str, line: str, *_: object) -> object:
+        if name == "time" and line.strip():
+            try:
+                return eval(compile(line, "%time", "eval"), self._namespace)
+            except SyntaxError:
+                exec(compile(line, "%time", "exec"), self._namespace)
+        return None
+
+    def run_cell_magic(self, *_: object) -> None: ...
+
+    def system(self, *_: object) -> None: ...
+
+    def getoutput(self, *_: object) -> list[str]:
+        return []
+
+    def magic(self, *_: object) -> None: ...
+
+
+def _run(code: types.CodeType, namespace: dict[str, Any]) -> None:
+    if code.co_flags & inspect.CO_COROUTINE:
+        asyncio.run(eval(code, namespace))
+    else:
+        exec(code, namespace)
+
+
+def _same(before: object, after: object) -> bool:
+    if isinstance(before, torch.Tensor):
+        return (
+            isinstance(after, torch.Tensor)
+            and before.shape == after.shape
+            and before.dtype == after.dtype
+            and bool(torch.equal(before, after.detach()))
+        )
+    if isinstance(before, np.ndarray):
+        return isinstance(after, np.ndarray) and np.array_equal(before, after)
+    if isinstance(before, torch.nn.Module):
+        return before is after
+    return before == after
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)[:_MAX_TEXT].encode("utf-8", "replace").decode()
+    except BaseException:
+        return ""
+
+
+def _raised_by(error: BaseException) -> str:
+    """The file whose code raised, not only let the exception through."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    return frames[-1].filename if frames else ""
+
+
+def _kind(error: BaseException, stub: bool) -> str:
+    if isinstance(error, NotImplementedError) and stub:
+        return "not_implemented"
+    if isinstance(error, _LoadTimeoutError):
+        return "timeout"
+    if isinstance(error, _MissingError):
+        return "missing"
+    if isinstance(error, MemoryError) or "can't allocate memory" in _words(error):
+        return "memory"
+    if isinstance(error, wire.WireError):
+        return "unsendable"
+    seen: BaseException | None = error
+    for _ in range(10):
+        if isinstance(seen, PermissionError):
+            return "forbidden"
+        reason = getattr(seen, "reason", None)
+        seen = reason if isinstance(reason, BaseException) else seen and seen.__context__
+        if seen is None:
+            break
+    return "error"
+
+
+def prepare(workdir: Path) -> None:
+    """Make ordinary code feel at home: a folder of its own, quiet plots, one thread, no progress files."""
+    os.chdir(workdir)
+    os.environ.update(HOME=str(workdir), TMPDIR=str(workdir), MPLBACKEND="agg")
+    tempfile.tempdir = str(workdir)
+    if hasattr(signal, "SIGXFSZ"):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full disk is an OSError, not a death
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # copies are reaped by the kernel
+    warnings.simplefilter("default")
+    torch.set_num_threads(1)
+    _without_worker_processes()
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
+    gc.enable()
+
+
+def _without_worker_processes() -> None:
+    """Let a `DataLoader` with `num_workers` load in its own process: there are no others in the sandbox."""
+    loader = torch.utils.data.DataLoader
+    original = loader.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        arguments = list(args)
+        if len(arguments) > 5:
+            arguments[5] = 0
+        for name in ("num_workers", "prefetch_factor", "persistent_workers", "timeout"):
+            kwargs.pop(name, None)
+        original(self, *arguments, **kwargs)
+
+    loader.__init__ = init  # type: ignore[method-assign]
