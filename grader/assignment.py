@@ -20,6 +20,8 @@ class RubricItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     title: Text
     points: Positive
+    weights: dict[str, Positive] = {}
+    """The weights of the item's checks, by the names of their tests. Without them the item is all or nothing."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

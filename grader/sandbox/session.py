@@ -45,6 +45,15 @@ class Sandbox(Protocol):
     def close(self) -> None:
         """End all processes of the submission."""
 
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
 
 class ForkingSandbox:
     """A submission that is loaded once, in a locked-down process that is forked for each `student()`."""

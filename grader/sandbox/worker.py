@@ -103,11 +103,24 @@ class Worker:
         """Answer requests until the other side goes."""
         channel.send(wire.encode(Ready()))
         while (parts := channel.receive()) is not None:
-            request = wire.decode_request(*parts, self._resolve)
-            if isinstance(request, Fork):
+            if isinstance(self._request(parts), Fork):
                 channel = self._fork(channel)
-                continue
-            channel.send(self._answer(request, parts))
+            else:
+                channel.send(self.answer(parts))
+
+    def answer(self, parts: tuple[bytes, bytearray]) -> bytes:
+        """Answer one frame by another; what the submission raises is part of the answer."""
+        try:
+            request = self._request(parts)
+            if isinstance(request, Load):
+                return wire.encode(self._load(request))
+            assert isinstance(request, Call)
+            return self._call(request, parts)
+        except BaseException as error:
+            return wire.encode(self._told(error))
+
+    def _request(self, parts: tuple[bytes, bytearray]) -> Request:
+        return wire.decode_request(*parts, self._resolve)
 
     def _fork(self, channel: Channel) -> Channel:
         """In the copy, return the new channel to answer on; in the original, the one it had."""
@@ -122,15 +135,6 @@ class Worker:
         copy = SocketChannel(socket.socket(fileno=fd))
         copy.send(wire.encode(Ready()))
         return copy
-
-    def _answer(self, request: Request, parts: tuple[bytes, bytearray]) -> bytes:
-        try:
-            if isinstance(request, Load):
-                return wire.encode(self._load(request))
-            assert isinstance(request, Call)
-            return self._call(request, parts)
-        except BaseException as error:
-            return wire.encode(self._told(error))
 
     # --- loading
 
@@ -176,7 +180,7 @@ class Worker:
 
     def _changed(self, request: Call, frame: tuple[bytes, bytearray]) -> list[str]:
         """The arguments that differ from a second decoding of the frame they came in."""
-        original = wire.decode_request(*frame, self._resolve)
+        original = self._request(frame)
         assert isinstance(original, Call)
         before = {**dict(enumerate(original.args)), **original.kwargs}
         after = {**dict(enumerate(request.args)), **request.kwargs}

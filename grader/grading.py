@@ -1,0 +1,249 @@
+"""Grading: one submission against its assignment's checks, in a process of its own, to a score report.
+
+    Grader ──control──> grading server (checks, PyTorch, pytest) ──fork──> one process a submission
+       └────control──> sandbox server (PyTorch, nothing secret) ──fork──> the student's process
+"""
+
+import os
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import pytest
+
+from grader import forkserver, plugin
+from grader.assignment import Assignment, load_assignment
+from grader.errors import AssignmentError, GradingError, InfrastructureError
+from grader.forkserver import ForkServer
+from grader.sandbox import Isolation, SandboxServer, open_sandbox
+from grader.score import ScoreReport
+from grader.scoring import make_report, no_submission, ungraded
+from grader.submission import Submission
+from grader.text import tr
+
+_ATTEMPTS = 2
+"""How often a submission is graded when a process of ours dies under it."""
+_LENGTH = struct.Struct(">I")
+
+
+class Grader:
+    """Grades submissions. It keeps warm processes; use it in a `with` statement. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._sandbox: SandboxServer | None = None
+        self._servers: dict[Path, _GradingServer] = {}
+        self._lock = threading.Lock()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def isolation(self) -> Isolation:
+        """How well submissions are locked in."""
+        return self._warm_sandbox().isolation
+
+    def grade(self, assignment: Assignment, submission: Submission, student: str) -> ScoreReport:
+        """Return a report with a result for every item of the assignment, whatever happened.
+
+        Raises:
+            AssignmentError: the assignment's checks can't be run at all.
+        """
+        if submission.problem is not None:
+            return no_submission(assignment, submission, submission.problem, student)
+        reason = ""
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._server(assignment).grade(submission, student)
+            except InfrastructureError as error:
+                reason = str(error)
+        return ungraded(assignment, submission, student, reason)
+
+    def _warm_sandbox(self) -> SandboxServer:
+        with self._lock:
+            if self._sandbox is None or not self._sandbox.alive:
+                self._sandbox = self._stack.enter_context(SandboxServer())
+                self._servers.clear()  # they hold the door to the old one
+            return self._sandbox
+
+    def _server(self, assignment: Assignment) -> "_GradingServer":
+        sandbox = self._warm_sandbox()
+        with self._lock:
+            server = self._servers.get(assignment.folder)
+            if server is None or not server.alive:
+                server = self._stack.enter_context(_GradingServer(assignment, sandbox))
+                self._servers[assignment.folder] = server
+            return server
+
+
+class _Order(msgspec.Struct):
+    """What a grading process is asked."""
+
+    submission: Submission
+    student: str
+    isolation: str
+
+
+class _GradingServer(ForkServer):
+    """A process that has one assignment's checks collected, and forks one process for each submission."""
+
+    def __init__(self, assignment: Assignment, sandbox: SandboxServer) -> None:
+        self._assignment = assignment
+        self._sandbox = sandbox
+        self._greeting: bytes | None = None
+        self._greeting_lock = threading.Lock()
+        door = sandbox.control.fileno()
+        super().__init__(
+            ["-P", "-c", _BOOT, str(assignment.folder), str(door)],
+            os.environ | {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            fds=(door,),
+        )
+
+    def grade(self, submission: Submission, student: str) -> ScoreReport:
+        isolation = self._sandbox.isolation.level
+        self._await_ready()
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                child = forkserver.request_child(self.control, [theirs.fileno()])
+            try:
+                ours.settimeout(self._patience())
+                _send(ours, msgspec.msgpack.encode(_Order(submission, student, isolation)))
+                return msgspec.msgpack.decode(_receive(ours), type=ScoreReport)
+            except (OSError, msgspec.MsgspecError) as error:
+                raise GradingError(f"the grading process ended without a report: {error}") from error
+            finally:
+                child.close()
+
+    def _await_ready(self) -> None:
+        """Wait until the checks are collected.
+
+        Raises:
+            AssignmentError: they can't be.
+        """
+        with self._greeting_lock:
+            if self._greeting is None:
+                self._greeting = self.control.recv(65536)
+        if self._greeting != _READY:
+            reason = self._greeting.decode("utf-8", "replace").strip()
+            raise AssignmentError(
+                tr(
+                    "the checks in {folder} can't be run: {reason}",
+                    folder=self._assignment.folder,
+                    reason=reason or "pytest ended",
+                )
+            )
+
+    def _patience(self) -> float:
+        """Seconds after which a grading process must be stuck by a fault of ours."""
+        limits = self._assignment.limits
+        return 600.0 + 2 * limits.wall_factor * limits.total_cpu_seconds
+
+
+# --- in the grading server -------------------------------------------------------------------------------------------
+
+_READY = b"\0ready"
+_BOOT = "from grader.grading import main; main()"
+_OPTIONS = (
+    "--assert=plain",
+    *("-p", "grader.plugin"),
+    *(f"-pno:{name}" for name in ("terminal", "cacheprovider", "capture", "logging", "warnings")),
+    *(f"-pno:{name}" for name in ("threadexception", "unraisableexception", "faulthandler")),
+    *(f"-pno:{name}" for name in ("doctest", "unittest", "junitxml", "pastebin", "stepwise")),
+)
+
+
+def main() -> None:
+    """Collect an assignment's checks, then fork one process for each submission."""
+    *_, folder, door, _ = sys.argv
+    import torch
+
+    torch.set_num_threads(1)
+    control = forkserver.control_from_argv()
+    session = _GradingSession(
+        load_assignment(Path(folder)), control, socket.socket(fileno=int(door))
+    )
+    pytest.main([*_OPTIONS, f"--rootdir={folder}", "-c", os.devnull, folder], plugins=[session])
+    if session.problems:
+        control.send("\n".join(session.problems).encode()[:65000])
+
+
+class _GradingSession:
+    """A pytest session whose loop is run once for each submission, each time in a fork."""
+
+    def __init__(self, assignment: Assignment, control: socket.socket, door: socket.socket) -> None:
+        self.problems: list[str] = []
+        self._grading = plugin.Grading(assignment)
+        self._control = control
+        self._door = door
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[plugin.GRADING] = self._grading
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append(report.longreprtext)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            self.problems.append(str(error))
+            raise
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if not self.problems:
+            self._control.send(_READY)
+            forkserver.serve(self._control, lambda fds: self._grade(session, fds[0]))
+        return True
+
+    def _grade(self, session: pytest.Session, connection: int) -> None:
+        with socket.socket(fileno=connection) as sock:
+            order = msgspec.msgpack.decode(_receive(sock), type=_Order)
+            limits = self._grading.assignment.limits
+            self._grading.submission = order.submission
+            with open_sandbox(self._door, order.submission, limits) as sandbox:
+                self._grading.open_sandbox = lambda _: sandbox
+                for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                report = make_report(
+                    self._grading.assignment,
+                    order.submission,
+                    order.student,
+                    order.isolation,
+                    self._grading.checks,
+                    (*sandbox.notes, *self._grading.remarks),
+                    sandbox.output,
+                )
+            _send(sock, msgspec.msgpack.encode(report))
+
+
+def _send(sock: socket.socket, data: bytes) -> None:
+    sock.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def _receive(sock: socket.socket) -> bytes:
+    with sock.makefile("rb") as file:
+        header = file.read(_LENGTH.size)
+        data = file.read(_LENGTH.unpack(header)[0]) if len(header) == _LENGTH.size else b""
+    if not data:
+        raise ConnectionError("the other side is gone")
+    return data

@@ -1,0 +1,170 @@
+"""A submission in an ordinary process, on any system: for students who check their own code. It locks nothing in."""
+
+import itertools
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from grader.assignment import Limits
+from grader.sandbox import wire
+from grader.sandbox.process import ProcessDiedError, ProcessTimeoutError
+from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_notes
+from grader.sandbox.wire import Load, Loaded, Reply, Request, WireError
+from grader.sandbox.worker import Worker, prepare
+from grader.score import Verdict
+from grader.submission import Submission
+from grader.text import Text, tr
+
+_NUMBER_BYTES = 4
+_MAX_FRAME = wire.HEADER.size + wire.MAX_STRUCTURE + wire.MAX_BULK + _NUMBER_BYTES
+
+
+class PlainSandbox:
+    """A submission that is loaded again for each `student()`, all in one process beside this one."""
+
+    def __init__(self, submission: Submission, limits: Limits) -> None:
+        """Prepare to load `submission`; the process is started when it is first needed."""
+        self.meter = Meter(limits)
+        self.notes: tuple[Text, ...] = ()
+        self._submission = submission
+        self._numbers = itertools.count()
+        self._folder = tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True)
+        self._output = Path(self._folder.name) / "output"
+        self._output.touch()
+        self._shared: _SharedProcess | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def output(self) -> str:
+        """What the submission has printed so far, cut at its limit."""
+        limit = int(self.meter.limits.output_kb * 1024)
+        with self._output.open("rb") as file:
+            return file.read(limit).decode("utf-8", "replace")
+
+    def student(self) -> Student:
+        """Load the submission into a fresh module.
+
+        Raises:
+            StudentCodeError: loading it ended its process, or took too long.
+        """
+        if self._shared is None or not self._shared.alive:
+            self._shared = _SharedProcess(self._output)
+        process = PlainProcess(self._shared, next(self._numbers))
+        limits = self.meter.limits
+        request = Load(
+            [(cell.name, cell.source) for cell in self._submission.cells],
+            self._submission.notebook,
+            limits.train_cpu_seconds,
+        )
+        seconds = 1.5 * limits.train_cpu_seconds
+        try:
+            reply, _ = process.exchange(request, seconds, seconds * limits.wall_factor)
+        except ProcessTimeoutError as error:
+            raise StudentCodeError(
+                Verdict.TIMEOUT, tr("loading the submission took too long")
+            ) from error
+        except ProcessDiedError as error:
+            raise StudentCodeError(
+                Verdict.CRASHED, tr("the submission's process died while it was loaded")
+            ) from error
+        if isinstance(reply, Loaded):
+            self.meter.load_errors = reply.errors
+            self.notes = loading_notes(reply.errors)
+        return Student(process, self.meter)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._shared is not None:
+            self._shared.kill()
+        self._folder.cleanup()
+
+
+class PlainProcess:
+    """One student's namespace in the shared process. Its time is taken by the wall clock."""
+
+    def __init__(self, shared: "_SharedProcess", number: int) -> None:
+        self.memory_bytes = 0
+        self._shared = shared
+        self._number = number.to_bytes(_NUMBER_BYTES, "big")
+
+    def exchange(
+        self, request: Request, cpu_seconds: float, wall_seconds: float
+    ) -> tuple[Reply, float]:
+        """See `grader.sandbox.process.Process`."""
+        begin = time.monotonic()
+        try:
+            self._shared.connection.send_bytes(self._number + wire.encode(request))
+            if not self._shared.connection.poll(wall_seconds):
+                self._shared.kill()
+                raise ProcessTimeoutError
+            reply = wire.decode_reply(*_parts(self._shared.connection.recv_bytes(_MAX_FRAME)))
+        except (EOFError, OSError, WireError) as error:
+            self._shared.kill()
+            raise ProcessDiedError(str(error)) from error
+        return reply, time.monotonic() - begin
+
+    def close(self) -> None:
+        """Leave the process to the next student."""
+
+
+class _SharedProcess:
+    def __init__(self, output: Path) -> None:
+        self.connection, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("spawn")
+        self._process = context.Process(target=_serve, args=(theirs, output), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+
+def _serve(connection: "Connection", output: Path) -> None:
+    """Answer in the child, a worker for each number."""
+    sink = os.open(output, os.O_WRONLY | os.O_APPEND)
+    os.dup2(sink, 1)
+    os.dup2(sink, 2)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)  # type: ignore[union-attr]
+    sys.stdin = Path(os.devnull).open(encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True) as folder:
+        prepare(Path(folder))
+        workers: dict[bytes, Worker] = {}
+        with suppress(EOFError, OSError):
+            while True:
+                data = connection.recv_bytes(_MAX_FRAME)
+                number, frame = data[:_NUMBER_BYTES], data[_NUMBER_BYTES:]
+                worker = workers.setdefault(number, Worker())
+                connection.send_bytes(worker.answer(_parts(frame)))
+        os.chdir(os.sep)
+
+
+def _parts(frame: bytes) -> tuple[bytes, bytearray]:
+    structure, bulk = wire.lengths(frame[: wire.HEADER.size])
+    rest = frame[wire.HEADER.size :]
+    if len(rest) != structure + bulk:
+        raise WireError("the frame has another length than it says")
+    return rest[:structure], bytearray(rest[structure:])

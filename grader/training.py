@@ -1,0 +1,165 @@
+"""Checks of a training loop by its behaviour: what it reports, what it does to the model, and what it obeys."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+
+from grader.expect import CheckFailedError, assert_unchanged, history, model, tensor
+from grader.sandbox import Handle, Student
+from grader.text import tr
+
+Loss = Literal["bce", "cross_entropy"]
+
+SMALL_LR = 1e-5
+"""A learning rate at which a few epochs hardly change the loss, whatever the optimizer."""
+TOLERANCE = 0.2
+"""How far a reported loss may be from the recomputed one: mini-batches of unequal size, before or after a step."""
+_EPOCHS = 40
+_STALE = 100.0
+
+
+def loss_of(loss: Loss, outputs: torch.Tensor, y: torch.Tensor) -> float:
+    """Return the mean loss of a model's float64 outputs: probabilities (N, 1) for "bce", logits (N, K) for "cross_entropy"."""
+    if loss == "cross_entropy":
+        return float(torch.nn.functional.cross_entropy(outputs, y))
+    return float(torch.nn.functional.binary_cross_entropy(outputs.clamp(0, 1), y.double()))
+
+
+def true_loss(loss: Loss, net: Handle, x: torch.Tensor, y: torch.Tensor) -> float:
+    """Return the mean loss of a model on data, recomputed from its outputs.
+
+    Raises:
+        CheckFailedError: the outputs have the wrong shape.
+    """
+    columns = 1 if loss == "bce" else 3
+    return loss_of(loss, tensor(net(x), len(x), columns), y)
+
+
+def check_history(
+    student: Student,
+    build: Callable[[], object],
+    loss: Loss,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    epochs: int,
+    lr: float = SMALL_LR,
+) -> None:
+    """Train a fresh model at a small learning rate: the history must hold this model's losses on this data.
+
+    Raises:
+        CheckFailedError: it doesn't, or the model was not trained, or the arguments were changed.
+    """
+    net = model(build())
+    start = flat(net)
+    before = true_loss(loss, net, x, y)
+    losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
+    after = true_loss(loss, net, x, y)
+    if torch.equal(start, flat(net)):
+        raise CheckFailedError(tr("the parameters of the model that was passed in did not change"))
+    low, high = min(before, after) * (1 - TOLERANCE), max(before, after) * (1 + TOLERANCE)
+    if not all(low <= entry <= high for entry in losses):
+        raise CheckFailedError(
+            tr("the history does not hold the losses of this model on the data that was passed in")
+        )
+    assert_unchanged(student)
+
+
+def check_history_ends(
+    student: Student,
+    build: Callable[[], object],
+    loss: Loss,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    epochs: int,
+    lr: float,
+) -> None:
+    """Train a fresh model at an ordinary learning rate: the history begins and ends where the model does.
+
+    Raises:
+        CheckFailedError: it doesn't.
+    """
+    once = model(build())
+    start = true_loss(loss, once, x, y)
+    student.train(once, x, y, epochs=1, lr=lr)
+    first = (start, true_loss(loss, once, x, y))
+    net = model(build())
+    losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
+    last = true_loss(loss, net, x, y)
+    ends = (
+        min(first) * (1 - TOLERANCE) <= losses[0] <= max(first) * (1 + TOLERANCE)
+        and abs(losses[-1] - last) <= TOLERANCE * max(last, 0.01)
+    )
+    if not ends:
+        raise CheckFailedError(
+            tr("the history does not begin and end with the losses of the model before and after")
+        )
+
+
+def check_learning_rate(
+    student: Student,
+    build: Callable[[], object],
+    x: torch.Tensor,
+    y: torch.Tensor,
+) -> None:
+    """Train two fresh models at different learning rates: they must end differently.
+
+    Raises:
+        CheckFailedError: they don't.
+    """
+    ends = []
+    for lr in (SMALL_LR, 100 * SMALL_LR):
+        net = model(build())
+        student.train(net, x, y, epochs=3, lr=lr)
+        ends.append(flat(net))
+    if torch.equal(*ends):
+        raise CheckFailedError(tr("another learning rate (lr) makes no difference"))
+
+
+def check_gradients_are_cleared(
+    student: Student,
+    build: Callable[[], object],
+    x: torch.Tensor,
+    y: torch.Tensor,
+) -> None:
+    """Find gradients that add up over the epochs, however the loop is written.
+
+    At a small learning rate the gradient is nearly the same in every epoch. Two signs tell that gradients add up: the ones left after
+    many epochs are many times those after one, or a gradient that lay on the model before training goes on to move
+    it. Clearing them before a step, after it, or never using them, are all right.
+
+    Raises:
+        CheckFailedError: they add up.
+    """
+
+    def run(epochs: int, stale: bool) -> tuple[torch.Tensor, float]:
+        net = model(build())
+        if stale:
+            net.leave_gradients(_STALE)
+        student.train(net, x, y, epochs=epochs, lr=SMALL_LR)
+        return flat(net), float(sum(float(g.double().norm()) ** 2 for g in net.gradients()) ** 0.5)
+
+    once, gradient_once = run(1, stale=False)
+    often, gradient_often = run(_EPOCHS, stale=False)
+    moved_once = float((run(1, stale=True)[0] - once).norm())
+    moved_often = float((run(_EPOCHS, stale=True)[0] - often).norm())
+    # One step's effect stays one step's effect (momentum of 0.9 makes it ten times as much);
+    # what is never cleared acts in each of the epochs, or in half of them with one more at the start.
+    left_behind = gradient_often > 10 * gradient_once > 0
+    goes_on = moved_often > 15 * max(moved_once, _STALE * SMALL_LR / 100)
+    if left_behind or goes_on:
+        raise CheckFailedError(
+            tr("gradients add up from epoch to epoch: clear them in every epoch (zero_grad)")
+        )
+
+
+def flat(net: Handle) -> torch.Tensor:
+    """Return all parameters of a model as one float64 vector.
+
+    Raises:
+        CheckFailedError: it has none.
+    """
+    parameters = net.parameters()
+    if not parameters:
+        raise CheckFailedError(tr("the model has no parameters"))
+    return torch.cat([p.double().reshape(-1) for p in parameters])
