@@ -69,6 +69,17 @@ def tensor(value: object, *shape: int) -> torch.Tensor:
     return torch.from_numpy(array.copy())
 
 
+def rows(value: object, count: int) -> torch.Tensor:
+    """Return a matrix of `count` rows, of however many columns, as a float64 tensor.
+
+    Raises:
+        CheckFailedError: it is something else.
+    """
+    array = _array(value)
+    columns = array.shape[1] if array is not None and array.ndim == 2 else 1
+    return tensor(value, count, columns)
+
+
 def classes(value: object, count: int) -> list[int]:
     """Return `count` class indices, which may be floats with integer values.
 

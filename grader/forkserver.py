@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -27,6 +28,7 @@ import msgspec
 from grader.errors import InfrastructureError
 
 _MAX_FDS = 4
+_MAX_GREETING = 65536
 _MADV_COLLAPSE = 25  # include/uapi/asm-generic/mman-common.h
 _HUGE_PAGE = 2 * 2**20
 _PR_SET_CHILD_SUBREAPER = 36
@@ -66,6 +68,8 @@ class ForkServer:
     def __init__(self, argv: list[str], env: dict[str, str], fds: tuple[int, ...] = ()) -> None:
         """Start `python *argv CONTROL`, where CONTROL is the number of the control socket's descriptor."""
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._greeting: bytes | None = None
+        self._lock = threading.Lock()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, *argv, str(theirs.fileno())],
@@ -87,6 +91,17 @@ class ForkServer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def greeting(self) -> bytes:
+        """The first message of the server, which it sends when it is warm; empty if it died before."""
+        with self._lock:
+            if self._greeting is None:
+                try:
+                    self._greeting = self.control.recv(_MAX_GREETING)
+                except OSError:
+                    self._greeting = b""
+            return self._greeting
 
     @property
     def alive(self) -> bool:

@@ -105,8 +105,6 @@ class _GradingServer(ForkServer):
     def __init__(self, assignment: Assignment, sandbox: SandboxServer) -> None:
         self._assignment = assignment
         self._sandbox = sandbox
-        self._greeting: bytes | None = None
-        self._greeting_lock = threading.Lock()
         door = sandbox.control.fileno()
         super().__init__(
             ["-P", "-c", _BOOT, str(assignment.folder), str(door)],
@@ -136,11 +134,8 @@ class _GradingServer(ForkServer):
         Raises:
             AssignmentError: they can't be.
         """
-        with self._greeting_lock:
-            if self._greeting is None:
-                self._greeting = self.control.recv(65536)
-        if self._greeting != _READY:
-            reason = self._greeting.decode("utf-8", "replace").strip()
+        if self.greeting != _READY:
+            reason = self.greeting.decode("utf-8", "replace").strip()
             raise AssignmentError(
                 tr(
                     "the checks in {folder} can't be run: {reason}",

@@ -61,7 +61,7 @@ class Grading:
                 name=item.name,
                 verdict=verdict,
                 message=message,
-                detail=own_detail or ("" if verdict is Verdict.PASSED else detail),
+                detail="\n".join(filter(None, (detail, own_detail))),
                 seconds=meter.cpu_seconds - self._seconds_before if meter else 0.0,
                 memory_bytes=meter.memory_bytes if meter else 0,
             )
@@ -162,7 +162,6 @@ def pytest_runtest_protocol(
     grading = item.config.stash.get(GRADING, None)
     if grading is None:
         return (yield)
-    item.stash.setdefault(_ERROR, None)  # type: ignore[misc]
     with suppress(Exception):  # what opening the sandbox raises, the fixture raises again
         grading.begin()
     result = yield
@@ -178,8 +177,25 @@ def pytest_runtest_makereport(
     """Keep the first exception of a check: of its fixtures, itself or its clean-up."""
     report = yield
     if call.excinfo is not None and item.stash.get(_ERROR, None) is None:
-        item.stash[_ERROR] = (call.excinfo.value, report.longreprtext)
+        ours = _is_ours(call.excinfo.value)
+        detail = report.longreprtext if ours else _line_of(item, call.excinfo)
+        item.stash[_ERROR] = (call.excinfo.value, detail)
     return report
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether a check ended by a fault of ours, of which everything is worth keeping."""
+    from grader.sandbox import StudentCodeError
+
+    return not isinstance(error, StudentCodeError | AssertionError)
+
+
+def _line_of(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """The line of the check that didn't hold."""
+    lines = [entry for entry in excinfo.traceback if entry.path == item.path]
+    if not lines:
+        return ""
+    return f"{item.path.name}:{lines[-1].lineno + 1}: {str(lines[-1].statement).strip()}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

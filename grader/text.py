@@ -23,7 +23,7 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.ko if language == "ko" else self.en
 
 
-def tr(message: str, **values: object) -> Text:
+def tr(message: str, /, **values: object) -> Text:
     """Return the English `message` and its Korean translation, with `values` filled into both.
 
     A value that is itself a `Text` is filled in in the language of the message.

@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from grader.expect import CheckFailedError, assert_unchanged, history, model, tensor
+from grader.expect import CheckFailedError, assert_unchanged, history, model, rows, tensor
 from grader.sandbox import Handle, Student
 from grader.text import tr
 
@@ -30,10 +30,12 @@ def true_loss(loss: Loss, net: Handle, x: torch.Tensor, y: torch.Tensor) -> floa
     """Return the mean loss of a model on data, recomputed from its outputs.
 
     Raises:
-        CheckFailedError: the outputs have the wrong shape.
+        CheckFailedError: the outputs have no row for each row of `x`, or no column for a class of `y`.
     """
-    columns = 1 if loss == "bce" else 3
-    return loss_of(loss, tensor(net(x), len(x), columns), y)
+    outputs = tensor(net(x), len(x), 1) if loss == "bce" else rows(net(x), len(x))
+    if loss == "cross_entropy" and outputs.shape[1] <= int(y.max()):
+        raise CheckFailedError(tr("the model has fewer outputs than there are classes"))
+    return loss_of(loss, outputs, y)
 
 
 def check_history(

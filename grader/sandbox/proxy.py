@@ -77,11 +77,6 @@ class Handle:
         """Set every element of every parameter's `.grad` to `value`."""
         self._student.operate("leave_gradients", self, value)
 
-    def row_gradient_norms(self, loss: str, x: torch.Tensor, y: torch.Tensor) -> list[float]:
-        """Return the length of the gradient of `loss` ("bce" or "cross_entropy") for each row of `x` alone."""
-        norms = self._student.operate("row_gradient_norms", self, loss, x, y)
-        return [float(norm) for norm in norms]
-
     def fit(self, loss: str, x: torch.Tensor, y: torch.Tensor, epochs: int) -> None:
         """Train the model by the grader's own plain loop, to minimise `loss` ("bce" or "cross_entropy")."""
         self._student.operate("fit", self, loss, x, y, epochs)
@@ -117,15 +112,11 @@ class Student:
         return self
 
     def input_gradient(self, function: str, *args: torch.Tensor) -> tuple[Any, Any]:
-        """Return a function's value, and its gradient with respect to its first argument.
-
-        Raises:
-            StudentCodeError: the value has no gradient, or as for any call.
-        """
-        reply = self._exchange(
-            function, Call("input_gradient", [function, *args], {}, own=True), called(function, args)
-        )
-        match reply:
+        """Return a function's value, and its gradient with respect to its first argument, None if it has none."""
+        what = called(function, args)
+        self._meter.last_call = what
+        request = Call("input_gradient", [function, *args], {}, own=True)
+        match self._exchange(function, request, what):
             case [value, gradient]:
                 return value, gradient
             case _:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from grader import forkserver
+from grader.errors import SandboxError
 from grader.forkserver import Child, ForkServer
 from grader.sandbox.probe import Isolation, probe
 
@@ -33,15 +34,17 @@ class SandboxServer(ForkServer):
     def __init__(self) -> None:
         """Start it. It takes a few seconds to load PyTorch; nobody waits before the first request."""
         super().__init__(["-s", "-P", "-c", _BOOT], _environment())
-        self._isolation: Isolation | None = None
 
     @property
     def isolation(self) -> Isolation:
-        """How well its processes are locked in, as its probes found at start."""
-        if self._isolation is None:
-            data = self.control.recv(65536)
-            self._isolation = msgspec.msgpack.decode(data, type=Isolation)
-        return self._isolation
+        """How well its processes are locked in, as its probes found at start.
+
+        Raises:
+            SandboxError: the server did not start.
+        """
+        if not self.greeting:
+            raise SandboxError("the server of the sandbox did not start")
+        return msgspec.msgpack.decode(self.greeting, type=Isolation)
 
 
 def request_worker(

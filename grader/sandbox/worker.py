@@ -173,9 +173,12 @@ class Worker:
     def _function(self, request: Call) -> Callable[..., object]:
         if request.own:
             return _OPERATIONS[request.function].__get__(self)
-        function = getattr(self._module, request.function, None)
+        return self._own_function(request.function)
+
+    def _own_function(self, name: str) -> Callable[..., Any]:
+        function = getattr(self._module, name, None)
         if function is None:
-            raise _MissingError(request.function)
+            raise _MissingError(name)
         return function  # type: ignore[no-any-return]
 
     def _changed(self, request: Call, frame: tuple[bytes, bytearray]) -> list[str]:
@@ -242,23 +245,12 @@ class Worker:
         for p in model.parameters():
             p.grad = torch.full_like(p, value)
 
-    def row_gradient_norms(
-        self, model: torch.nn.Module, loss: str, x: torch.Tensor, y: torch.Tensor
-    ) -> list[float]:
-        """The length of the loss's gradient for each row alone."""
-        parameters = list(model.parameters())
-        norms = []
-        for i in range(len(x)):
-            value = _LOSSES[loss](model(x[i : i + 1]), y[i : i + 1])
-            gradients = torch.autograd.grad(value, parameters, allow_unused=True)
-            norms.append(sum(float(g.norm()) ** 2 for g in gradients if g is not None) ** 0.5)
-        return norms
-
     def input_gradient(self, function: str, *args: torch.Tensor) -> list[object]:
-        """A function's value, and its gradient with respect to its first argument."""
+        """A function's value, and its gradient with respect to its first argument, None if it has none."""
         leaf = args[0].clone().requires_grad_()
-        value: Any = getattr(self._module, function)(leaf, *args[1:])
-        value.sum().backward()
+        value = self._own_function(function)(leaf, *args[1:])
+        if isinstance(value, torch.Tensor) and value.requires_grad:
+            value.sum().backward()  # type: ignore[no-untyped-call]
         return [value, leaf.grad]
 
     def fit(
@@ -285,7 +277,6 @@ _OPERATIONS: dict[str, Any] = {
         Worker.parameters,
         Worker.gradients,
         Worker.leave_gradients,
-        Worker.row_gradient_norms,
         Worker.input_gradient,
         Worker.fit,
     )

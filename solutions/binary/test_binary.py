@@ -111,7 +111,7 @@ def test_history_is_of_this_model_on_this_data(student, settings, rng):
     x, y = 5 * rng.uniform(64, 1), (rng.uniform(64, 1) < 0.3).float()
     check_history(student, fresh, "bce", x, y, epochs=7)
     check_history(student, fresh, "bce", 8 * rng.uniform(48, 1), Y.repeat(6, 1), epochs=4)
-    check_history_ends(student, fresh, "bce", x, y, epochs=30, lr=0.01)
+    check_history_ends(student, fresh, "bce", x, y, epochs=130, lr=0.01)
     check_learning_rate(student, fresh, x, y)
 
 

@@ -1,0 +1,215 @@
+"""The hidden checks of multinomial logistic regression."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from grader.expect import (
+    assert_close,
+    assert_unchanged,
+    class_index,
+    classes,
+    close,
+    history,
+    model,
+    number,
+    require,
+    rows,
+    tensor,
+)
+from grader.sandbox import Handle, Student, StudentCodeError
+from grader.training import (
+    check_gradients_are_cleared,
+    check_history,
+    check_history_ends,
+    check_learning_rate,
+    loss_of,
+    true_loss,
+)
+
+X = torch.tensor(
+    [
+        [1.0, 2, 1, 1], [2, 1, 3, 2], [3, 1, 3, 4], [4, 2, 5, 5], [1, 6, 5, 5],
+        [1, 4, 5, 8], [1, 7, 7, 7], [2, 8, 7, 8], [2, 7, 6, 7], [2, 6, 6, 6],
+    ]
+)  # fmt: skip
+Y = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
+NEW = torch.tensor([[1.0, 9, 9, 8]])
+
+
+def build(student, settings):
+    return model(student.seed(settings.seed).build_model())
+
+
+@pytest.mark.item("model_shape")
+def test_logits(student, settings, rng):
+    net = build(student, settings)
+    for x in (X, *(3 * rng.normal(rows, 4) for rows in (1, 7, 33))):
+        value = tensor(net(x), len(x), 3)
+        require(
+            value.isfinite().all(),
+            ko="모델의 출력은 유한해야 합니다",
+            en="the model's outputs must be finite",
+        )
+        require(
+            not (value.min() >= 0 and close(value.sum(dim=1), torch.ones(len(x)))),
+            ko="모델의 출력은 확률이 아니라 로짓이어야 합니다: 모델 안에서 소프트맥스를 쓰지 마세요",
+            en="the model's outputs must be logits, not probabilities: no softmax inside of the model",
+        )
+
+
+@pytest.mark.item("cross_entropy_loss")
+def test_mean_over_the_batch(student, rng):
+    for rows in (10, 1, 23):
+        logits, target = rng.logits(rows, 3), rng.classes(rows, 3)
+        value = number(student.cross_entropy_loss(logits, target))
+        assert_close(value, loss_of("cross_entropy", logits.double(), target))
+    assert_unchanged(student)
+
+
+@pytest.mark.item("cross_entropy_loss")
+def test_large_logits(student):
+    logits = torch.tensor([[1000.0, -1000, 0], [-1000, 1000, 1000], [0, 0, -1000]])
+    target = torch.tensor([0, 2, 1])
+    value = number(student.cross_entropy_loss(logits, target))
+    assert_close(value, loss_of("cross_entropy", logits.double(), target))
+    wrong = number(student.cross_entropy_loss(logits, torch.tensor([1, 2, 1])))
+    require(
+        0 < wrong < float("inf"),
+        ko="로짓이 ±1000이어도 손실은 유한해야 합니다",
+        en="the loss must be finite for logits of ±1000 too",
+    )
+
+
+@pytest.mark.item("cross_entropy_loss")
+def test_gradient_comes_back(student, rng):
+    logits, target = rng.logits(9, 3), rng.classes(9, 3)
+    value, gradient = student.input_gradient("cross_entropy_loss", logits, target)
+    number(value)
+    leaf = logits.double().requires_grad_()
+    torch.nn.functional.cross_entropy(leaf, target).backward()
+    require(
+        close(tensor(gradient, 9, 3), leaf.grad),
+        ko="손실에서 기울기를 구할 수 없거나 값이 다릅니다",
+        en="the loss gives no gradient, or not the right one",
+    )
+
+
+@pytest.mark.item("training_loop")
+def test_history_is_of_this_model_on_this_data(student, settings, rng):
+    def fresh():
+        return build(student, settings)
+
+    x, y = 4 * rng.uniform(64, 4), rng.classes(64, 3)
+    check_history(student, fresh, "cross_entropy", x, y, epochs=7)
+    check_history(student, fresh, "cross_entropy", 8 * rng.uniform(48, 4), y[:48], epochs=4)
+    check_history_ends(student, fresh, "cross_entropy", x, y, epochs=130, lr=0.01)
+    check_learning_rate(student, fresh, x, y)
+
+
+@pytest.mark.item("training_loop")
+def test_gradients_are_cleared(student, settings, rng):
+    x = rng.uniform(32, 4, low=1, high=3)
+    outputs = rows(build(student, settings)(x), 32)
+    y = outputs.mean(dim=0).argmin().repeat(32)  # the class that the model expects least
+    check_gradients_are_cleared(student, lambda: build(student, settings), x, y)
+
+
+@dataclass
+class Trained:
+    student: Student
+    net: Handle
+    losses: list[float]
+
+    @property
+    def final(self) -> float:
+        return true_loss("cross_entropy", self.net, X, Y)
+
+
+@pytest.fixture(scope="module")
+def trained(new_student, settings):
+    student = new_student()
+    net = build(student, settings)
+    patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
+    return Trained(student, net, history(patient.train(net, X, Y)))
+
+
+@pytest.mark.item("convergence")
+def test_default_training_converges(trained, settings):
+    bound = settings.thresholds["max_loss"]
+    require(
+        trained.losses[-1] <= bound,
+        ko="기본값으로 학습한 뒤의 마지막 손실이 아직 큽니다",
+        en="the last loss of the default training is still too large",
+    )
+    require(
+        trained.final <= bound,
+        ko="학습이 끝난 모델의 손실을 다시 계산하면 아직 큽니다",
+        en="the loss recomputed from the trained model is still too large",
+    )
+
+
+@pytest.fixture(scope="module")
+def trained_or_fitted(new_student, settings, request):
+    """The student's trained model, or one that our own loop trained where theirs is no good."""
+    try:
+        found = request.getfixturevalue("trained")
+        if found.final <= settings.thresholds["max_loss"]:
+            return found.student, found.net
+    except (StudentCodeError, AssertionError):
+        pass
+    student = new_student()
+    net = build(student, settings)
+    net.fit("cross_entropy", X, Y, epochs=600)
+    return student, net
+
+
+@pytest.mark.item("predict_proba")
+def test_probabilities_of_the_logits(trained_or_fitted, rng):
+    student, net = trained_or_fitted
+    student.take_changed()
+    for x in (NEW, X, 8 * rng.uniform(17, 4), 1e5 * rng.normal(6, 4)):
+        value = tensor(student.predict_proba(net, x), len(x), 3)
+        require(
+            value.isfinite().all() and value.min() >= 0 and value.max() <= 1 + 1e-6,
+            ko="유한한 0과 1 사이의 값이어야 합니다",
+            en="finite values between 0 and 1 are expected",
+        )
+        require(
+            close(value.sum(dim=1), torch.ones(len(x))),
+            ko="각 행의 합은 1이어야 합니다",
+            en="each row must sum to 1",
+        )
+        require(
+            close(value, torch.softmax(tensor(net(x), len(x), 3), dim=1)),
+            ko="모델의 로짓에서 나오는 확률이 아닙니다",
+            en="these are not the probabilities of the model's logits",
+        )
+    assert_unchanged(student)
+
+
+def only_class(value):
+    """The class of a single row, however the row's dimension is kept."""
+    return classes(value, 1)[0] if isinstance(value, list) else class_index(value)
+
+
+@pytest.mark.item("predict")
+def test_class_of_the_largest_probability(trained_or_fitted, rng):
+    student, net = trained_or_fitted
+    student.take_changed()
+    require(
+        only_class(student.predict(net, NEW)) == 2,
+        ko="학습한 모델은 [1, 9, 9, 8]을 2로 예측해야 합니다",
+        en="[1, 9, 9, 8] must be predicted as 2 after training",
+    )
+    for x in (X, 8 * rng.uniform(17, 4), 8 * rng.uniform(40, 4)):
+        found = classes(student.predict(net, x), len(x))
+        best = torch.softmax(rows(net(x), len(x)), dim=1).sort(dim=1, descending=True)
+        clear = best.values[:, 0] - best.values[:, 1] > 1e-4
+        require(
+            (torch.tensor(found) == best.indices[:, 0])[clear].all(),
+            ko="확률이 가장 큰 클래스가 아닙니다",
+            en="this is not the class of the largest probability",
+        )
+    assert_unchanged(student)

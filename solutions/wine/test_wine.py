@@ -1,0 +1,296 @@
+"""The hidden checks of the wine homework."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_wine
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from grader.expect import (
+    CheckFailedError,
+    assert_unchanged,
+    class_index,
+    close,
+    history,
+    model,
+    require,
+    rows,
+    tensor,
+)
+from grader.sandbox import Handle, Student, StudentCodeError, describe
+from grader.training import true_loss
+
+FEATURES, CULTIVARS = load_wine(return_X_y=True)
+TRAIN, TEST = 124, 54
+
+
+@dataclass
+class Data:
+    """A split: float32 features and int64 labels, and the rows of the data set that they are."""
+
+    X_train: torch.Tensor
+    X_test: torch.Tensor
+    y_train: torch.Tensor
+    y_test: torch.Tensor
+
+
+def rows_of(random_state, stratify):
+    """The rows of the training and the test part, 7:3."""
+    return train_test_split(
+        np.arange(len(CULTIVARS)),
+        test_size=0.3,
+        random_state=random_state,
+        stratify=CULTIVARS if stratify else None,
+    )
+
+
+def own_data(random_state):
+    """Our own split, standardised: for items that need data where the student's is none."""
+    train, test = rows_of(random_state, stratify=False)
+    scaler = StandardScaler().fit(FEATURES[train])
+    X_train, X_test = (
+        torch.tensor(scaler.transform(FEATURES[rows]), dtype=torch.float32) for rows in (train, test)
+    )
+    return Data(X_train, X_test, *(torch.tensor(CULTIVARS[rows]) for rows in (train, test)))
+
+
+def check_split(parts, random_state):
+    """Return the student's split as data, and its rows.
+
+    Raises CheckFailedError where it is not the one asked for.
+    """
+    require(
+        isinstance(parts, list) and len(parts) == 4,
+        ko=f"X_train, X_test, y_train, y_test 네 개를 반환해야 합니다: {describe(parts).ko}",
+        en=f"X_train, X_test, y_train, y_test are expected, not {describe(parts).en}",
+    )
+    X_train, X_test = tensor(parts[0], TRAIN, 13), tensor(parts[1], TEST, 13)
+    y_train, y_test = tensor(parts[2], TRAIN), tensor(parts[3], TEST)
+    kinds = [str(getattr(part, "dtype", "list")).removeprefix("torch.") for part in parts]
+    require(
+        kinds == ["float32", "float32", "int64", "int64"],
+        ko=f"특성은 float32, 품종은 int64여야 합니다: {', '.join(kinds)}",
+        en=f"features of float32 and labels of int64 are expected, not {', '.join(kinds)}",
+    )
+    for stratify in (False, True):
+        train, test = rows_of(random_state, stratify)
+        labels = np.concatenate([CULTIVARS[train], CULTIVARS[test]])
+        if np.array_equal(labels, torch.cat([y_train, y_test]).numpy()):
+            break
+    else:
+        require(
+            False,
+            ko="품종의 순서가 이 random_state로 7:3으로 나눈 것과 다릅니다",
+            en="the labels are not in the order of the 7:3 split of this random_state",
+        )
+    rows = np.concatenate([train, test])
+    check_features(FEATURES[rows], torch.cat([X_train, X_test]).numpy())
+    return Data(X_train.float(), X_test.float(), y_train.long(), y_test.long()), train
+
+
+def check_features(original, given):
+    """Whatever the scaling: each column keeps the order of its values over both parts, or each row its direction."""
+    require(
+        np.isfinite(given).all(),
+        ko="특성에 유한하지 않은 값이 있습니다",
+        en="the features hold values that are not finite",
+    )
+    require(
+        same_directions(original, given) or all(map(monotone, original.T, given.T)),
+        ko="특성이 품종과 같은 행이 아니거나, 훈련과 테스트의 스케일이 서로 다릅니다",
+        en="the features are not the rows of the labels, or both parts are not scaled the same way",
+    )
+
+
+def monotone(before, after):
+    order = np.argsort(before, kind="stable")
+    steps, spread = np.diff(after[order]), np.ptp(after)
+    if not spread:
+        return False
+    tolerance = 1e-4 * spread
+    same = np.diff(before[order]) == 0
+    rising, falling = (steps >= -tolerance).all(), (steps <= tolerance).all()
+    return (rising or falling) and (np.abs(steps[same]) <= tolerance).all()
+
+
+def same_directions(before, after):
+    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
+    cosines = (before * after).sum(axis=1) / np.maximum(lengths, 1e-12)
+    return (cosines > 1 - 1e-6).all()
+
+
+def fitted_on_all_rows(data, train):
+    """Whether the scaling makes all rows together standard, or fills [0, 1], but not the training part."""
+    both = torch.cat([data.X_train, data.X_test]).double()
+    for middle, spread in (
+        (lambda x: x.mean(dim=0), lambda x: x.std(dim=0, correction=0)),
+        (lambda x: x.min(dim=0).values, lambda x: x.max(dim=0).values),
+    ):
+        def fits(x, middle=middle, spread=spread):
+            return close(middle(x), torch.zeros(13)) and close(spread(x), torch.ones(13))
+
+        if fits(both) and not fits(data.X_train.double()):
+            return True
+    return False
+
+
+@pytest.mark.item("data_split")
+def test_split_of_each_state(student, settings, remark):
+    data, train = check_split(student.load_data(random_state=settings.seed), settings.seed)
+    if fitted_on_all_rows(data, train):
+        remark(
+            ko="스케일러를 테스트 데이터까지 포함해 맞췄습니다. 훈련 데이터로만 맞추는 것이 좋습니다 (감점 없음)",
+            en="the scaler was fitted on the test part too; fit it on the training part only (no deduction)",
+        )
+    default, _ = check_split(student.load_data(), 2025)
+    require(
+        torch.equal(default.y_test, data.y_test),
+        ko="random_state의 기본값은 2025여야 합니다",
+        en="random_state must be 2025 by default",
+    )
+    for state in settings.random_states:
+        check_split(student.load_data(random_state=state), state)
+
+
+@pytest.mark.item("model_shape")
+def test_logits(student, settings, rng):
+    net = model(student.seed(settings.seed).build_model())
+    for x in (rng.normal(TEST, 13), rng.normal(1, 13), 10 * rng.normal(30, 13)):
+        value = tensor(net(x), len(x), 3)
+        require(
+            value.isfinite().all(),
+            ko="모델의 출력은 유한해야 합니다",
+            en="the model's outputs must be finite",
+        )
+        require(
+            not (value.min() >= 0 and close(value.sum(dim=1), torch.ones(len(x)))),
+            ko="모델의 출력은 확률이 아니라 로짓이어야 합니다: 모델 안에서 소프트맥스를 쓰지 마세요",
+            en="the model's outputs must be logits, not probabilities: no softmax inside of the model",
+        )
+
+
+@dataclass
+class Trained:
+    """A fresh model after the submission's own training."""
+
+    student: Student
+    net: Handle
+    data: Data
+    y_train: torch.Tensor
+    """The labels that it was trained with, permuted or not."""
+    first: float
+    """The model's own loss before training."""
+    losses: list[float] | None
+    """The history, None where it is no history."""
+    problem: CheckFailedError | None
+
+    @property
+    def final(self) -> float:
+        return true_loss("cross_entropy", self.net, self.data.X_train, self.y_train)
+
+
+def train_fresh(student, settings, random_state, permute=False):
+    """Train with the student's split of a state, or with ours where theirs is none."""
+    try:
+        data, _ = check_split(student.load_data(random_state=random_state), random_state)
+    except (StudentCodeError, AssertionError):
+        data = own_data(random_state)
+    y_train = permuted(data.y_train) if permute else data.y_train
+    net = model(student.seed(settings.seed).build_model())
+    try:
+        first = true_loss("cross_entropy", net, data.X_train, y_train)
+    except CheckFailedError:  # told by the item of the shape; what training makes of it is another matter
+        first = 0.0
+    student.take_changed()
+    patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
+    returned = patient.train(net, data.X_train, y_train)
+    try:
+        assert_unchanged(student)
+        losses, problem = history(returned), None
+    except CheckFailedError as error:
+        losses, problem = None, error
+    return Trained(student, net, data, y_train, first, losses, problem)
+
+
+def permuted(labels):
+    return (labels + 1) % 3
+
+
+@pytest.fixture(scope="module")
+def trained(new_student, settings):
+    return train_fresh(new_student(), settings, settings.seed)
+
+
+@pytest.fixture(scope="module")
+def trained_otherwise(trained, new_student, settings):
+    return train_fresh(new_student(), settings, settings.random_states[1])
+
+
+@pytest.fixture(scope="module")
+def trained_permuted(trained, new_student, settings):
+    return train_fresh(new_student(), settings, settings.random_states[0], permute=True)
+
+
+def check_convergence(trained, settings):
+    if trained.problem is not None:
+        raise trained.problem
+    first, last = trained.losses[0], trained.losses[-1]
+    require(
+        last <= settings.thresholds["max_loss"],
+        ko="기본값으로 학습한 뒤의 마지막 손실이 아직 큽니다",
+        en="the last loss of the default training is still too large",
+    )
+    require(
+        last <= settings.thresholds["max_loss_of_first"] * max(first, trained.first),
+        ko="마지막 손실이 처음 손실보다 충분히 작지 않습니다",
+        en="the last loss is not well below the first",
+    )
+    require(
+        trained.final <= settings.thresholds["max_loss"],
+        ko="학습이 끝난 모델의 훈련 데이터 손실을 다시 계산하면 아직 큽니다",
+        en="the loss recomputed from the trained model on the training part is still too large",
+    )
+
+
+@pytest.mark.item("convergence")
+def test_default_training_converges(trained, trained_permuted, settings):
+    check_convergence(trained, settings)
+    check_convergence(trained_permuted, settings)
+
+
+@pytest.mark.item("accuracy")
+def test_accuracy_on_the_test_part(trained, settings):
+    logits = rows(trained.net(trained.data.X_test), TEST)
+    accuracy = float((logits.argmax(dim=1) == trained.data.y_test).double().mean())
+    require(
+        accuracy >= settings.thresholds["min_accuracy"],
+        ko="학습한 모델의 테스트 정확도가 아직 낮습니다",
+        en="the trained model's accuracy on the test part is still too low",
+    )
+
+
+def check_test_0(trained, truth):
+    trained.student.take_changed()
+    found = class_index(trained.student.predict_test_0(trained.net, trained.data.X_test))
+    logits = rows(trained.net(trained.data.X_test), TEST)[0]
+    require(
+        found == int(logits.argmax()),
+        ko="모델이 테스트 0번 행에 매긴 가장 큰 로짓의 클래스가 아닙니다",
+        en="this is not the class of the model's largest logit for row 0 of the test part",
+    )
+    require(
+        found == truth,
+        ko="테스트 0번의 품종을 맞히지 못했습니다",
+        en="this is not the cultivar of index 0 of the test part",
+    )
+    assert_unchanged(trained.student)
+
+
+@pytest.mark.item("test_0_class")
+def test_class_follows_data_and_model(trained, trained_otherwise, trained_permuted):
+    for each in (trained, trained_otherwise):
+        check_test_0(each, int(each.data.y_test[0]))
+    check_test_0(trained_permuted, int(permuted(trained_permuted.data.y_test[0])))
