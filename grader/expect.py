@@ -45,9 +45,7 @@ def number(value: object) -> float:
     """
     array = _array(value)
     if array is None or array.size != 1 or isinstance(value, list):
-        raise CheckFailedError(
-            tr("a number is expected, not {value}", value=describe(value))
-        )
+        raise CheckFailedError(tr("a number is expected, not {value}", value=describe(value)))
     return float(array.reshape(()))
 
 
@@ -60,7 +58,11 @@ def tensor(value: object, *shape: int) -> torch.Tensor:
     array = _array(value)
     if array is None:
         raise CheckFailedError(
-            tr("a tensor of shape {shape} is expected, not {value}", shape=shape, value=describe(value))
+            tr(
+                "a tensor of shape {shape} is expected, not {value}",
+                shape=shape,
+                value=describe(value),
+            )
         )
     if array.shape != shape:
         raise CheckFailedError(
@@ -69,7 +71,7 @@ def tensor(value: object, *shape: int) -> torch.Tensor:
     return torch.from_numpy(array.copy())
 
 
-def rows(value: object, count: int) -> torch.Tensor:
+def matrix(value: object, count: int) -> torch.Tensor:
     """Return a matrix of `count` rows, of however many columns, as a float64 tensor.
 
     Raises:
@@ -138,7 +140,9 @@ def model(value: object) -> Handle:
     return value
 
 
-def close(actual: float | torch.Tensor, expected: float | torch.Tensor, tolerance: float = 1e-3) -> bool:
+def close(
+    actual: float | torch.Tensor, expected: float | torch.Tensor, tolerance: float = 1e-3
+) -> bool:
     """Whether numbers agree within `tolerance`, relative to the expected ones and at least absolutely."""
     a = torch.as_tensor(actual, dtype=torch.float64)
     b = torch.as_tensor(expected, dtype=torch.float64)

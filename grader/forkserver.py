@@ -1,9 +1,9 @@
 """A warm process that forks one child for each request, so that nobody imports PyTorch twice.
 
-A request is one message on a control socket that brings file descriptors. The first of them is the lifeline: when its other end
-closes, the child and everything that it left behind is killed; when the child ends, its `Exit` is written there. The other
-descriptors are the child's. Both servers of this package are of this kind: the one that holds the sandbox and the one that
-holds the checks.
+A request is one message on a control socket that brings file descriptors. The first of them is the lifeline: when its
+other end closes, the child and everything that it left behind is killed; when the child ends, its `Exit` is written
+there. The other descriptors are the child's. Both servers of this package are of this kind: the one that holds the
+sandbox and the one that holds the checks.
 """
 
 import contextlib
@@ -255,5 +255,3 @@ def _in_child(
 def control_from_argv() -> socket.socket:
     """Return the control socket that `ForkServer` handed to this process."""
     return socket.socket(fileno=int(sys.argv[-1]))
-
-

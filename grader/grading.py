@@ -1,7 +1,7 @@
 """Grading: one submission against its assignment's checks, in a process of its own, to a score report.
 
-    Grader ──control──> grading server (checks, PyTorch, pytest) ──fork──> one process a submission
-       └────control──> sandbox server (PyTorch, nothing secret) ──fork──> the student's process
+Grader ──control──> grading server (checks, PyTorch, pytest) ──fork──> one process a submission
+   └────control──> sandbox server (PyTorch, nothing secret) ──fork──> the student's process
 """
 
 import os
@@ -124,7 +124,9 @@ class _GradingServer(ForkServer):
                 _send(ours, msgspec.msgpack.encode(_Order(submission, student, isolation)))
                 return msgspec.msgpack.decode(_receive(ours), type=ScoreReport)
             except (OSError, msgspec.MsgspecError) as error:
-                raise GradingError(f"the grading process ended without a report: {error}") from error
+                raise GradingError(
+                    f"the grading process ended without a report: {error}"
+                ) from error
             finally:
                 child.close()
 

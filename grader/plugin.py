@@ -77,9 +77,7 @@ GRADING: pytest.StashKey[Grading] = pytest.StashKey()
 _ERROR: pytest.StashKey[tuple[BaseException, str]] = pytest.StashKey()
 
 
-def judge(
-    error: BaseException | None, last_call: "Text | None"
-) -> "tuple[Verdict, Text, str]":
+def judge(error: BaseException | None, last_call: "Text | None") -> "tuple[Verdict, Text, str]":
     """Return what a check's end means: its verdict, the student's message, and the assistant's detail."""
     from grader.expect import CheckFailedError
     from grader.sandbox import StudentCodeError
@@ -209,7 +207,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item_id(item) not in known:
             raise pytest.UsageError(f"{item.nodeid} is marked with no rubric item of the settings")
     if known - checked and not config.getoption("keyword") and not config.getoption("markexpr"):
-        raise pytest.UsageError(f"rubric items without a check: {', '.join(sorted(known - checked))}")
+        raise pytest.UsageError(
+            f"rubric items without a check: {', '.join(sorted(known - checked))}"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -68,9 +68,7 @@ def ungraded(
     """Report on a submission that we failed to grade."""
     message = tr("we could not grade this; it is not your fault, and it will be graded again")
     checks = [
-        CheckResult(
-            item=item.id, name="", verdict=Verdict.UNGRADED, message=message, detail=reason
-        )
+        CheckResult(item=item.id, name="", verdict=Verdict.UNGRADED, message=message, detail=reason)
         for item in assignment.items
     ]
     return make_report(assignment, submission, student, "none", checks)

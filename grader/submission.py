@@ -5,6 +5,7 @@ import hashlib
 import io
 import re
 import tokenize
+import unicodedata
 import warnings
 from pathlib import Path
 
@@ -74,13 +75,13 @@ def parse_submission(file: str, data: bytes) -> Submission:
     submission = Submission(file=file, sha256=hashlib.sha256(data).hexdigest(), notebook=notebook)
     try:
         if len(data) > MAX_BYTES:
-            raise _NoSubmission(
+            raise _NoSubmissionError(
                 tr("the file is larger than {limit} MB", limit=MAX_BYTES // 2**20)
             )
         cells, notes = (_notebook_cells if notebook else _script_cells)(file, data)
         if not cells:
-            raise _NoSubmission(tr("the file holds no code"))
-    except _NoSubmission as error:
+            raise _NoSubmissionError(tr("the file holds no code"))
+    except _NoSubmissionError as error:
         return msgspec.structs.replace(submission, problem=error.text)
     return msgspec.structs.replace(submission, cells=cells, notes=notes)
 
@@ -89,7 +90,7 @@ def match_assignment(
     submission: Submission, assignments: dict[str, Assignment]
 ) -> Assignment | None:
     """Return the assignment that the file's name or, failing that, its functions tell; None if neither does."""
-    name = submission.file.casefold()
+    name = unicodedata.normalize("NFC", submission.file).casefold()
     by_name = [a for a in assignments.values() if any(w in name for w in (a.name, *a.aliases))]
     if len(by_name) == 1:
         return by_name[0]
@@ -103,7 +104,7 @@ def match_assignment(
     return None
 
 
-class _NoSubmission(Exception):
+class _NoSubmissionError(Exception):
     def __init__(self, text: Text) -> None:
         super().__init__(text.en)
         self.text = text
@@ -144,13 +145,13 @@ def _code_cells(text: str) -> list[_CodeCell | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a missing cell id costs nobody a point
-            notebook = nbformat.reads(text, as_version=4)
+            notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
         metadata = notebook.get("metadata") or {}
         language = (metadata.get("kernelspec") or {}).get("language") or (
             metadata.get("language_info") or {}
         ).get("name", "python")
         if str(language).lower() not in ("python", "python3", "ipython"):
-            raise _NoSubmission(
+            raise _NoSubmissionError(
                 tr("the notebook is written in {language}, not in Python", language=language)
             )
         return [
@@ -159,12 +160,12 @@ def _code_cells(text: str) -> list[_CodeCell | None]:
             else None
             for cell in notebook["cells"]
         ]
-    except _NoSubmission:
+    except _NoSubmissionError:
         raise
     except RecursionError as error:
-        raise _NoSubmission(tr("the notebook is nested too deeply")) from error
+        raise _NoSubmissionError(tr("the notebook is nested too deeply")) from error
     except Exception as error:  # nbformat raises whatever the shape of a broken file makes it raise
-        raise _NoSubmission(
+        raise _NoSubmissionError(
             tr("the file is no readable notebook; it may have been cut off while uploading")
         ) from error
 
@@ -194,8 +195,12 @@ def _without_magics(name: str, source: str) -> tuple[str, list[Text]]:
         source = "\n" * lines_above + body if magic in _RUN_BELOW else "pass"
     source = _one_line_each(source)
     try:
-        transformed = TransformerManager().transform_cell(source)
-    except (SyntaxError, RecursionError, IndexError):  # the cell's own fault, told when it is loaded
+        transformed = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
+    except (
+        SyntaxError,
+        RecursionError,
+        IndexError,
+    ):  # the cell's own fault, told when it is loaded
         return source, notes
     leading = len(source) - len(source.lstrip("\n"))  # transform_cell drops empty lines at the top
     transformed = "\n" * leading + transformed.lstrip("\n") if leading else transformed
@@ -228,10 +233,7 @@ def _skipped(name: str, line: int, what: str) -> Text:
 def place(name: str, line: int | None = None) -> Text:
     """Return where in a submission something is: `cell 7, line 3`, or `wine.py, line 12`."""
     cell = name.removeprefix("cell ")
-    if cell != name:
-        where = tr("cell {number}", number=cell)
-    else:
-        where = Text(ko=name, en=name)
+    where = tr("cell {number}", number=cell) if cell != name else Text(ko=name, en=name)
     return tr("{where}, line {line}", where=where, line=line) if line else where
 
 
@@ -255,7 +257,7 @@ def _decode(data: bytes) -> str:
         if "\0" in text:
             break
         return io.IncrementalNewlineDecoder(None, translate=True).decode(text, final=True)
-    raise _NoSubmission(tr("the file is no text in UTF-8 or CP949"))
+    raise _NoSubmissionError(tr("the file is no text in UTF-8 or CP949"))
 
 
 def _declared(data: bytes) -> list[str]:

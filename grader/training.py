@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from grader.expect import CheckFailedError, assert_unchanged, history, model, rows, tensor
+from grader.expect import CheckFailedError, assert_unchanged, history, matrix, model, tensor
 from grader.sandbox import Handle, Student
 from grader.text import tr
 
@@ -20,7 +20,7 @@ _STALE = 100.0
 
 
 def loss_of(loss: Loss, outputs: torch.Tensor, y: torch.Tensor) -> float:
-    """Return the mean loss of a model's float64 outputs: probabilities (N, 1) for "bce", logits (N, K) for "cross_entropy"."""
+    """Return the mean loss of float64 outputs: probabilities (N, 1) for "bce", logits (N, K) for "cross_entropy"."""
     if loss == "cross_entropy":
         return float(torch.nn.functional.cross_entropy(outputs, y))
     return float(torch.nn.functional.binary_cross_entropy(outputs.clamp(0, 1), y.double()))
@@ -32,7 +32,7 @@ def true_loss(loss: Loss, net: Handle, x: torch.Tensor, y: torch.Tensor) -> floa
     Raises:
         CheckFailedError: the outputs have no row for each row of `x`, or no column for a class of `y`.
     """
-    outputs = tensor(net(x), len(x), 1) if loss == "bce" else rows(net(x), len(x))
+    outputs = tensor(net(x), len(x), 1) if loss == "bce" else matrix(net(x), len(x))
     if loss == "cross_entropy" and outputs.shape[1] <= int(y.max()):
         raise CheckFailedError(tr("the model has fewer outputs than there are classes"))
     return loss_of(loss, outputs, y)
@@ -88,10 +88,9 @@ def check_history_ends(
     net = model(build())
     losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
     last = true_loss(loss, net, x, y)
-    ends = (
-        min(first) * (1 - TOLERANCE) <= losses[0] <= max(first) * (1 + TOLERANCE)
-        and abs(losses[-1] - last) <= TOLERANCE * max(last, 0.01)
-    )
+    ends = min(first) * (1 - TOLERANCE) <= losses[0] <= max(first) * (1 + TOLERANCE) and abs(
+        losses[-1] - last
+    ) <= TOLERANCE * max(last, 0.01)
     if not ends:
         raise CheckFailedError(
             tr("the history does not begin and end with the losses of the model before and after")
@@ -126,9 +125,9 @@ def check_gradients_are_cleared(
 ) -> None:
     """Find gradients that add up over the epochs, however the loop is written.
 
-    At a small learning rate the gradient is nearly the same in every epoch. Two signs tell that gradients add up: the ones left after
-    many epochs are many times those after one, or a gradient that lay on the model before training goes on to move
-    it. Clearing them before a step, after it, or never using them, are all right.
+    At a small learning rate the gradient is nearly the same in every epoch. Two signs tell that gradients add up:
+    the ones left after many epochs are many times those after one, or a gradient that lay on the model before
+    training goes on to move it. Clearing them before a step, after it, or never using them, are all right.
 
     Raises:
         CheckFailedError: they add up.

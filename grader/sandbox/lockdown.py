@@ -68,7 +68,9 @@ _CAPABILITY_VERSION_3 = 0x20080522
 def drop_capabilities() -> None:
     """Give up what root may do, so that a grader run by root is as safe as one run by a user."""
     for capability in range(64):
-        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails for a plain user: nothing to drop
+        _libc.prctl(
+            _PR_CAPBSET_DROP, capability, 0, 0, 0
+        )  # fails for a plain user: nothing to drop
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
     if _libc.capset(header, bytes(24)):
@@ -94,8 +96,8 @@ def restrict_files(workdir: Path) -> None:
     """Make everything but `READABLE` and `workdir` unreachable.
 
     Solutions, gradebook, other submissions, home and `/proc` of other processes can't be read, nothing outside of
-    `workdir` can be written, no TCP port can be bound or connected (ABI 4), and no process outside can be signalled or reached
-    by an abstract socket (ABI 6).
+    `workdir` can be written, no TCP port can be bound or connected (ABI 4), and no process outside can be signalled
+    or reached by an abstract socket (ABI 6).
     """
     abi = landlock_abi()
     if not abi:
@@ -133,14 +135,31 @@ def _allow(ruleset: int, path: Path, access: int) -> None:
 
 # --- system calls: seccomp -------------------------------------------------------------------------------------------
 
-_MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of the table, AUDIT_ARCH
+_MACHINES = {
+    "x86_64": (0, 0xC000003E),
+    "aarch64": (1, 0xC00000B7),
+}  # column of the table, AUDIT_ARCH
 _EPERM, _ENOSYS, _ENOTTY = 1, 38, 25
 _SET_MODE_FILTER = 1
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _CLONE_THREAD = 0x00010000
 _CLONE_NAMESPACES = 0x7E020000
-_FCNTL_SIGNALS = (8, 10, 15, 1024, 1026, 1031)  # SETOWN, SETSIG, SETOWN_EX, SETLEASE, NOTIFY, SETPIPE_SZ
-_IOCTL_HARMLESS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, window size, FIONREAD …
+_FCNTL_SIGNALS = (
+    8,
+    10,
+    15,
+    1024,
+    1026,
+    1031,
+)  # SETOWN, SETSIG, SETOWN_EX, SETLEASE, NOTIFY, SETPIPE_SZ
+_IOCTL_HARMLESS = (
+    0x5401,
+    0x5413,
+    0x541B,
+    0x5421,
+    0x5450,
+    0x5451,
+)  # TCGETS, window size, FIONREAD …
 _PRCTL_HARMLESS = (3, 15, 16, 23, 38, 39, 0x53564D41)  # names, reading of flags, names of memory
 _AF_UNIX, _SOCK_STREAM = 1, 1
 
@@ -150,8 +169,9 @@ _Instruction = tuple[int, int, int, int]
 def allow_system_calls() -> None:
     """Allow the system calls of the table, some only with harmless arguments; the rest fails.
 
-    No processes but forks of this one, no exec, no sockets but a pair of streams, no signal to others (also not through a
-    descriptor's owner), no ptrace, IPC, keyrings, namespaces, io_uring, changes of modes, limits or priorities.
+    No processes but forks of this one, no exec, no sockets but a pair of streams, no signal to others (also not
+    through a descriptor's owner), no ptrace, IPC, keyrings, namespaces, io_uring, changes of modes, limits or
+    priorities.
     """
     clone = [_load_argument(0), *_if_any_bit(_CLONE_NAMESPACES, _errno(_EPERM)), _return(_ALLOW)]
     stream_pair = [
@@ -159,7 +179,9 @@ def allow_system_calls() -> None:
         *_if_other(_AF_UNIX, _errno(_EPERM)),
         _load_argument(1),
         (0x54, 0, 0, 0xF),  # the type without its flags
-        *_if_other(_SOCK_STREAM, _errno(_EPERM)),  # a datagram socket could write to others' sockets
+        *_if_other(
+            _SOCK_STREAM, _errno(_EPERM)
+        ),  # a datagram socket could write to others' sockets
         _return(_ALLOW),
     ]
     read_limit = [
@@ -216,8 +238,8 @@ def _install(rules: dict[str, list[_Instruction]], default: _Instruction) -> Non
     code = b"".join(struct.pack("HBBI", *step) for step in program)
     buffer = ctypes.create_string_buffer(code, len(code))
     filter_ = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
-    number = ctypes.c_long(ALLOWED["seccomp"][column] or 0)
-    if _libc.syscall(number, _SET_MODE_FILTER, 0, filter_):
+    seccomp = ctypes.c_long(ALLOWED["seccomp"][column] or 0)
+    if _libc.syscall(seccomp, _SET_MODE_FILTER, 0, filter_):
         raise SandboxError(f"seccomp: {os.strerror(ctypes.get_errno())}")
 
 

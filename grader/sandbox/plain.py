@@ -149,7 +149,7 @@ def _serve(connection: "Connection", output: Path) -> None:
     os.dup2(sink, 2)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)  # type: ignore[union-attr]
-    sys.stdin = Path(os.devnull).open(encoding="utf-8")
+    sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
     with tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True) as folder:
         prepare(Path(folder))
         workers: dict[bytes, Worker] = {}

@@ -141,13 +141,9 @@ class Student:
     def _call(self, function: str, /, *args: object, **kwargs: object) -> Any:
         what = called(function, args, kwargs)
         self._meter.last_call = what
-        request = Call(
-            function, [_bare(a) for a in args], {k: _bare(v) for k, v in kwargs.items()}
-        )
+        request = Call(function, [_bare(a) for a in args], {k: _bare(v) for k, v in kwargs.items()})
         value = self._exchange(function, request, what)
-        self._meter.last_call = tr(
-            "{call} returned {value}", call=what, value=describe(value)
-        )
+        self._meter.last_call = tr("{call} returned {value}", call=what, value=describe(value))
         return value
 
     def _exchange(self, function: str, request: Call, what: Text) -> Any:
@@ -259,7 +255,9 @@ def loading_notes(errors: list[tuple[str, Raised]]) -> tuple[Text, ...]:
     )
 
 
-def called(function: str, args: tuple[object, ...], kwargs: dict[str, object] | None = None) -> Text:
+def called(
+    function: str, args: tuple[object, ...], kwargs: dict[str, object] | None = None
+) -> Text:
     """Return a call in words: the kinds of its arguments, never their values."""
     kinds = [describe(a) for a in args]
     named = [(k, describe(v)) for k, v in (kwargs or {}).items()]
@@ -329,4 +327,3 @@ def _tensors(value: object) -> list[torch.Tensor]:
     if not isinstance(value, list) or not all(isinstance(v, torch.Tensor) for v in value):
         raise StudentCodeError(Verdict.FAILED, tr("the model's parameters can't be read"))
     return value
-

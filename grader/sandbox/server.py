@@ -109,7 +109,6 @@ def _environment() -> dict[str, str]:
 
 
 def _warm_up() -> None:
-    import matplotlib.pyplot
     import pandas  # noqa: F401
     import scipy.optimize
     import scipy.stats  # noqa: F401
@@ -119,7 +118,7 @@ def _warm_up() -> None:
     import sklearn.metrics
     import sklearn.model_selection
     import sklearn.pipeline
-    import sklearn.preprocessing  # noqa: F401
+    import sklearn.preprocessing
     import torch
     import torch.utils.data
     import tqdm.auto  # noqa: F401
@@ -151,10 +150,10 @@ def _work(root: Path, fds: list[int]) -> None:
     workdir = _workdir(root, os.getpid())
     workdir.mkdir()
     prepare(workdir)
-    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115, PTH123
-    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115, PTH123
+    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
     worker = Worker(deny_fork)
-    for fd in map(int, os.listdir("/proc/self/fd")):
+    for fd in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
         if fd not in (0, 1, 2, channel):
             with contextlib.suppress(OSError):
                 os.close(fd)

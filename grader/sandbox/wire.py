@@ -1,8 +1,8 @@
 """The codec between the trusted process and the student's: only plain values, arrays and handles.
 
 A frame is two lengths (32 bits each, big-endian), a structure in MessagePack, and the raw bytes of all arrays.
-What comes out of `decode_reply` is made of None, bool, int, float, str, bytes, list, dict, torch tensors, NumPy arrays and
-`Ref`: no class of the sender's, whatever the bytes say. Arrays are views of the frame, so that a frame can't claim
+What comes out of `decode_reply` is made of None, bool, int, float, str, bytes, list, dict, torch tensors, NumPy arrays
+and `Ref`: no class of the sender's, whatever the bytes say. Arrays are views of the frame, so that a frame can't claim
 more memory than it brings.
 """
 
@@ -136,7 +136,7 @@ def encode(message: Request | Reply, refer: Callable[[object], Ref] | None = Non
     return HEADER.pack(len(structure), bulk.size) + structure + b"".join(bulk.parts)
 
 
-def lengths(header: bytes) -> tuple[int, int]:
+def lengths(header: bytes | bytearray) -> tuple[int, int]:
     """Return the lengths of structure and arrays that a frame's header announces.
 
     Raises:
@@ -148,11 +148,10 @@ def lengths(header: bytes) -> tuple[int, int]:
     return structure, bulk
 
 
-def decode_request(
-    structure: bytes, bulk: bytearray, resolve: Callable[[Ref], object]
-) -> Request:
+def decode_request(structure: bytes, bulk: bytearray, resolve: Callable[[Ref], object]) -> Request:
     """Decode a frame's two parts in the student's process, `Ref`s becoming what they name."""
-    return _decode(structure, bulk, Request, resolve)
+    request: Request = _decode(structure, bulk, Request, resolve)
+    return request
 
 
 def decode_reply(structure: bytes, bulk: bytearray) -> Reply:
@@ -161,7 +160,8 @@ def decode_reply(structure: bytes, bulk: bytearray) -> Reply:
     Raises:
         WireError: the bytes are no reply.
     """
-    return _decode(structure, bulk, Reply, lambda ref: ref)
+    reply: Reply = _decode(structure, bulk, Reply, lambda ref: ref)
+    return reply
 
 
 class _Array(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -237,9 +237,7 @@ def _values(message: Request | Reply) -> tuple[str, ...]:
     return ("value",) if isinstance(message, Returned) else ()
 
 
-def _decode(
-    structure: bytes, bulk: bytearray, kind: Any, resolve: Callable[[Ref], object]
-) -> Any:
+def _decode(structure: bytes, bulk: bytearray, kind: Any, resolve: Callable[[Ref], object]) -> Any:
     def extension(code: int, data: memoryview) -> object:
         if code == _REF:
             return resolve(msgspec.msgpack.decode(data, type=Ref))

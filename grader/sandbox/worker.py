@@ -172,7 +172,7 @@ class Worker:
 
     def _function(self, request: Call) -> Callable[..., object]:
         if request.own:
-            return _OPERATIONS[request.function].__get__(self)
+            return functools.partial(_OPERATIONS[request.function], self)
         return self._own_function(request.function)
 
     def _own_function(self, name: str) -> Callable[..., Any]:
@@ -185,9 +185,8 @@ class Worker:
         """The arguments that differ from a second decoding of the frame they came in."""
         original = self._request(frame)
         assert isinstance(original, Call)
-        before = {**dict(enumerate(original.args)), **original.kwargs}
-        after = {**dict(enumerate(request.args)), **request.kwargs}
-        return [str(name) for name in before if not _same(before[name], after[name])]
+        before, after = _named(original), _named(request)
+        return [name for name in before if not _same(before[name], after[name])]
 
     def _refer(self, value: object) -> Ref:
         self._objects.append(value)
@@ -342,6 +341,11 @@ def _run(code: types.CodeType, namespace: dict[str, Any]) -> None:
         asyncio.run(eval(code, namespace))
     else:
         exec(code, namespace)
+
+
+def _named(call: Call) -> dict[str, object]:
+    """The arguments of a call by name, those without one by their place, counted from 1."""
+    return {str(i): v for i, v in enumerate(call.args, start=1)} | call.kwargs
 
 
 def _same(before: object, after: object) -> bool:

@@ -12,10 +12,10 @@ from grader.expect import (
     classes,
     close,
     history,
+    matrix,
     model,
     number,
     require,
-    rows,
     tensor,
 )
 from grader.sandbox import Handle, Student, StudentCodeError
@@ -111,7 +111,7 @@ def test_history_is_of_this_model_on_this_data(student, settings, rng):
 @pytest.mark.item("training_loop")
 def test_gradients_are_cleared(student, settings, rng):
     x = rng.uniform(32, 4, low=1, high=3)
-    outputs = rows(build(student, settings)(x), 32)
+    outputs = matrix(build(student, settings)(x), 32)
     y = outputs.mean(dim=0).argmin().repeat(32)  # the class that the model expects least
     check_gradients_are_cleared(student, lambda: build(student, settings), x, y)
 
@@ -205,7 +205,7 @@ def test_class_of_the_largest_probability(trained_or_fitted, rng):
     )
     for x in (X, 8 * rng.uniform(17, 4), 8 * rng.uniform(40, 4)):
         found = classes(student.predict(net, x), len(x))
-        best = torch.softmax(rows(net(x), len(x)), dim=1).sort(dim=1, descending=True)
+        best = torch.softmax(matrix(net(x), len(x)), dim=1).sort(dim=1, descending=True)
         clear = best.values[:, 0] - best.values[:, 1] > 1e-4
         require(
             (torch.tensor(found) == best.indices[:, 0])[clear].all(),

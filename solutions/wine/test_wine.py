@@ -15,9 +15,9 @@ from grader.expect import (
     class_index,
     close,
     history,
+    matrix,
     model,
     require,
-    rows,
     tensor,
 )
 from grader.sandbox import Handle, Student, StudentCodeError, describe
@@ -52,7 +52,8 @@ def own_data(random_state):
     train, test = rows_of(random_state, stratify=False)
     scaler = StandardScaler().fit(FEATURES[train])
     X_train, X_test = (
-        torch.tensor(scaler.transform(FEATURES[rows]), dtype=torch.float32) for rows in (train, test)
+        torch.tensor(scaler.transform(FEATURES[rows]), dtype=torch.float32)
+        for rows in (train, test)
     )
     return Data(X_train, X_test, *(torch.tensor(CULTIVARS[rows]) for rows in (train, test)))
 
@@ -129,6 +130,7 @@ def fitted_on_all_rows(data, train):
         (lambda x: x.mean(dim=0), lambda x: x.std(dim=0, correction=0)),
         (lambda x: x.min(dim=0).values, lambda x: x.max(dim=0).values),
     ):
+
         def fits(x, middle=middle, spread=spread):
             return close(middle(x), torch.zeros(13)) and close(spread(x), torch.ones(13))
 
@@ -202,7 +204,9 @@ def train_fresh(student, settings, random_state, permute=False):
     net = model(student.seed(settings.seed).build_model())
     try:
         first = true_loss("cross_entropy", net, data.X_train, y_train)
-    except CheckFailedError:  # told by the item of the shape; what training makes of it is another matter
+    except (
+        CheckFailedError
+    ):  # told by the item of the shape; what training makes of it is another matter
         first = 0.0
     student.take_changed()
     patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
@@ -263,7 +267,7 @@ def test_default_training_converges(trained, trained_permuted, settings):
 
 @pytest.mark.item("accuracy")
 def test_accuracy_on_the_test_part(trained, settings):
-    logits = rows(trained.net(trained.data.X_test), TEST)
+    logits = matrix(trained.net(trained.data.X_test), TEST)
     accuracy = float((logits.argmax(dim=1) == trained.data.y_test).double().mean())
     require(
         accuracy >= settings.thresholds["min_accuracy"],
@@ -275,7 +279,7 @@ def test_accuracy_on_the_test_part(trained, settings):
 def check_test_0(trained, truth):
     trained.student.take_changed()
     found = class_index(trained.student.predict_test_0(trained.net, trained.data.X_test))
-    logits = rows(trained.net(trained.data.X_test), TEST)[0]
+    logits = matrix(trained.net(trained.data.X_test), TEST)[0]
     require(
         found == int(logits.argmax()),
         ko="모델이 테스트 0번 행에 매긴 가장 큰 로짓의 클래스가 아닙니다",

@@ -1,0 +1,269 @@
+"""The command line: reads options, calls the package, prints. No logic of grading is here."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Never
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from grader.assignment import SETTINGS, Assignment, load_assignment, load_assignments
+from grader.errors import InfrastructureError, UserError
+from grader.intake import files_in, hand_in
+from grader.score import ScoreReport
+from grader.text import Language, Text, default_language, tr
+
+EXIT_USER_ERROR = 2
+EXIT_UNGRADED = 3
+
+app = typer.Typer(
+    help="Grade homework in PyTorch, with the students' code locked up in a sandbox.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How one report is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Lang(StrEnum):
+    """The languages of tables and messages."""
+
+    KO = "ko"
+    EN = "en"
+
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--assignment", metavar="NAME", help="Which assignment, if the file doesn't tell."
+    ),
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="A table for people, or JSON.")]
+LangOption = Annotated[
+    Lang | None,
+    typer.Option("--lang", help="Korean or English; by default as the locale says."),
+]
+SolutionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--solutions",
+        metavar="FOLDER",
+        envvar="GRADER_SOLUTIONS",
+        help="The hidden folder; by default the nearest `solutions` here or above.",
+    ),
+]
+
+
+@app.command(
+    epilog="Examples: `grader grade kim_wine.ipynb` · `grader grade hw3.py --assignment wine --format json`"
+)
+def grade(
+    file: FileArgument,
+    assignment: NameOption = None,
+    format_: FormatOption = Format.TABLE,
+    lang: LangOption = None,
+    solutions: SolutionsOption = None,
+) -> None:
+    """Grade one submission by the hidden checks, in the sandbox.
+
+    Exit code 0: graded, whatever the score; 2: the call was wrong; 3: something could not be graded.
+    """
+    language = _language(lang)
+    with _user_errors(language):
+        one = hand_in(file, load_assignments(solutions or _nearest("solutions")), assignment)
+        from grader.grading import Grader
+
+        with Grader() as grader:
+            _refuse_open_sandbox(grader.isolation.level)
+            report = grader.grade(one.assignment, one.submission, one.student)
+    _print_report(report, format_, language)
+    raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)
+
+
+@app.command(
+    epilog="Examples: `grader batch examples/class -o results` · `grader batch handed-in -o results --jobs 4`"
+)
+def batch(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    results: Annotated[
+        Path, typer.Option("--output", "-o", metavar="RESULTS", help="Where the reports go.")
+    ],
+    assignment: NameOption = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Submissions at a time; by default one a processor.")
+    ] = None,
+    lang: LangOption = None,
+    solutions: SolutionsOption = None,
+) -> None:
+    """Grade every script and notebook in a folder, such as `kim_wine.ipynb`, and print the class.
+
+    A report in JSON is written for each file as soon as it is graded. Exit code 3: something could not be graded.
+    """
+    language = _language(lang)
+    unmatched: list[Text] = []
+    hand_ins = []
+    with _user_errors(language):
+        assignments = load_assignments(solutions or _nearest("solutions"))
+        for file in files_in(folder):
+            try:
+                hand_ins.append(hand_in(file, assignments, assignment))
+            except UserError as error:
+                unmatched.append(error.text)
+        from grader.batch import grade_all, processors, write_report
+        from grader.grading import Grader
+
+        reports = []
+        with Grader() as grader, _progress() as progress:
+            _refuse_open_sandbox(grader.isolation.level)
+            task = progress.add_task(tr("grading").in_(language), total=len(hand_ins))
+            for report in grade_all(grader, hand_ins, jobs or processors()):
+                reports.append(report)
+                write_report(report, results)
+                progress.advance(task)
+    from grader.reports.table import class_table
+
+    console = Console()
+    console.print(class_table(reports, list(assignments.values()), language))
+    for text in unmatched:
+        console.print(text.in_(language), markup=False)
+    console.print(
+        tr("The reports are in {folder}", folder=results / "reports").in_(language), markup=False
+    )
+    left = any(report.ungraded for report in reports) or bool(unmatched)
+    raise typer.Exit(EXIT_UNGRADED if left else 0)
+
+
+@app.command(epilog="Example: `grader check wine.ipynb`")
+def check(
+    file: FileArgument,
+    assignment: NameOption = None,
+    format_: FormatOption = Format.TABLE,
+    lang: LangOption = None,
+) -> None:
+    """Check your own file by the public checks, on any system, before you hand it in.
+
+    The checks are those beside your file, or in `assignments` here or above. Your code is run without a sandbox.
+    """
+    language = _language(lang)
+    with _user_errors(language):
+        one = hand_in(file, _public_assignments(file), assignment)
+        from grader.selfcheck import self_check
+
+        report = self_check(one.assignment, one.submission, one.student)
+    _print_report(report, format_, language)
+    raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)
+
+
+@app.command(epilog="Example: `grader doctor`")
+def doctor(lang: LangOption = None) -> None:
+    """Tell whether this machine can grade: versions, the sandbox's isolation, what is missing and how to get it."""
+    from grader.doctor import examine
+
+    language = _language(lang)
+    console = Console()
+    healthy = True
+    for finding in examine():
+        healthy = healthy and finding.good
+        mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
+        console.print(mark, end=" ")
+        console.print(finding.text.in_(language), markup=False, highlight=False)
+    raise typer.Exit(0 if healthy else 1)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _print_report(report: ScoreReport, format_: Format, language: Language) -> None:
+    if format_ is Format.JSON:
+        from grader.reports.json import to_json
+
+        sys.stdout.write(to_json(report, language) + "\n")
+        return
+    from grader.reports.table import item_table
+
+    Console().print(item_table(report, language))
+
+
+def _language(lang: Lang | None) -> Language:
+    if lang is None:
+        return default_language()
+    return "ko" if lang is Lang.KO else "en"
+
+
+class _user_errors:  # noqa: N801
+    """Ends the command with one sentence where the user, or this machine, is at fault."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UserError):
+            _stop(error.text.in_(self._language), EXIT_USER_ERROR)
+        if isinstance(error, InfrastructureError):
+            _stop(
+                tr("this machine can't grade ({reason}); run `grader doctor`", reason=error).in_(
+                    self._language
+                ),
+                EXIT_UNGRADED,
+            )
+
+
+def _stop(message: str, code: int) -> Never:
+    Console(stderr=True).print(message, markup=False, style="red", highlight=False)
+    raise typer.Exit(code)
+
+
+def _refuse_open_sandbox(level: str) -> None:
+    if level != "full":
+        raise UserError(
+            tr(
+                "the sandbox is not closed on this machine ({level}); run `grader doctor`",
+                level=level,
+            )
+        )
+
+
+def _nearest(name: str) -> Path:
+    """The folder of this name here or above.
+
+    Raises:
+        UserError: there is none.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / name).is_dir():
+            return folder / name
+    raise UserError(
+        tr("there is no folder {name} here or above; name it by --solutions", name=name)
+    )
+
+
+def _public_assignments(file: Path) -> dict[str, Assignment]:
+    if (file.parent / SETTINGS).is_file():
+        own = load_assignment(file.parent)
+        return {own.name: own}
+    return load_assignments(_nearest("assignments"))
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,74 @@
+"""Whether this machine can grade: what is here, what is missing, and how to get it."""
+
+import platform
+import sys
+from importlib import metadata
+
+import msgspec
+
+from grader.errors import InfrastructureError
+from grader.sandbox import Isolation, SandboxServer
+from grader.text import Text, tr
+
+_PACKAGES = ("grader", "torch", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "pytest")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    good: bool
+    text: Text
+
+
+def examine() -> list[Finding]:
+    """Return what was found, in the order in which to read it."""
+    python = tr(
+        "Python {version} on {system} {release} ({machine})",
+        version=platform.python_version(),
+        system=platform.system(),
+        release=platform.release(),
+        machine=platform.machine(),
+    )
+    return [Finding(True, python), *map(_package, _PACKAGES), *_sandbox()]
+
+
+def _package(name: str) -> Finding:
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding(False, tr("{name} is missing: run `pip install {name}`", name=name))
+    return Finding(True, Text(ko=f"{name} {version}", en=f"{name} {version}"))
+
+
+def _sandbox() -> list[Finding]:
+    if sys.platform != "linux":
+        return [
+            Finding(
+                False,
+                tr("the sandbox needs Linux: here only `grader check` works, for your own code"),
+            )
+        ]
+    from grader.sandbox.lockdown import landlock_abi
+
+    abi = landlock_abi()
+    landlock = (
+        tr("Landlock, ABI {abi}", abi=abi)
+        if abi >= 6
+        else tr(
+            "Landlock, ABI {abi}: a kernel of 6.12 or later has ABI 6, and needs `landlock` in the "
+            "boot option lsm=",
+            abi=abi,
+        )
+    )
+    try:
+        with SandboxServer() as server:
+            isolation = server.isolation
+    except InfrastructureError as error:
+        isolation = Isolation("none", reason=str(error))
+    holes = ", ".join(isolation.open) or isolation.reason
+    level = (
+        tr("isolation: full (every probe was blocked)")
+        if isolation.level == "full"
+        else tr("isolation: {level}; not blocked: {holes}", level=isolation.level, holes=holes)
+    )
+    return [Finding(abi >= 6, landlock), Finding(isolation.level == "full", level)]

@@ -1,0 +1,1 @@
+"""Views of score reports, one file a format."""
