@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,8 +29,8 @@ from grader.scoring import make_report, no_submission, ungraded
 from grader.submission import Submission
 from grader.text import tr
 
-_ATTEMPTS = 2
-"""How often a submission is graded when a process of ours dies under it."""
+_PAUSES = (0.0, 0.5, 2.0)
+"""Seconds before each attempt to grade a submission, when a process of ours dies under it."""
 _LENGTH = struct.Struct(">I")
 
 
@@ -67,7 +68,8 @@ class Grader:
         if submission.problem is not None:
             return no_submission(assignment, submission, submission.problem, student)
         reason = ""
-        for _ in range(_ATTEMPTS):
+        for pause in _PAUSES:
+            time.sleep(pause)
             try:
                 return self._server(assignment).grade(submission, student)
             except InfrastructureError as error:

@@ -133,8 +133,11 @@ class ForkedProcess:
         data = bytearray(count)
         view, done = memoryview(data), 0
         while done < count:
-            self._wait(deadline, exhausted)
-            size = self._socket.recv_into(view[done:])
+            try:
+                size = self._socket.recv_into(view[done:], 0, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                self._wait(deadline, exhausted)
+                continue
             if not size:
                 raise WireError("the process ended without a reply")
             done += size

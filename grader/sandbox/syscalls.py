@@ -230,7 +230,7 @@ REFUSED: dict[str, tuple[int, int | None]] = {
     "io_uring_setup": (425, 425),
     "userfaultfd": (323, 282),
 }
-"""Calls that fail with EPERM, so that Python raises PermissionError. 
+"""Calls that fail with EPERM, so that Python raises PermissionError.
 
 All others fail with ENOSYS, as on an old kernel.
 """

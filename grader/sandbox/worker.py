@@ -4,6 +4,7 @@ import __future__
 
 import array
 import asyncio
+import contextlib
 import functools
 import gc
 import inspect
@@ -127,6 +128,9 @@ class Worker:
         if not isinstance(channel, SocketChannel) or self._deny_fork is None:
             raise RuntimeError("this worker can't fork")
         fd = channel.fds.pop()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if os.fork():
             os.close(fd)
             return channel
@@ -405,7 +409,6 @@ def prepare(workdir: Path) -> None:
     tempfile.tempdir = str(workdir)
     if hasattr(signal, "SIGXFSZ"):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full disk is an OSError, not a death
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # copies are reaped by the kernel
     warnings.simplefilter("default")
     torch.set_num_threads(1)
     _without_worker_processes()

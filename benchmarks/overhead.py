@@ -1,0 +1,119 @@
+"""What grading costs above the student's own time, for the reference solution of each assignment.
+
+    python benchmarks/overhead.py [RUNS]
+
+`own` is the CPU time that the submission's processes used for the calls of the checks, read from the kernel; `all` is the
+CPU time of every process that took part: both servers, the grading processes, the sandboxes. Both come from the same run.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from grader.assignment import Limits, load_assignments
+from grader.grading import Grader
+from grader.sandbox import SandboxServer, open_sandbox
+from grader.submission import read_submission
+
+ROOT = Path(__file__).parent.parent
+WARM = """
+import sys, time, torch, types
+torch.set_num_threads(1)
+module = types.ModuleType("submission"); sys.modules["submission"] = module
+exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), module.__dict__)
+x = torch.tensor([[0.], [1], [3], [5], [8], [11], [15], [20]])
+y = torch.tensor([[0.], [0], [0], [0], [1], [1], [1], [1]])
+for _ in range(4):
+    model = module.build_model()
+    begin = time.process_time()
+    module.train(model, x, y)
+    print("seconds", time.process_time() - begin)
+"""
+
+
+def cpu_of_tree(pid: int) -> float:
+    """CPU seconds of a process and of all its descendants that have been waited for."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def our_processes() -> list[int]:
+    own = str(os.getpid())
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit() and (path / "stat").exists():
+            parent = (path / "stat").read_text().rsplit(")", 1)[1].split()[1]
+            if parent == own:
+                found.append(int(path.name))
+    return found
+
+
+def grading(runs: int) -> None:
+    print(f"{'assignment':<12} {'own ms':>8} {'all ms':>8} {'above own ms':>13} {'all / own':>10}")
+    with Grader() as grader:
+        for name, assignment in load_assignments(ROOT / "solutions").items():
+            submission = read_submission(ROOT / "solutions" / name / "solution.py")
+            grader.grade(assignment, submission, "warm")
+            before = sum(map(cpu_of_tree, our_processes()))
+            own = 0.0
+            for _ in range(runs):
+                report = grader.grade(assignment, submission, "x")
+                own += sum(item.seconds for item in report.items)
+                assert report.score == report.max_score
+            time.sleep(0.2)
+            everything = sum(map(cpu_of_tree, our_processes())) - before
+            above = (everything - own) / runs
+            print(
+                f"{name:<12} {own / runs * 1e3:8.0f} {everything / runs * 1e3:8.0f} "
+                f"{above * 1e3:13.0f} {everything / own:10.2f}"
+            )
+
+
+def fresh_state(runs: int) -> None:
+    """Forking the loaded submission again, against loading it again."""
+    submission = read_submission(ROOT / "solutions" / "binary" / "solution.py")
+    with SandboxServer() as server:
+        server.isolation  # noqa: B018  (waits until it is warm)
+        (pid,) = our_processes()
+        for title, again in (("fork again", True), ("load again", False)):
+            begin = cpu_of_tree(pid)
+            if again:
+                with open_sandbox(server.control, submission, Limits()) as sandbox:
+                    for _ in range(runs * 5):
+                        student = sandbox.student()
+                        student.seed(1)
+                        student.close()
+            else:
+                for _ in range(runs * 5):
+                    with open_sandbox(server.control, submission, Limits()) as sandbox:
+                        sandbox.student().seed(1)
+            time.sleep(0.2)
+            print(f"{title}: {(cpu_of_tree(pid) - begin) / runs / 5 * 1e3:.1f} ms CPU")
+
+
+def training_itself() -> None:
+    """The default training in the sandbox, against the same call in a warm bare process."""
+    solution = ROOT / "solutions" / "binary" / "solution.py"
+    printed = subprocess.run(
+        [sys.executable, "-c", WARM, str(solution)], capture_output=True, text=True, check=True
+    ).stdout
+    times = [float(line.split()[1]) for line in printed.splitlines() if line.startswith("seconds")]
+    bare = statistics.median(times[1:])
+    assignment = load_assignments(ROOT / "solutions")["binary"]
+    with Grader() as grader:
+        reports = [grader.grade(assignment, read_submission(solution), "x") for _ in range(4)]
+    boxed = statistics.median(
+        next(item.seconds for item in report.items if item.id == "convergence")
+        for report in reports[1:]
+    )
+    print(f"default training of binary: {bare * 1e3:.0f} ms bare, {boxed * 1e3:.0f} ms in the sandbox")
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    grading(count)
+    fresh_state(count)
+    training_itself()

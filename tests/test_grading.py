@@ -1,0 +1,264 @@
+"""Grading one submission: whatever it does, there is a result for every item."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from grader.assignment import load_assignment
+from grader.errors import AssignmentError
+from grader.grading import Grader
+from grader.score import Verdict
+from grader.submission import parse_submission, read_submission
+
+ROOT = Path(__file__).parent.parent
+SOLUTION = ROOT / "solutions" / "binary" / "solution.py"
+
+TINY = """
+name = "tiny"
+title = { ko = "작은 과제", en = "Tiny" }
+functions = ["double"]
+
+[limits]
+cpu_seconds = 1
+total_cpu_seconds = 3
+
+[[items]]
+id = "double"
+title = { ko = "두 배", en = "Double" }
+points = 6
+weights = { test_numbers = 1, test_negative = 2 }
+
+[[items]]
+id = "whole"
+title = { ko = "전체", en = "Whole" }
+points = 4
+"""
+CHECKS = """
+import pytest
+from grader.expect import assert_close, number, require
+
+@pytest.mark.item("double")
+def test_numbers(student):
+    assert_close(number(student.double(2)), 4)
+
+@pytest.mark.item("double")
+def test_negative(student):
+    assert_close(number(student.double(-2)), -4)
+
+@pytest.mark.item("whole")
+def test_state(student):
+    assert_close(number(student.double(1)), 2)
+    assert_close(number(student.double(1)), 2)
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    def make(checks=CHECKS, settings=TINY):
+        (tmp_path / "assignment.toml").write_text(settings, encoding="utf-8")
+        (tmp_path / "test_tiny.py").write_text(checks, encoding="utf-8")
+        return load_assignment(tmp_path)
+
+    return make
+
+
+def verdicts(report):
+    return {item.id: item.verdict for item in report.items}
+
+
+def without_measures(report):
+    return [(i.id, i.points, i.verdict, i.message, i.detail) for i in report.items], report.notes
+
+
+def test_reference_gets_full_marks(grader, assignments):
+    for name, assignment in assignments.items():
+        report = grader.grade(
+            assignment, read_submission(SOLUTION.parent.parent / name / "solution.py"), "ref"
+        )
+
+        assert report.score == report.max_score == 100
+        assert report.gradable
+        assert report.isolation == "full"
+        assert report.student == "ref"
+
+
+def test_untouched_template_is_not_implemented(grader, assignments):
+    for name, assignment in assignments.items():
+        for suffix in ("py", "ipynb"):
+            file = ROOT / "assignments" / name / f"{name}.{suffix}"
+
+            report = grader.grade(assignment, read_submission(file), "x")
+
+            assert set(verdicts(report).values()) == {Verdict.NOT_IMPLEMENTED}
+            assert report.score == 0
+            assert report.gradable
+
+
+def test_file_that_is_no_submission(grader, assignments):
+    submission = parse_submission("wine.ipynb", b'{"cells": [')
+
+    report = grader.grade(assignments["wine"], submission, "x")
+
+    assert set(verdicts(report).values()) == {Verdict.ERROR}
+    assert not report.gradable
+    assert "notebook" in report.items[0].message.en
+
+
+def test_weights_of_the_settings_give_part_of_the_points(grader, tiny, submit):
+    report = grader.grade(tiny(), submit("def double(x): return abs(x) * 2"), "x")
+
+    assert verdicts(report) == {"double": Verdict.PARTIAL, "whole": Verdict.PASSED}
+    assert report.items[0].points == 2
+
+
+def test_one_call_that_hangs_costs_its_item_only(grader, tiny, submit):
+    source = "def double(x):\n    while x < 0: pass\n    return 2 * x"
+
+    report = grader.grade(tiny(), submit(source), "x")
+
+    assert verdicts(report) == {"double": Verdict.PARTIAL, "whole": Verdict.PASSED}
+    assert "longer than 1 s" in report.items[0].message.en
+
+
+def test_time_of_all_calls_is_bounded(grader, tiny, submit):
+    begin = time.monotonic()
+
+    report = grader.grade(tiny(), submit("def double(x):\n    while True: pass"), "x")
+
+    assert set(verdicts(report).values()) == {Verdict.TIMEOUT}
+    assert time.monotonic() - begin < 30
+
+
+def test_death_of_the_process_is_a_verdict(grader, tiny, submit):
+    report = grader.grade(tiny(), submit("import os\ndef double(x): os._exit(0)"), "x")
+
+    assert set(verdicts(report).values()) == {Verdict.CRASHED}
+
+
+def test_death_while_loading_is_a_verdict(grader, tiny, submit):
+    report = grader.grade(tiny(), submit("import os\nos._exit(0)"), "x")
+
+    assert set(verdicts(report).values()) == {Verdict.CRASHED}
+    assert report.gradable
+
+
+def test_a_check_that_fails_itself_leaves_its_item_ungraded(grader, tiny, submit):
+    broken = CHECKS.replace("assert_close(number(student.double(-2)), -4)", "1 / 0")
+
+    report = grader.grade(tiny(broken), submit("def double(x): return 2 * x"), "x")
+
+    assert verdicts(report) == {"double": Verdict.UNGRADED, "whole": Verdict.PASSED}
+    assert report.items[0].points is None
+    assert report.ungraded
+    assert not report.gradable
+    assert "ZeroDivisionError" in report.items[0].detail
+
+
+def test_a_grading_process_that_dies_leaves_everything_ungraded(grader, tiny, submit):
+    deadly = CHECKS.replace("assert_close(number(student.double(2)), 4)", "import os; os._exit(1)")
+
+    report = grader.grade(tiny(deadly), submit("def double(x): return 2 * x"), "x")
+
+    assert set(verdicts(report).values()) == {Verdict.UNGRADED}
+
+
+def test_checks_that_do_not_parse_are_the_authors_error(grader, tiny, submit):
+    with pytest.raises(AssignmentError, match="SyntaxError"):
+        grader.grade(tiny("def test(:"), submit("x = 1"), "x")
+
+
+def test_a_check_of_no_item_is_the_authors_error(grader, tiny, submit):
+    with pytest.raises(AssignmentError, match="no rubric item"):
+        grader.grade(tiny(CHECKS.replace('"whole"', '"hole"')), submit("x = 1"), "x")
+
+
+def test_what_is_printed_is_kept_for_the_assistant_and_costs_nothing(grader, tiny, submit):
+    source = (
+        "import warnings\ndef double(x):\n    print('seen', x); warnings.warn('hm'); return 2 * x"
+    )
+
+    report = grader.grade(tiny(), submit(source), "x")
+
+    assert report.score == 10
+    assert "seen -2" in report.output
+
+
+def test_no_message_shows_an_expected_value(grader, tiny, submit):
+    report = grader.grade(
+        tiny(CHECKS.replace("-4", "-4.125")), submit("def double(x): return 7"), "x"
+    )
+
+    shown = "".join(item.message.en + item.message.ko for item in report.items)
+    assert "4.125" not in shown
+    assert "double(int) returned int" in shown
+
+
+def test_servers_that_are_killed_are_started_again(tiny, submit):
+    with Grader() as own:
+        assignment, submission = tiny(), submit("def double(x): return 2 * x")
+        assert own.grade(assignment, submission, "x").score == 10
+        for pid in children_of(os.getpid()):
+            if b"grader" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+
+        assert own.grade(assignment, submission, "x").score == 10
+
+
+def children_of(pid):
+    return [
+        int(path.name)
+        for path in Path("/proc").iterdir()
+        if path.name.isdigit() and f") S {pid} " in stat_of(path)
+    ]
+
+
+def stat_of(path):
+    try:
+        return (path / "stat").read_text()
+    except OSError:
+        return ""
+
+
+@pytest.mark.slow
+def test_the_same_report_twice_on_a_loaded_machine(grader, assignments):
+    submission = read_submission(
+        ROOT / "tests" / "class" / "wine" / "right_dataloader_adamw_tqdm.py"
+    )
+    first = grader.grade(assignments["wine"], submission, "x")
+    burners = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(2 * len(os.sched_getaffinity(0)))
+    ]
+    try:
+        second = grader.grade(assignments["wine"], submission, "x")
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+
+    assert without_measures(first) == without_measures(second)
+    assert first.score == 100
+
+
+@pytest.mark.slow
+def test_threads_may_share_a_grader(grader, assignments):
+    submission = read_submission(SOLUTION)
+    reports = []
+    threads = [
+        threading.Thread(
+            target=lambda: reports.append(grader.grade(assignments["binary"], submission, "x"))
+        )
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [report.score for report in reports] == [100] * 6

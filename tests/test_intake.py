@@ -1,0 +1,147 @@
+"""From file names to students and assignments."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from grader.errors import UserError
+from grader.intake import files_in, hand_in, student_of
+
+ROOT = Path(__file__).parent.parent
+
+WINE = "def load_data(): ...\ndef build_model(): ...\ndef train(): ...\ndef predict_test_0(): ...\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a file and return its path."""
+
+    def make(name, source=WINE):
+        path = tmp_path / name
+        path.write_text(source, encoding="utf-8")
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "name, student",
+    [
+        ("kim_wine.ipynb", "kim"),
+        ("wine_kim.py", "kim"),
+        ("kim-wine.py", "kim"),
+        ("Kim WINE.py", "Kim"),
+        ("s01_wine.py", "s01"),
+        ("20251234_김철수_와인.ipynb", "20251234_김철수"),
+        ("이진호_wine.py", "이진호"),
+        ("wine.ipynb", "wine"),
+        ("homework.py", "homework"),
+        ("lee.py", "lee"),
+    ],
+)
+def test_student_is_what_the_name_says_besides_the_assignment(assignments, name, student):
+    assert student == student_of(Path(name), assignments["wine"])
+
+
+def test_student_of_a_mac_is_the_same_as_of_any_other_system(assignments):
+    path = Path(unicodedata.normalize("NFD", "김철수_와인.ipynb"))
+
+    assert "김철수" == student_of(path, assignments["wine"])
+
+
+def test_hand_in_by_its_name(write, assignments):
+    found = hand_in(write("kim_binary.py"), assignments)
+
+    assert "kim" == found.student
+    assert "binary" == found.assignment.name
+    assert "kim_binary.py" == found.submission.file
+
+
+def test_hand_in_by_its_functions(write, assignments):
+    found = hand_in(write("kim.py"), assignments)
+
+    assert ("kim", "wine") == (found.student, found.assignment.name)
+
+
+def test_hand_in_as_the_user_says(write, assignments):
+    found = hand_in(write("kim_wine.py"), assignments, "multinomial")
+
+    assert "multinomial" == found.assignment.name
+
+
+def test_name_of_a_person_is_not_the_name_of_an_assignment(write, assignments):
+    found = hand_in(write("이진호_3.py"), assignments)
+
+    assert ("이진호_3", "wine") == (found.student, found.assignment.name)
+
+
+def test_name_of_a_person_stays_whole(write, assignments):
+    found = hand_in(write("이진호_binary.py"), assignments)
+
+    assert ("이진호", "binary") == (found.student, found.assignment.name)
+
+
+def test_unknown_assignment_is_told_with_those_there_are(write, assignments):
+    with pytest.raises(UserError) as caught:
+        hand_in(write("kim_wine.py"), assignments, "beer")
+
+    assert "there is no assignment beer; there are: binary, multinomial, wine" == str(caught.value)
+
+
+def test_file_that_tells_no_assignment(write, assignments):
+    with pytest.raises(UserError) as caught:
+        hand_in(write("kim.py", "x = 1\n"), assignments)
+
+    assert "kim.py: neither" in str(caught.value)
+    assert "--assignment (binary, multinomial, wine)" in str(caught.value)
+
+
+def test_broken_file_with_a_telling_name_is_handed_in_with_its_problem(write, assignments):
+    found = hand_in(write("kim_wine.ipynb", '{"cells": ['), assignments)
+
+    assert ("kim", "wine") == (found.student, found.assignment.name)
+    assert found.submission.problem is not None
+
+
+def test_missing_file(tmp_path, assignments):
+    with pytest.raises(UserError, match=r"kim_wine\.py is no file"):
+        hand_in(tmp_path / "kim_wine.py", assignments)
+
+
+def test_each_file_of_the_example_class_tells_its_student_and_assignment(assignments):
+    files = files_in(ROOT / "examples" / "class")
+    found = [hand_in(path, assignments) for path in files]
+
+    assert [path.stem for path in files] == [f"{h.student}_{h.assignment.name}" for h in found]
+
+
+def test_files_of_a_folder_are_its_scripts_and_notebooks_by_name(write, tmp_path):
+    for name in ("b_wine.py", "a_wine.ipynb", "C_WINE.PY", "notes.txt", "plot.png", "README"):
+        write(name)
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    write(".ipynb_checkpoints/a_wine-checkpoint.ipynb")
+
+    found = [path.name for path in files_in(tmp_path)]
+
+    assert ["C_WINE.PY", "a_wine.ipynb", "b_wine.py"] == found
+
+
+def test_what_a_mac_puts_beside_a_file_is_no_submission(write, tmp_path):
+    write("kim_wine.ipynb")
+    write("._kim_wine.ipynb", "\0\5\26\7")
+
+    assert ["kim_wine.ipynb"] == [path.name for path in files_in(tmp_path)]
+
+
+def test_folder_without_submissions_is_told(write, tmp_path):
+    write("notes.txt")
+
+    with pytest.raises(UserError, match=r"holds no script \(\.py\) and no notebook \(\.ipynb\)"):
+        files_in(tmp_path)
+
+
+def test_folder_that_is_none_is_told(write):
+    with pytest.raises(UserError, match="is no folder"):
+        files_in(write("kim_wine.py"))

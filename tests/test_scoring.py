@@ -1,0 +1,291 @@
+"""From the results of checks to points: every item has a result, and only we leave one ungraded."""
+
+import hypothesis.strategies as st
+import msgspec
+import pytest
+from hypothesis import given
+
+from grader.assignment import Assignment, RubricItem
+from grader.score import SCHEMA_VERSION, ItemResult, ScoreReport, Verdict
+from grader.scoring import CheckResult, make_report, no_submission, ungraded
+from grader.submission import parse_submission
+from grader.text import Text
+
+TITLE = Text(ko="제목", en="title")
+NOTHING = Text(ko="", en="")
+SUBMISSION = parse_submission("kim_tiny.py", b"x = 1\n")
+LOST = [verdict for verdict in Verdict if verdict not in (Verdict.PASSED, Verdict.UNGRADED)]
+
+
+def an_assignment(*items):
+    return Assignment(name="tiny", title=TITLE, functions=("f",), items=items)
+
+
+def an_item(name="item", points=10.0, **weights):
+    return RubricItem(name, TITLE, points, weights)
+
+
+def a_check(verdict, name="test", item="item", words="", **more):
+    return CheckResult(
+        item=item, name=name, verdict=verdict, message=Text(ko=words, en=words), **more
+    )
+
+
+def judge(checks, item=None):
+    report = make_report(an_assignment(item or an_item()), SUBMISSION, "kim", "full", checks)
+    return report.items[0]
+
+
+def test_item_whose_checks_all_hold_has_all_points():
+    item = judge([a_check(Verdict.PASSED, "a"), a_check(Verdict.PASSED, "b")])
+
+    assert (Verdict.PASSED, 10) == (item.verdict, item.points)
+    assert NOTHING == item.message
+
+
+@pytest.mark.parametrize("verdict", LOST)
+def test_item_is_all_or_nothing_without_weights(verdict):
+    item = judge([a_check(Verdict.PASSED, "a"), a_check(verdict, "b", words="no")])
+
+    assert (verdict, 0) == (item.verdict, item.points)
+    assert "no" == item.message.en
+
+
+def test_first_lost_check_tells_verdict_and_message():
+    item = judge(
+        [
+            a_check(Verdict.PASSED, "a"),
+            a_check(Verdict.ERROR, "b", words="first"),
+            a_check(Verdict.FAILED, "c", words="second"),
+        ]
+    )
+
+    assert (Verdict.ERROR, "first") == (item.verdict, item.message.en)
+
+
+def test_assistant_reads_every_lost_check():
+    item = judge(
+        [
+            a_check(Verdict.PASSED, "a", words="fine"),
+            a_check(Verdict.ERROR, "b", words="first", detail="line 3"),
+            a_check(Verdict.FAILED, "c", words="second"),
+        ]
+    )
+
+    assert "b: line 3\n\nc: second" == item.detail
+
+
+def test_item_without_a_result_is_ungraded():
+    report = make_report(
+        an_assignment(an_item("one"), an_item("two")),
+        SUBMISSION,
+        "kim",
+        "full",
+        [a_check(Verdict.PASSED, item="one")],
+    )
+
+    assert [Verdict.PASSED, Verdict.UNGRADED] == [item.verdict for item in report.items]
+    assert [10, None] == [item.points for item in report.items]
+    assert not report.gradable
+    assert report.ungraded
+
+
+def test_result_for_no_item_of_the_rubric_gives_no_points():
+    report = make_report(
+        an_assignment(an_item()), SUBMISSION, "kim", "full", [a_check(Verdict.PASSED, item="bonus")]
+    )
+
+    assert ["item"] == [item.id for item in report.items]
+    assert 0 == report.score
+
+
+@pytest.mark.parametrize("verdict", LOST)
+def test_ungraded_beats_lost_in_any_order(verdict):
+    checks = [a_check(verdict, "a", words="yours"), a_check(Verdict.UNGRADED, "b", words="ours")]
+
+    for order in (checks, checks[::-1]):
+        item = judge(order)
+        assert (Verdict.UNGRADED, None) == (item.verdict, item.points)
+        assert "ours" == item.message.en
+
+
+def test_ungraded_beats_weights():
+    item = judge([a_check(Verdict.PASSED, "a"), a_check(Verdict.UNGRADED, "b")], an_item(a=1, b=1))
+
+    assert (Verdict.UNGRADED, None) == (item.verdict, item.points)
+
+
+@pytest.mark.parametrize("held, points", [("a", 7.5), ("b", 2.5)])
+def test_weights_give_a_part_of_the_points(held, points):
+    checks = [a_check(Verdict.PASSED if n == held else Verdict.FAILED, n) for n in ("a", "b")]
+
+    item = judge(checks, an_item(a=3, b=1))
+
+    assert (Verdict.PARTIAL, points) == (item.verdict, item.points)
+
+
+def test_part_of_the_points_is_rounded_to_cents():
+    checks = [
+        a_check(Verdict.PASSED, "a"),
+        a_check(Verdict.FAILED, "b"),
+        a_check(Verdict.FAILED, "c"),
+    ]
+
+    assert 3.33 == judge(checks, an_item(a=1, b=1, c=1)).points
+
+
+def test_weighted_item_whose_checks_are_all_lost_has_no_points():
+    item = judge([a_check(Verdict.FAILED, "a"), a_check(Verdict.ERROR, "b")], an_item(a=3, b=1))
+
+    assert (Verdict.FAILED, 0) == (item.verdict, item.points)
+
+
+def test_weighted_item_whose_checks_all_hold_has_all_points():
+    item = judge([a_check(Verdict.PASSED, "a"), a_check(Verdict.PASSED, "b")], an_item(a=3, b=1))
+
+    assert (Verdict.PASSED, 10) == (item.verdict, item.points)
+
+
+@given(
+    st.dictionaries(
+        st.text("abc", min_size=1, max_size=2),
+        st.tuples(st.integers(1, 5), st.sampled_from(Verdict)),
+        min_size=1,
+    )
+)
+def test_points_and_verdict_agree(checks):
+    item = judge(
+        [a_check(verdict, name) for name, (_, verdict) in checks.items()],
+        an_item(**{name: weight for name, (weight, _) in checks.items()}),
+    )
+
+    assert (item.verdict is Verdict.UNGRADED) == (item.points is None)
+    assert (item.verdict is Verdict.PASSED) == (item.points == 10)
+    assert (item.verdict is Verdict.PARTIAL) == (item.points is not None and 0 < item.points < 10)
+    assert (item.verdict in LOST) == (item.points is not None and item.points < 10)
+
+
+def test_time_is_summed_and_memory_is_the_peak():
+    item = judge(
+        [
+            a_check(Verdict.PASSED, "a", seconds=0.25, memory_bytes=7),
+            a_check(Verdict.FAILED, "b", seconds=0.5, memory_bytes=3),
+        ]
+    )
+
+    assert (0.75, 7) == (item.seconds, item.memory_bytes)
+
+
+def test_report_says_what_was_graded_and_how():
+    submission = msgspec.structs.replace(SUBMISSION, notes=(Text(ko="가", en="a"),))
+
+    report = make_report(
+        an_assignment(an_item()),
+        submission,
+        "kim",
+        "full",
+        [a_check(Verdict.PASSED)],
+        (Text(ko="나", en="b"),),
+        "printed",
+    )
+
+    assert ("tiny", "kim", "kim_tiny.py") == (report.assignment, report.student, report.submission)
+    assert SUBMISSION.sha256 == report.sha256
+    assert ["a", "b"] == [note.en for note in report.notes]
+    assert ("full", "printed") == (report.isolation, report.output)
+    assert SCHEMA_VERSION == report.schema_version
+    assert report.gradable
+    assert not report.ungraded
+
+
+def test_score_is_the_sum_of_the_points_that_were_given():
+    report = make_report(
+        an_assignment(an_item("one", 0.1), an_item("two", 0.2), an_item("three", 5)),
+        SUBMISSION,
+        "kim",
+        "full",
+        [a_check(Verdict.PASSED, item="one"), a_check(Verdict.PASSED, item="two")],
+    )
+
+    assert (0.3, 5.3) == (report.score, report.max_score)
+
+
+def test_no_submission_has_an_error_and_no_points_for_each_item():
+    broken = parse_submission("kim_tiny.ipynb", b"{")
+
+    report = no_submission(
+        an_assignment(an_item("one"), an_item("two")), broken, broken.problem, "kim"
+    )
+
+    assert [("one", Verdict.ERROR, 0), ("two", Verdict.ERROR, 0)] == [
+        (item.id, item.verdict, item.points) for item in report.items
+    ]
+    assert all(broken.problem.en in item.message.en for item in report.items)
+    assert all(broken.problem.ko in item.message.ko for item in report.items)
+
+
+def test_no_submission_needs_a_person_but_nothing_of_it_is_ungraded():
+    broken = parse_submission("kim_tiny.ipynb", b"{")
+
+    report = no_submission(an_assignment(an_item()), broken, broken.problem, "kim")
+
+    assert not report.gradable
+    assert not report.ungraded
+    assert any(broken.problem.en in note.en for note in report.notes)
+
+
+def test_what_we_failed_to_grade_is_ungraded_and_the_reason_is_for_the_assistant():
+    report = ungraded(
+        an_assignment(an_item("one"), an_item("two")), SUBMISSION, "kim", "the disk is full"
+    )
+
+    assert [(Verdict.UNGRADED, None)] * 2 == [(i.verdict, i.points) for i in report.items]
+    assert report.ungraded
+    assert not report.gradable
+    assert all("the disk is full" not in item.message.en for item in report.items)
+    assert "the disk is full" in report.items[0].detail
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+TEXTS = st.builds(Text, ko=st.text(), en=st.text())
+REPORTS = st.builds(
+    ScoreReport,
+    assignment=st.text(),
+    student=st.text(),
+    submission=st.text(),
+    sha256=st.text(),
+    items=st.lists(
+        st.builds(
+            ItemResult,
+            id=st.text(),
+            title=TEXTS,
+            points=st.none() | FINITE,
+            max_points=FINITE,
+            verdict=st.sampled_from(Verdict),
+            message=TEXTS,
+            detail=st.text(),
+            seconds=FINITE,
+            memory_bytes=st.integers(0, 2**62),
+        ),
+        max_size=3,
+    ).map(tuple),
+    gradable=st.booleans(),
+    isolation=st.sampled_from(["full", "reduced", "none"]),
+    notes=st.lists(TEXTS, max_size=3).map(tuple),
+    output=st.text(),
+)
+
+
+@given(REPORTS)
+def test_report_survives_json(report):
+    assert report == msgspec.json.decode(msgspec.json.encode(report), type=ScoreReport)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_each_verdict_has_words_in_both_languages(verdict):
+    assert verdict.text.en.strip()
+    assert verdict.text.ko.strip()
+
+
+def test_words_of_verdicts_differ():
+    assert len(Verdict) == len({verdict.text for verdict in Verdict})
