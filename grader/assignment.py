@@ -101,6 +101,6 @@ def load_assignments(folder: Path) -> dict[str, Assignment]:
     found = [load_assignment(path.parent) for path in sorted(folder.glob(f"*/{SETTINGS}"))]
     if not found:
         raise UserError(
-            tr("{folder} holds no assignment: name the right folder by --solutions", folder=folder)
+            tr("{folder} holds no assignment (no */{file})", folder=folder, file=SETTINGS)
         )
     return {assignment.name: assignment for assignment in found}

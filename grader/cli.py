@@ -79,7 +79,7 @@ def grade(
     """
     language = _language(lang)
     with _user_errors(language):
-        one = hand_in(file, load_assignments(solutions or _nearest("solutions")), assignment)
+        one = hand_in(file, _hidden_assignments(solutions), assignment)
         from grader.grading import Grader
 
         with Grader() as grader:
@@ -112,7 +112,7 @@ def batch(
     unmatched: list[Text] = []
     hand_ins = []
     with _user_errors(language):
-        assignments = load_assignments(solutions or _nearest("solutions"))
+        assignments = _hidden_assignments(solutions)
         for file in files_in(folder):
             try:
                 hand_ins.append(hand_in(file, assignments, assignment))
@@ -236,26 +236,30 @@ def _refuse_open_sandbox(level: str) -> None:
         )
 
 
-def _nearest(name: str) -> Path:
-    """The folder of this name here or above.
+def _hidden_assignments(folder: Path | None) -> dict[str, Assignment]:
+    """The assignments in the folder that the user named, or in the nearest `solutions` here or above.
 
     Raises:
-        UserError: there is none.
+        UserError: there are none.
     """
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / name).is_dir():
-            return folder / name
-    raise UserError(
-        tr("there is no folder {name} here or above; name it by --solutions", name=name)
-    )
+    for candidate in [folder] if folder else [at / "solutions" for at in (here, *here.parents)]:
+        if folder or candidate.is_dir():
+            return load_assignments(candidate)
+    raise UserError(tr("there is no folder `solutions` here or above; name yours by --solutions"))
 
 
 def _public_assignments(file: Path) -> dict[str, Assignment]:
     if (file.parent / SETTINGS).is_file():
         own = load_assignment(file.parent)
         return {own.name: own}
-    return load_assignments(_nearest("assignments"))
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if any((folder / "assignments").glob(f"*/{SETTINGS}")):
+            return load_assignments(folder / "assignments")
+    raise UserError(
+        tr("there are no public checks here: run this in the folder that your assignment came in")
+    )
 
 
 def _progress() -> Progress:

@@ -39,7 +39,7 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("name", ["binary", "multinomial", "wine"])
 def test_each_assignment_of_the_course_has_100_points(assignments, name):
-    assert 100 == assignments[name].max_score
+    assert assignments[name].max_score == 100
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_items_of_the_course_are_all_or_nothing(assignments):
 
 
 def test_thresholds_of_the_course(assignments):
-    assert 0.31 == assignments["binary"].thresholds["max_loss"]
-    assert 0.36 == assignments["multinomial"].thresholds["max_loss"]
-    assert 0.3 == assignments["wine"].thresholds["max_loss"]
-    assert 0.85 == assignments["wine"].thresholds["min_accuracy"]
+    assert assignments["binary"].thresholds["max_loss"] == 0.31
+    assert assignments["multinomial"].thresholds["max_loss"] == 0.36
+    assert assignments["wine"].thresholds["max_loss"] == 0.3
+    assert assignments["wine"].thresholds["min_accuracy"] == 0.85
 
 
 def test_default_training_may_take_120_cpu_seconds(assignments):
@@ -103,10 +103,10 @@ def test_defaults_of_the_shortest_settings_file(write):
     assignment = load_assignment(write(HEAD + ITEM))
 
     assert Text(ko="작은 과제", en="Tiny") == assignment.title
-    assert ("one", "two") == assignment.functions
-    assert 2025 == assignment.seed
+    assert assignment.functions == ("one", "two")
+    assert assignment.seed == 2025
     assert Limits() == assignment.limits
-    assert {} == assignment.items[0].weights
+    assert assignment.items[0].weights == {}
 
 
 def test_folder_is_absolute(write, monkeypatch):
@@ -121,14 +121,14 @@ def test_weights_and_limits_are_read(write):
 
     assignment = load_assignment(write(text))
 
-    assert 512 == assignment.limits.memory_mb
-    assert {"test_a": 3, "test_b": 1} == assignment.items[0].weights
+    assert assignment.limits.memory_mb == 512
+    assert assignment.items[0].weights == {"test_a": 3, "test_b": 1}
 
 
 def test_points_may_be_fractions(write):
     text = HEAD + ITEM.replace("10", "2.5") + ITEM.replace("one", "two")
 
-    assert 12.5 == load_assignment(write(text)).max_score
+    assert load_assignment(write(text)).max_score == 12.5
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_wrong_settings_are_one_clear_error(write, text, complaint):
     place, reason = str(caught.value).split(" is wrong: ")
     assert str(folder / "assignment.toml") == place
     assert complaint in reason
-    assert 1 == len(reason.splitlines())
+    assert len(reason.splitlines()) == 1
 
 
 def test_missing_settings_file_is_named(tmp_path):
@@ -193,8 +193,8 @@ def test_all_assignments_of_a_folder_by_name(write):
 
     found = load_assignments(folder)
 
-    assert ["a", "b"] == list(found)
-    assert "first" == found["a"].folder.name
+    assert list(found) == ["a", "b"]
+    assert found["a"].folder.name == "first"
 
 
 def test_two_assignments_of_one_name_are_refused(write):
@@ -206,7 +206,7 @@ def test_two_assignments_of_one_name_are_refused(write):
 
 
 def test_a_folder_without_assignments_is_told(tmp_path):
-    with pytest.raises(UserError, match="holds no assignment.*--solutions"):
+    with pytest.raises(UserError, match=r"holds no assignment.*--solutions"):
         load_assignments(tmp_path)
 
 

@@ -44,7 +44,7 @@ def test_drawing_is_the_real_tree():
 def test_every_error_says_in_its_docstring_what_it_means():
     silent = [n for n in drawn_tree() if not vars(getattr(errors, n)).get("__doc__")]
 
-    assert [] == silent
+    assert silent == []
 
 
 def test_user_error_keeps_its_sentence_in_both_languages():
@@ -53,5 +53,5 @@ def test_user_error_keeps_its_sentence_in_both_languages():
     error = AssignmentError(text)
 
     assert text == error.text
-    assert "there is no such file" == str(error)
+    assert str(error) == "there is no such file"
     assert isinstance(error, UserError)

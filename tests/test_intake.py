@@ -47,46 +47,46 @@ def test_student_is_what_the_name_says_besides_the_assignment(assignments, name,
 def test_student_of_a_mac_is_the_same_as_of_any_other_system(assignments):
     path = Path(unicodedata.normalize("NFD", "김철수_와인.ipynb"))
 
-    assert "김철수" == student_of(path, assignments["wine"])
+    assert student_of(path, assignments["wine"]) == "김철수"
 
 
 def test_hand_in_by_its_name(write, assignments):
     found = hand_in(write("kim_binary.py"), assignments)
 
-    assert "kim" == found.student
-    assert "binary" == found.assignment.name
-    assert "kim_binary.py" == found.submission.file
+    assert found.student == "kim"
+    assert found.assignment.name == "binary"
+    assert found.submission.file == "kim_binary.py"
 
 
 def test_hand_in_by_its_functions(write, assignments):
     found = hand_in(write("kim.py"), assignments)
 
-    assert ("kim", "wine") == (found.student, found.assignment.name)
+    assert (found.student, found.assignment.name) == ("kim", "wine")
 
 
 def test_hand_in_as_the_user_says(write, assignments):
     found = hand_in(write("kim_wine.py"), assignments, "multinomial")
 
-    assert "multinomial" == found.assignment.name
+    assert found.assignment.name == "multinomial"
 
 
 def test_name_of_a_person_is_not_the_name_of_an_assignment(write, assignments):
     found = hand_in(write("이진호_3.py"), assignments)
 
-    assert ("이진호_3", "wine") == (found.student, found.assignment.name)
+    assert (found.student, found.assignment.name) == ("이진호_3", "wine")
 
 
 def test_name_of_a_person_stays_whole(write, assignments):
     found = hand_in(write("이진호_binary.py"), assignments)
 
-    assert ("이진호", "binary") == (found.student, found.assignment.name)
+    assert (found.student, found.assignment.name) == ("이진호", "binary")
 
 
 def test_unknown_assignment_is_told_with_those_there_are(write, assignments):
     with pytest.raises(UserError) as caught:
         hand_in(write("kim_wine.py"), assignments, "beer")
 
-    assert "there is no assignment beer; there are: binary, multinomial, wine" == str(caught.value)
+    assert str(caught.value) == "there is no assignment beer; there are: binary, multinomial, wine"
 
 
 def test_file_that_tells_no_assignment(write, assignments):
@@ -100,7 +100,7 @@ def test_file_that_tells_no_assignment(write, assignments):
 def test_broken_file_with_a_telling_name_is_handed_in_with_its_problem(write, assignments):
     found = hand_in(write("kim_wine.ipynb", '{"cells": ['), assignments)
 
-    assert ("kim", "wine") == (found.student, found.assignment.name)
+    assert (found.student, found.assignment.name) == ("kim", "wine")
     assert found.submission.problem is not None
 
 
@@ -125,14 +125,14 @@ def test_files_of_a_folder_are_its_scripts_and_notebooks_by_name(write, tmp_path
 
     found = [path.name for path in files_in(tmp_path)]
 
-    assert ["C_WINE.PY", "a_wine.ipynb", "b_wine.py"] == found
+    assert found == ["C_WINE.PY", "a_wine.ipynb", "b_wine.py"]
 
 
 def test_what_a_mac_puts_beside_a_file_is_no_submission(write, tmp_path):
     write("kim_wine.ipynb")
     write("._kim_wine.ipynb", "\0\5\26\7")
 
-    assert ["kim_wine.ipynb"] == [path.name for path in files_in(tmp_path)]
+    assert [path.name for path in files_in(tmp_path)] == ["kim_wine.ipynb"]
 
 
 def test_folder_without_submissions_is_told(write, tmp_path):

@@ -39,8 +39,8 @@ def judge(checks, item=None):
 def test_item_whose_checks_all_hold_has_all_points():
     item = judge([a_check(Verdict.PASSED, "a"), a_check(Verdict.PASSED, "b")])
 
-    assert (Verdict.PASSED, 10) == (item.verdict, item.points)
-    assert NOTHING == item.message
+    assert (item.verdict, item.points) == (Verdict.PASSED, 10)
+    assert item.message == NOTHING
 
 
 @pytest.mark.parametrize("verdict", LOST)
@@ -48,7 +48,7 @@ def test_item_is_all_or_nothing_without_weights(verdict):
     item = judge([a_check(Verdict.PASSED, "a"), a_check(verdict, "b", words="no")])
 
     assert (verdict, 0) == (item.verdict, item.points)
-    assert "no" == item.message.en
+    assert item.message.en == "no"
 
 
 def test_first_lost_check_tells_verdict_and_message():
@@ -60,7 +60,7 @@ def test_first_lost_check_tells_verdict_and_message():
         ]
     )
 
-    assert (Verdict.ERROR, "first") == (item.verdict, item.message.en)
+    assert (item.verdict, item.message.en) == (Verdict.ERROR, "first")
 
 
 def test_assistant_reads_every_lost_check():
@@ -72,7 +72,7 @@ def test_assistant_reads_every_lost_check():
         ]
     )
 
-    assert "b: line 3\n\nc: second" == item.detail
+    assert item.detail == "b: line 3\n\nc: second"
 
 
 def test_item_without_a_result_is_ungraded():
@@ -84,8 +84,8 @@ def test_item_without_a_result_is_ungraded():
         [a_check(Verdict.PASSED, item="one")],
     )
 
-    assert [Verdict.PASSED, Verdict.UNGRADED] == [item.verdict for item in report.items]
-    assert [10, None] == [item.points for item in report.items]
+    assert [item.verdict for item in report.items] == [Verdict.PASSED, Verdict.UNGRADED]
+    assert [item.points for item in report.items] == [10, None]
     assert not report.gradable
     assert report.ungraded
 
@@ -95,8 +95,8 @@ def test_result_for_no_item_of_the_rubric_gives_no_points():
         an_assignment(an_item()), SUBMISSION, "kim", "full", [a_check(Verdict.PASSED, item="bonus")]
     )
 
-    assert ["item"] == [item.id for item in report.items]
-    assert 0 == report.score
+    assert [item.id for item in report.items] == ["item"]
+    assert report.score == 0
 
 
 @pytest.mark.parametrize("verdict", LOST)
@@ -105,14 +105,14 @@ def test_ungraded_beats_lost_in_any_order(verdict):
 
     for order in (checks, checks[::-1]):
         item = judge(order)
-        assert (Verdict.UNGRADED, None) == (item.verdict, item.points)
-        assert "ours" == item.message.en
+        assert (item.verdict, item.points) == (Verdict.UNGRADED, None)
+        assert item.message.en == "ours"
 
 
 def test_ungraded_beats_weights():
     item = judge([a_check(Verdict.PASSED, "a"), a_check(Verdict.UNGRADED, "b")], an_item(a=1, b=1))
 
-    assert (Verdict.UNGRADED, None) == (item.verdict, item.points)
+    assert (item.verdict, item.points) == (Verdict.UNGRADED, None)
 
 
 @pytest.mark.parametrize("held, points", [("a", 7.5), ("b", 2.5)])
@@ -131,19 +131,19 @@ def test_part_of_the_points_is_rounded_to_cents():
         a_check(Verdict.FAILED, "c"),
     ]
 
-    assert 3.33 == judge(checks, an_item(a=1, b=1, c=1)).points
+    assert judge(checks, an_item(a=1, b=1, c=1)).points == 3.33
 
 
 def test_weighted_item_whose_checks_are_all_lost_has_no_points():
     item = judge([a_check(Verdict.FAILED, "a"), a_check(Verdict.ERROR, "b")], an_item(a=3, b=1))
 
-    assert (Verdict.FAILED, 0) == (item.verdict, item.points)
+    assert (item.verdict, item.points) == (Verdict.FAILED, 0)
 
 
 def test_weighted_item_whose_checks_all_hold_has_all_points():
     item = judge([a_check(Verdict.PASSED, "a"), a_check(Verdict.PASSED, "b")], an_item(a=3, b=1))
 
-    assert (Verdict.PASSED, 10) == (item.verdict, item.points)
+    assert (item.verdict, item.points) == (Verdict.PASSED, 10)
 
 
 @given(
@@ -173,7 +173,7 @@ def test_time_is_summed_and_memory_is_the_peak():
         ]
     )
 
-    assert (0.75, 7) == (item.seconds, item.memory_bytes)
+    assert (item.seconds, item.memory_bytes) == (0.75, 7)
 
 
 def test_report_says_what_was_graded_and_how():
@@ -189,11 +189,11 @@ def test_report_says_what_was_graded_and_how():
         "printed",
     )
 
-    assert ("tiny", "kim", "kim_tiny.py") == (report.assignment, report.student, report.submission)
+    assert (report.assignment, report.student, report.submission) == ("tiny", "kim", "kim_tiny.py")
     assert SUBMISSION.sha256 == report.sha256
-    assert ["a", "b"] == [note.en for note in report.notes]
-    assert ("full", "printed") == (report.isolation, report.output)
-    assert SCHEMA_VERSION == report.schema_version
+    assert [note.en for note in report.notes] == ["a", "b"]
+    assert (report.isolation, report.output) == ("full", "printed")
+    assert report.schema_version == SCHEMA_VERSION
     assert report.gradable
     assert not report.ungraded
 
@@ -207,7 +207,7 @@ def test_score_is_the_sum_of_the_points_that_were_given():
         [a_check(Verdict.PASSED, item="one"), a_check(Verdict.PASSED, item="two")],
     )
 
-    assert (0.3, 5.3) == (report.score, report.max_score)
+    assert (report.score, report.max_score) == (0.3, 5.3)
 
 
 def test_no_submission_has_an_error_and_no_points_for_each_item():
@@ -217,8 +217,9 @@ def test_no_submission_has_an_error_and_no_points_for_each_item():
         an_assignment(an_item("one"), an_item("two")), broken, broken.problem, "kim"
     )
 
-    assert [("one", Verdict.ERROR, 0), ("two", Verdict.ERROR, 0)] == [
-        (item.id, item.verdict, item.points) for item in report.items
+    assert [(item.id, item.verdict, item.points) for item in report.items] == [
+        ("one", Verdict.ERROR, 0),
+        ("two", Verdict.ERROR, 0),
     ]
     assert all(broken.problem.en in item.message.en for item in report.items)
     assert all(broken.problem.ko in item.message.ko for item in report.items)
@@ -239,7 +240,7 @@ def test_what_we_failed_to_grade_is_ungraded_and_the_reason_is_for_the_assistant
         an_assignment(an_item("one"), an_item("two")), SUBMISSION, "kim", "the disk is full"
     )
 
-    assert [(Verdict.UNGRADED, None)] * 2 == [(i.verdict, i.points) for i in report.items]
+    assert [(i.verdict, i.points) for i in report.items] == [(Verdict.UNGRADED, None)] * 2
     assert report.ungraded
     assert not report.gradable
     assert all("the disk is full" not in item.message.en for item in report.items)

@@ -72,7 +72,7 @@ def notes(submission):
 
 
 def problem(submission):
-    assert () == submission.cells
+    assert submission.cells == ()
     return submission.problem.en
 
 
@@ -84,7 +84,7 @@ def test_script_is_one_cell_of_its_own_name():
 
     assert (Cell(name="kim_wine.py", source="x = 1\n"),) == submission.cells
     assert not submission.notebook
-    assert () == submission.notes
+    assert submission.notes == ()
 
 
 def test_digest_is_that_of_the_bytes():
@@ -111,7 +111,7 @@ KOREAN = "# 학습률\nx = '손실'\n"
     ],
 )
 def test_script_in_every_usual_encoding(data):
-    assert KOREAN == source_of(script(data))
+    assert source_of(script(data)) == KOREAN
 
 
 @pytest.mark.parametrize("name", ["cp949", "euc-kr", "johab", "utf-8", "latin-1", "shift_jis"])
@@ -143,13 +143,13 @@ def test_coding_line_of_no_encoding_costs_nothing(name):
 def test_notebook_with_a_byte_order_mark():
     data = codecs.BOM_UTF8 + notebook("x = '손실'")
 
-    assert "x = '손실'\n" == source_of(parse_submission("x.ipynb", data))
+    assert source_of(parse_submission("x.ipynb", data)) == "x = '손실'\n"
 
 
 def test_notebook_in_cp949():
     data = json.dumps(json.loads(notebook("x = '손실'")), ensure_ascii=False).encode("cp949")
 
-    assert "x = '손실'\n" == source_of(parse_submission("x.ipynb", data))
+    assert source_of(parse_submission("x.ipynb", data)) == "x = '손실'\n"
 
 
 LINES = st.text(st.characters(codec="utf-8", exclude_characters="\0\ufeff"), min_size=1)
@@ -178,7 +178,7 @@ def test_any_text_in_cp949_is_read_back(text):
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b" \t\r\n", codecs.BOM_UTF8, codecs.BOM_UTF16_LE])
 def test_empty_script_holds_no_code(data):
-    assert "the file holds no code" == problem(script(data))
+    assert problem(script(data)) == "the file holds no code"
 
 
 @pytest.mark.parametrize(
@@ -195,13 +195,13 @@ def test_empty_script_holds_no_code(data):
 )
 @pytest.mark.parametrize("name", ["x.py", "x.ipynb"])
 def test_binary_is_no_submission(name, data):
-    assert "the file is no text in UTF-8 or CP949" == problem(parse_submission(name, data))
+    assert problem(parse_submission(name, data)) == "the file is no text in UTF-8 or CP949"
 
 
 @pytest.mark.parametrize("name", ["x.py", "x.ipynb"])
 def test_too_large_a_file_is_no_submission(name):
-    assert "the file is larger than 20 MB" == problem(
-        parse_submission(name, b"#" * (MAX_BYTES + 1))
+    assert (
+        problem(parse_submission(name, b"#" * (MAX_BYTES + 1))) == "the file is larger than 20 MB"
     )
 
 
@@ -231,21 +231,21 @@ def test_file_of_the_largest_size_is_read():
 def test_broken_notebook_is_no_submission(data):
     said = problem(parse_submission("x.ipynb", data))
 
-    assert "the file is no readable notebook; it may have been cut off while uploading" == said
+    assert said == "the file is no readable notebook; it may have been cut off while uploading"
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"cells":[', b'{"metadata":{"a":'])
 def test_deeply_nested_notebook_is_no_submission(opening):
     said = problem(parse_submission("x.ipynb", opening * 50_000))
 
-    assert "the notebook is nested too deeply" == said
+    assert said == "the notebook is nested too deeply"
 
 
 @pytest.mark.parametrize(
     "cells", [(), (markdown("# 제목"),), ("", " \n"), (code("x = 1", "demo"),)]
 )
 def test_notebook_without_code_is_no_submission(cells):
-    assert "the file holds no code" == problem(parse(*cells))
+    assert problem(parse(*cells)) == "the file holds no code"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_notebook_without_code_is_no_submission(cells):
 def test_notebook_in_another_language_is_no_submission(metadata):
     said = problem(parse("x <- 1", metadata=metadata))
 
-    assert "the notebook is written in R, not in Python" == said
+    assert said == "the notebook is written in R, not in Python"
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_notebook_in_another_language_is_no_submission(metadata):
     ],
 )
 def test_notebook_that_says_python_or_nothing_is_python(metadata):
-    assert "x = 1\n" == source_of(parse("x = 1", metadata=metadata))
+    assert source_of(parse("x = 1", metadata=metadata)) == "x = 1\n"
 
 
 def test_problem_is_told_in_korean_too():
@@ -292,7 +292,7 @@ def test_cells_are_counted_from_1_over_all_cells():
 def test_source_as_a_list_of_lines():
     submission = parse(code(["def f():\n", "    return 1\n", "\n", "x = f()"]))
 
-    assert "def f():\n    return 1\n\nx = f()\n" == source_of(submission)
+    assert source_of(submission) == "def f():\n    return 1\n\nx = f()\n"
 
 
 def test_notebook_of_format_3():
@@ -321,13 +321,13 @@ def test_notebook_of_format_3():
 
     submission = parse_submission("x.ipynb", json.dumps(data).encode())
 
-    assert ["cell 2"] == [cell.name for cell in submission.cells]
+    assert [cell.name for cell in submission.cells] == ["cell 2"]
     assert source_of(submission).startswith("x = 1\nget_ipython()")
 
 
 @pytest.mark.parametrize("minor", [0, 2, 4, 5])
 def test_notebook_of_each_minor_format_4(minor):
-    assert "x = 1\n" == source_of(parse("x = 1", minor=minor))
+    assert source_of(parse("x = 1", minor=minor)) == "x = 1\n"
 
 
 def test_missing_cell_ids_cost_nothing():
@@ -337,26 +337,26 @@ def test_missing_cell_ids_cost_nothing():
 
     submission = parse_submission("x.ipynb", data)
 
-    assert 2 == len(submission.cells)
-    assert [] == notes(submission)
+    assert len(submission.cells) == 2
+    assert notes(submission) == []
 
 
 def test_cell_ids_that_occur_twice_cost_nothing():
     data = notebook("x = 1", "y = 2").replace(b"cell-1", b"cell-0")
 
-    assert 2 == len(parse_submission("x.ipynb", data).cells)
+    assert len(parse_submission("x.ipynb", data).cells) == 2
 
 
 def test_outputs_are_not_read():
     plot = {"output_type": "display_data", "data": {"image/png": "iVBORw0KGgo="}, "metadata": {}}
 
-    assert "x = 1\n" == source_of(parse({**code("x = 1"), "outputs": [plot]}))
+    assert source_of(parse({**code("x = 1"), "outputs": [plot]})) == "x = 1\n"
 
 
 def test_cells_of_an_unknown_kind_are_no_code():
     raw = {"cell_type": "raw", "metadata": {}, "source": "x = 2"}
 
-    assert "x = 1\n" == source_of(parse(raw, "x = 1"))
+    assert source_of(parse(raw, "x = 1")) == "x = 1\n"
 
 
 # --- demonstrations
@@ -365,21 +365,21 @@ def test_cells_of_an_unknown_kind_are_no_code():
 def test_cell_tagged_demo_is_not_run_and_noted():
     submission = parse("x = 1", code("input()", "demo"), "y = 2")
 
-    assert ["cell 1", "cell 3"] == [cell.name for cell in submission.cells]
-    assert ["cell 2: the demonstration was not run"] == notes(submission)
+    assert [cell.name for cell in submission.cells] == ["cell 1", "cell 3"]
+    assert notes(submission) == ["cell 2: the demonstration was not run"]
 
 
 def test_demo_may_be_one_of_many_tags():
-    assert ["cell 1"] == [c.name for c in parse("x = 1", code("y = 2", "hide", "demo")).cells]
+    assert [c.name for c in parse("x = 1", code("y = 2", "hide", "demo")).cells] == ["cell 1"]
 
 
 @pytest.mark.parametrize("tag", ["Demonstration", "demo2", "solution", ""])
 def test_cell_with_another_tag_is_run(tag):
-    assert ["cell 1"] == [cell.name for cell in parse(code("x = 1", tag)).cells]
+    assert [cell.name for cell in parse(code("x = 1", tag)).cells] == ["cell 1"]
 
 
 def test_text_tagged_demo_is_not_noted():
-    assert [] == notes(parse("x = 1", markdown("보기", "demo")))
+    assert notes(parse("x = 1", markdown("보기", "demo"))) == []
 
 
 # --- magics and shell lines
@@ -418,7 +418,7 @@ def line_of(marker, submission):
         for node in ast.walk(ast.parse(cell.source))
         if isinstance(node, ast.Name) and node.id == marker
     ]
-    assert 1 == len(lines)
+    assert len(lines) == 1
     return lines[0]
 
 
@@ -426,7 +426,7 @@ def line_of(marker, submission):
 def test_line_magic_is_skipped_and_noted_and_lines_keep_their_numbers(magic):
     submission = parse(f"before = 1\n\n{magic}\n\nmarker")
 
-    assert 5 == line_of("marker", submission)
+    assert line_of("marker", submission) == 5
     assert [f"cell 1, line 3: `{magic}` was skipped"] == notes(submission)
 
 
@@ -434,7 +434,7 @@ def test_line_magic_is_skipped_and_noted_and_lines_keep_their_numbers(magic):
 def test_block_that_holds_only_a_magic_is_still_a_block(magic):
     submission = parse(f"if COLAB:\n    {magic}\nmarker")
 
-    assert 3 == line_of("marker", submission)
+    assert line_of("marker", submission) == 3
     assert [f"cell 1, line 2: `{magic}` was skipped"] == notes(submission)
 
 
@@ -453,7 +453,7 @@ def test_magic_on_several_lines_keeps_the_numbers_of_those_below(magic):
     submission = parse(f"before = 1\n{magic}\nmarker")
 
     assert 3 + magic.count("\n") == line_of("marker", submission)
-    assert 1 == len(submission.notes)
+    assert len(submission.notes) == 1
     assert notes(submission)[0].startswith("cell 1, line 2: `")
 
 
@@ -474,7 +474,7 @@ def test_empty_lines_above_a_magic_are_counted(above, magic):
 def test_cell_of_another_language_is_skipped_and_noted(magic):
     submission = parse(f"{magic}\nthis is no (Python", "marker")
 
-    assert 1 == line_of("marker", submission)
+    assert line_of("marker", submission) == 1
     assert [f"cell 1, line 1: `{magic.split()[0]}` was skipped"] == notes(submission)
 
 
@@ -484,7 +484,7 @@ def test_cell_of_another_language_is_skipped_and_noted(magic):
 def test_code_below_a_cell_magic_that_runs_it_is_kept(magic):
     submission = parse(f"{magic}\n!ls\nmarker")
 
-    assert 3 == line_of("marker", submission)
+    assert line_of("marker", submission) == 3
     assert [
         f"cell 1, line 1: `{magic.split()[0]}` was skipped",
         "cell 1, line 2: `!ls` was skipped",
@@ -495,7 +495,7 @@ def test_code_below_a_cell_magic_that_runs_it_is_kept(magic):
 def test_code_below_two_cell_magics_is_kept(first, second):
     submission = parse(f"{first}\n{second}\nmarker")
 
-    assert 3 == line_of("marker", submission)
+    assert line_of("marker", submission) == 3
     assert [
         f"cell 1, line 1: `{first}` was skipped",
         f"cell 1, line 2: `{second.split()[0]}` was skipped",
@@ -505,22 +505,22 @@ def test_code_below_two_cell_magics_is_kept(first, second):
 def test_cell_of_another_language_below_a_cell_magic_is_skipped():
     submission = parse("%%capture\n%%bash\nthis is no (Python", "marker")
 
-    assert 1 == line_of("marker", submission)
+    assert line_of("marker", submission) == 1
 
 
 def test_cell_magic_that_is_not_on_top_costs_nothing():
-    assert 3 == line_of("marker", parse("# 시간\n%%time\nmarker"))
+    assert line_of("marker", parse("# 시간\n%%time\nmarker")) == 3
 
 
 @pytest.mark.parametrize("cell", ["%%time", "%%time\n\n", "%%capture"])
 def test_cell_magic_above_nothing_costs_nothing(cell):
-    assert 1 == line_of("marker", parse(cell, "marker"))
+    assert line_of("marker", parse(cell, "marker")) == 1
 
 
 def test_cell_with_windows_line_ends():
     submission = parse("%%time\r\nx = 1\r\n!ls\r\nmarker\r\n")
 
-    assert 4 == line_of("marker", submission)
+    assert line_of("marker", submission) == 4
 
 
 @pytest.mark.parametrize(
@@ -539,13 +539,13 @@ def test_what_only_looks_like_a_magic_is_left_alone(source):
     submission = parse(source)
 
     assert ast.dump(ast.parse(source)) == ast.dump(ast.parse(source_of(submission)))
-    assert [] == notes(submission)
+    assert notes(submission) == []
 
 
 def test_cell_that_python_cannot_parse_is_kept_for_the_sandbox_to_tell():
     submission = parse("x = (", "y = 1")
 
-    assert ["x = (", "y = 1"] == [cell.source.strip() for cell in submission.cells]
+    assert [cell.source.strip() for cell in submission.cells] == ["x = (", "y = 1"]
 
 
 def test_long_magic_is_noted_shortly():
@@ -601,7 +601,7 @@ def load(sandbox_server):
     ],
 )
 def test_code_around_magics_runs(load, cell):
-    assert ([7], []) == load(cell, names=["x"])
+    assert load(cell, names=["x"]) == ([7], [])
 
 
 @pytest.mark.parametrize(
@@ -624,8 +624,9 @@ def test_errors_tell_the_line_of_the_notebook(load, cell, line):
 def test_future_import_holds_for_later_cells(load):
     later = "def f(x: undefined): ...\nx = f.__annotations__['x']"
 
-    assert (["undefined"], []) == load(
-        "%%capture\nfrom __future__ import annotations", later, names=["x"]
+    assert load("%%capture\nfrom __future__ import annotations", later, names=["x"]) == (
+        ["undefined"],
+        [],
     )
 
 
@@ -644,7 +645,7 @@ def test_suffix_may_be_written_large(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"x = 1\n" if name == "X.PY" else notebook("x = 1"))
 
-    assert "x = 1\n" == source_of(read_submission(path))
+    assert source_of(read_submission(path)) == "x = 1\n"
 
 
 def test_nothing_is_run(tmp_path):
@@ -660,7 +661,7 @@ def test_too_large_a_file_is_not_read_whole(tmp_path):
     with path.open("wb") as file:
         file.truncate(2**40)  # a hole: no machine could read it
 
-    assert "the file is larger than 20 MB" == problem(read_submission(path))
+    assert problem(read_submission(path)) == "the file is larger than 20 MB"
 
 
 @pytest.mark.parametrize(
@@ -711,13 +712,13 @@ def test_assignment_by_the_name_of_the_file(assignments, file, name):
 def test_name_beats_functions(assignments, submit):
     functions = "".join(f"def {f}(): ...\n" for f in assignments["wine"].functions)
 
-    assert "binary" == match_assignment(submit(functions, "binary.py"), assignments).name
+    assert match_assignment(submit(functions, "binary.py"), assignments).name == "binary"
 
 
 def test_functions_decide_between_two_names(assignments, submit):
     functions = "".join(f"def {f}(): ...\n" for f in assignments["wine"].functions)
 
-    assert "wine" == match_assignment(submit(functions, "binary_wine.py"), assignments).name
+    assert match_assignment(submit(functions, "binary_wine.py"), assignments).name == "wine"
 
 
 @pytest.mark.parametrize("name", ["binary", "multinomial", "wine"])
@@ -730,7 +731,7 @@ def test_assignment_by_the_functions(assignments, submit, name):
 def test_functions_may_be_written_in_other_ways(assignments, submit):
     source = "load_data = lambda: 1\nasync def predict_test_0(): ...\n"
 
-    assert "wine" == match_assignment(submit(source), assignments).name
+    assert match_assignment(submit(source), assignments).name == "wine"
 
 
 @pytest.mark.parametrize("source", ["x = 1\n", "def helper(): ...\n", "# def load_data(): ...\n"])
@@ -744,7 +745,7 @@ def test_functions_of_two_assignments_alike_tell_nothing(assignments, submit):
     )
     two = {name: assignments[name] for name in ("binary", "wine")}
 
-    assert "binary" == match_assignment(submit(source), two).name
+    assert match_assignment(submit(source), two).name == "binary"
     assert (
         match_assignment(
             submit("def build_model(): ...\ndef f(): ...\n", "x.py"),
@@ -799,8 +800,21 @@ JSON = st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                ["cells", "metadata", "nbformat", "nbformat_minor", "worksheets", "source", "tags"]
-                + ["cell_type", "kernelspec", "language", "language_info", "name", "input"]
+                [
+                    "cells",
+                    "metadata",
+                    "nbformat",
+                    "nbformat_minor",
+                    "worksheets",
+                    "source",
+                    "tags",
+                    "cell_type",
+                    "kernelspec",
+                    "language",
+                    "language_info",
+                    "name",
+                    "input",
+                ]
             ),
             inner,
             max_size=5,
@@ -825,8 +839,36 @@ def test_any_notebook_is_a_submission_or_told(metadata, of_cell, source):
 
 
 PIECES = st.sampled_from(
-    ["%", "%%", "!", "?", "%%time", "%time", "\\", "\n", "\r\n", " ", "    ", "x", "=", "(", '"""']
-    + ["def f():", "#", "\t", "\0", "\x0c", ";", "/", ",", ">>> ", "In [1]: ", "가", "\ud800", "'"]
+    [
+        "%",
+        "%%",
+        "!",
+        "?",
+        "%%time",
+        "%time",
+        "\\",
+        "\n",
+        "\r\n",
+        " ",
+        "    ",
+        "x",
+        "=",
+        "(",
+        '"""',
+        "def f():",
+        "#",
+        "\t",
+        "\x00",
+        "\x0c",
+        ";",
+        "/",
+        ",",
+        ">>> ",
+        "In [1]: ",
+        "가",
+        "�",
+        "'",
+    ]
 )
 
 
@@ -836,7 +878,7 @@ def test_any_cell_is_kept_or_told(source):
     submission = parse("y = 1", source)
 
     check_whole(submission)
-    assert "cell 1" == submission.cells[0].name
+    assert submission.cells[0].name == "cell 1"
 
 
 @settings(deadline=None)

@@ -54,6 +54,7 @@ class ForkedProcess:
         self.memory_bytes = 0
         self._socket = sock
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._socket.setblocking(False)
         self._drain = drain
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
@@ -92,6 +93,7 @@ class ForkedProcess:
             before = self._cpu()
             self._socket.settimeout(wall_seconds)
             self._socket.sendall(wire.encode(request))
+            self._socket.setblocking(False)
             deadline = time.monotonic() + wall_seconds
             reply = self._receive(deadline, lambda: self._cpu() - before > cpu_seconds)
             return reply, self._cpu() - before
@@ -134,7 +136,7 @@ class ForkedProcess:
         view, done = memoryview(data), 0
         while done < count:
             try:
-                size = self._socket.recv_into(view[done:], 0, socket.MSG_DONTWAIT)
+                size = self._socket.recv_into(view[done:])
             except BlockingIOError:
                 self._wait(deadline, exhausted)
                 continue

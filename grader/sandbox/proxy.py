@@ -124,7 +124,7 @@ class Student:
 
     def take_changed(self) -> list[str]:
         """Return the arguments that calls have changed since the last look, as `function: argument`."""
-        changed, self._changed[:] = list(self._changed), []
+        changed, self._changed[:] = list(dict.fromkeys(self._changed)), []
         return changed
 
     def operate(self, operation: str, *args: object) -> Any:
@@ -198,7 +198,7 @@ def told(
 ) -> StudentCodeError:
     """Turn what a call raised into a verdict with a message."""
     where = _where(raised)
-    words = tr("{type}: {message}", type=clean(raised.exception), message=clean(raised.message))
+    words = _words(raised)
     match raised.kind:
         case "not_implemented":
             stub = clean(raised.frames[-1].function) if raised.frames else function
@@ -244,12 +244,11 @@ def loading_notes(errors: list[tuple[str, Raised]]) -> tuple[Text, ...]:
     """Return what loading a submission raised, a sentence each."""
     return tuple(
         tr(
-            "{where}: {type}: {message}",
+            "{where}: {words}",
             where=place(clean(raised.frames[-1].cell), raised.frames[-1].line)
             if raised.frames
             else place(clean(cell)),
-            type=clean(raised.exception),
-            message=clean(raised.message),
+            words=_words(raised),
         )
         for cell, raised in errors
     )
@@ -280,7 +279,9 @@ def describe(value: object) -> Text:
         case bool() | int() | float() | str() | bytes():
             return Text(ko=type(value).__name__, en=type(value).__name__)
         case list():
-            return tr("list of {count}", count=len(value))
+            kinds = {type(v).__name__ for v in value[:100]}
+            kind = f" {kinds.pop()}" if len(kinds) == 1 else ""
+            return tr("list of {count}{kind}", count=len(value), kind=kind)
         case dict():
             return tr("dict of {count}", count=len(value))
         case Handle():
@@ -301,6 +302,11 @@ def _unprintable(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
+def _words(raised: Raised) -> str:
+    """`ValueError: bad shape`, or the name alone of an exception without a message."""
+    return ": ".join(filter(None, (clean(raised.exception), clean(raised.message))))
+
+
 def _where(raised: Raised) -> Text:
     if not raised.frames:
         return Text(ko="", en="")
@@ -312,7 +318,7 @@ def _trace(raised: Raised) -> str:
     lines = [
         f"  {place(clean(f.cell), f.line).en}, in {clean(f.function)}" for f in raised.frames[:20]
     ]
-    return "\n".join([*lines, f"{clean(raised.exception)}: {clean(raised.message)}"])
+    return "\n".join([*lines, _words(raised)])
 
 
 def _bare(value: object) -> object:

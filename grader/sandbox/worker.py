@@ -369,7 +369,8 @@ def _same(before: object, after: object) -> bool:
 
 def _words(error: BaseException) -> str:
     try:
-        return str(error)[:_MAX_TEXT].encode("utf-8", "replace").decode()
+        words = error.msg if isinstance(error, SyntaxError) else str(error)
+        return str(words)[:_MAX_TEXT].encode("utf-8", "replace").decode()
     except BaseException:
         return ""
 

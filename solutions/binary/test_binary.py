@@ -55,7 +55,7 @@ def test_values_shapes_and_extremes(student, rng):
         value = tensor(student.sigmoid(z), *z.shape)
         require(
             value.isfinite().all() and value.min() >= 0 and value.max() <= 1,
-            ko="유한한 0과 1 사이의 값이어야 합니다",
+            ko="0과 1 사이의 유한한 값이어야 합니다",
             en="finite values between 0 and 1 are expected",
         )
         assert_close(value, torch.sigmoid(z.double()))
@@ -74,7 +74,7 @@ def test_probabilities_from_two_parameters(student, settings, rng):
         )
     require(
         sum(p.numel() for p in net.parameters()) == 2,
-        ko="모델의 파라미터는 가중치 하나와 편향 하나여야 합니다",
+        ko="모델의 매개변수는 가중치 하나와 편향 하나뿐이어야 합니다",
         en="the model must have one weight and one bias as its parameters",
     )
 
@@ -99,7 +99,7 @@ def check_gradient(student, rng):
     torch.nn.functional.binary_cross_entropy(leaf, y.double()).backward()
     require(
         close(tensor(gradient, 7, 1), leaf.grad),
-        ko="손실에서 기울기를 구할 수 없거나 값이 다릅니다",
+        ko="손실에서 기울기를 구할 수 없거나, 구한 기울기가 올바르지 않습니다",
         en="the loss gives no gradient, or not the right one",
     )
 
@@ -163,12 +163,12 @@ def trained(new_student, settings):
 def test_default_training_converges(trained):
     require(
         trained.is_good(trained.losses[-1]),
-        ko="기본값으로 학습한 뒤의 마지막 손실이 아직 큽니다",
+        ko="기본값으로 학습했을 때 마지막 손실이 기준보다 큽니다",
         en="the last loss of the default training is still too large",
     )
     require(
         trained.is_good(trained.final),
-        ko="학습이 끝난 모델의 손실을 다시 계산하면 아직 큽니다",
+        ko="학습이 끝난 모델로 손실을 다시 계산하면 기준보다 큽니다",
         en="the loss recomputed from the trained model is still too large",
     )
 
@@ -195,7 +195,7 @@ def test_classes_by_the_threshold(trained_or_fitted, rng):
     ten = torch.tensor([[10.0]])
     require(
         tensor(student.predict(net, ten), 1, 1).item() == 1,
-        ko="학습한 모델은 10시간을 1로 예측해야 합니다",
+        ko="학습한 모델은 10시간일 때 1(합격)을 예측해야 합니다",
         en="10 hours must be predicted as 1 after training",
     )
     for x in (X, 20 * rng.uniform(5, 1), 20 * rng.uniform(33, 1)):

@@ -49,12 +49,12 @@ def test_logits(student, settings, rng):
         value = tensor(net(x), len(x), 3)
         require(
             value.isfinite().all(),
-            ko="모델의 출력은 유한해야 합니다",
+            ko="모델의 출력에 유한하지 않은 값(NaN 또는 무한대)이 있습니다",
             en="the model's outputs must be finite",
         )
         require(
             not (value.min() >= 0 and close(value.sum(dim=1), torch.ones(len(x)))),
-            ko="모델의 출력은 확률이 아니라 로짓이어야 합니다: 모델 안에서 소프트맥스를 쓰지 마세요",
+            ko="모델의 출력은 확률이 아니라 로짓이어야 합니다. 모델 안에서 소프트맥스를 쓰지 마세요",
             en="the model's outputs must be logits, not probabilities: no softmax inside of the model",
         )
 
@@ -91,7 +91,7 @@ def check_gradient(student, rng):
     torch.nn.functional.cross_entropy(leaf, target).backward()
     require(
         close(tensor(gradient, 9, 3), leaf.grad),
-        ko="손실에서 기울기를 구할 수 없거나 값이 다릅니다",
+        ko="손실에서 기울기를 구할 수 없거나, 구한 기울기가 올바르지 않습니다",
         en="the loss gives no gradient, or not the right one",
     )
 
@@ -135,12 +135,12 @@ def test_default_training_converges(trained, settings):
     bound = settings.thresholds["max_loss"]
     require(
         trained.losses[-1] <= bound,
-        ko="기본값으로 학습한 뒤의 마지막 손실이 아직 큽니다",
+        ko="기본값으로 학습했을 때 마지막 손실이 기준보다 큽니다",
         en="the last loss of the default training is still too large",
     )
     require(
         trained.final <= bound,
-        ko="학습이 끝난 모델의 손실을 다시 계산하면 아직 큽니다",
+        ko="학습이 끝난 모델로 손실을 다시 계산하면 기준보다 큽니다",
         en="the loss recomputed from the trained model is still too large",
     )
 
@@ -168,7 +168,7 @@ def test_probabilities_of_the_logits(trained_or_fitted, rng):
         value = tensor(student.predict_proba(net, x), len(x), 3)
         require(
             value.isfinite().all() and value.min() >= 0 and value.max() <= 1 + 1e-6,
-            ko="유한한 0과 1 사이의 값이어야 합니다",
+            ko="0과 1 사이의 유한한 값이어야 합니다",
             en="finite values between 0 and 1 are expected",
         )
         require(
@@ -178,7 +178,7 @@ def test_probabilities_of_the_logits(trained_or_fitted, rng):
         )
         require(
             close(value, torch.softmax(tensor(net(x), len(x), 3), dim=1)),
-            ko="모델의 로짓에서 나오는 확률이 아닙니다",
+            ko="모델의 로짓에 소프트맥스를 적용한 확률과 다릅니다",
             en="these are not the probabilities of the model's logits",
         )
     assert_unchanged(student)
@@ -204,7 +204,7 @@ def test_class_of_the_largest_probability(trained_or_fitted, rng):
         clear = best.values[:, 0] - best.values[:, 1] > 1e-4
         require(
             (torch.tensor(found) == best.indices[:, 0])[clear].all(),
-            ko="확률이 가장 큰 클래스가 아닙니다",
+            ko="확률이 가장 큰 클래스를 반환해야 합니다",
             en="this is not the class of the largest probability",
         )
     assert_unchanged(student)

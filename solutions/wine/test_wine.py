@@ -84,7 +84,8 @@ def check_split(parts, random_state):
     else:
         require(
             False,
-            ko="품종의 순서가 이 random_state로 7:3으로 나눈 것과 다릅니다",
+            ko="품종(y)이 이 random_state로 7:3으로 나눈 결과와 다릅니다. "
+            "test_size=0.3과 인자로 받은 random_state를 썼는지 확인하세요",
             en="the labels are not in the order of the 7:3 split of this random_state",
         )
     rows = np.concatenate([train, test])
@@ -96,12 +97,12 @@ def check_features(original, given):
     """Whatever the scaling: each column keeps the order of its values over both parts, or each row its direction."""
     require(
         np.isfinite(given).all(),
-        ko="특성에 유한하지 않은 값이 있습니다",
+        ko="특성에 유한하지 않은 값(NaN 또는 무한대)이 있습니다",
         en="the features hold values that are not finite",
     )
     require(
         same_directions(original, given) or all(map(monotone, original.T, given.T)),
-        ko="특성이 품종과 같은 행이 아니거나, 훈련과 테스트의 스케일이 서로 다릅니다",
+        ko="특성(X)과 품종(y)의 행이 서로 맞지 않거나, 훈련 데이터와 테스트 데이터에 서로 다른 스케일링을 적용했습니다",
         en="the features are not the rows of the labels, or both parts are not scaled the same way",
     )
 
@@ -144,7 +145,7 @@ def test_split_of_each_state(student, settings, remark):
     data, train = check_split(student.load_data(random_state=settings.seed), settings.seed)
     if fitted_on_all_rows(data, train):
         remark(
-            ko="스케일러를 테스트 데이터까지 포함해 맞췄습니다. 훈련 데이터로만 맞추는 것이 좋습니다 (감점 없음)",
+            ko="스케일러를 테스트 데이터까지 포함해 fit했습니다. 훈련 데이터에만 fit하는 것이 좋습니다 (감점 없음)",
             en="the scaler was fitted on the test part too; fit it on the training part only (no deduction)",
         )
     default, _ = check_split(student.load_data(), 2025)
@@ -164,12 +165,12 @@ def test_logits(student, settings, rng):
         value = tensor(net(x), len(x), 3)
         require(
             value.isfinite().all(),
-            ko="모델의 출력은 유한해야 합니다",
+            ko="모델의 출력에 유한하지 않은 값(NaN 또는 무한대)이 있습니다",
             en="the model's outputs must be finite",
         )
         require(
             not (value.min() >= 0 and close(value.sum(dim=1), torch.ones(len(x)))),
-            ko="모델의 출력은 확률이 아니라 로짓이어야 합니다: 모델 안에서 소프트맥스를 쓰지 마세요",
+            ko="모델의 출력은 확률이 아니라 로짓이어야 합니다. 모델 안에서 소프트맥스를 쓰지 마세요",
             en="the model's outputs must be logits, not probabilities: no softmax inside of the model",
         )
 
@@ -244,17 +245,17 @@ def check_convergence(trained, settings):
     first, last = trained.losses[0], trained.losses[-1]
     require(
         last <= settings.thresholds["max_loss"],
-        ko="기본값으로 학습한 뒤의 마지막 손실이 아직 큽니다",
+        ko="기본값으로 학습했을 때 마지막 손실이 기준보다 큽니다",
         en="the last loss of the default training is still too large",
     )
     require(
         last <= settings.thresholds["max_loss_of_first"] * max(first, trained.first),
-        ko="마지막 손실이 처음 손실보다 충분히 작지 않습니다",
+        ko="학습하는 동안 손실이 충분히 줄지 않았습니다",
         en="the last loss is not well below the first",
     )
     require(
         trained.final <= settings.thresholds["max_loss"],
-        ko="학습이 끝난 모델의 훈련 데이터 손실을 다시 계산하면 아직 큽니다",
+        ko="학습이 끝난 모델로 훈련 데이터의 손실을 다시 계산하면 기준보다 큽니다",
         en="the loss recomputed from the trained model on the training part is still too large",
     )
 
@@ -271,7 +272,7 @@ def test_accuracy_on_the_test_part(trained, settings):
     accuracy = float((logits.argmax(dim=1) == trained.data.y_test).double().mean())
     require(
         accuracy >= settings.thresholds["min_accuracy"],
-        ko="학습한 모델의 테스트 정확도가 아직 낮습니다",
+        ko="학습한 모델의 테스트 정확도가 기준보다 낮습니다",
         en="the trained model's accuracy on the test part is still too low",
     )
 
@@ -282,12 +283,12 @@ def check_test_0(trained, truth):
     logits = matrix(trained.net(trained.data.X_test), TEST)[0]
     require(
         found == int(logits.argmax()),
-        ko="모델이 테스트 0번 행에 매긴 가장 큰 로짓의 클래스가 아닙니다",
+        ko="인자로 받은 모델에서 X_test의 0번 행의 로짓이 가장 큰 클래스를 반환해야 합니다",
         en="this is not the class of the model's largest logit for row 0 of the test part",
     )
     require(
         found == truth,
-        ko="테스트 0번의 품종을 맞히지 못했습니다",
+        ko="예측한 품종이 테스트 0번의 실제 품종과 다릅니다",
         en="this is not the cultivar of index 0 of the test part",
     )
     assert_unchanged(trained.student)
