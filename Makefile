@@ -26,7 +26,7 @@ benchmark: setup ## what grading costs above the student's own time
 
 messages: setup ## take new messages into the Korean catalogue
 	$(BIN)/pybabel -q extract -k tr --no-location --omit-header -o $(VENV)/grader.pot grader
-	$(BIN)/pybabel -q update --omit-header -N -i $(VENV)/grader.pot -o grader/locale/ko/LC_MESSAGES/grader.po -l ko
+	$(BIN)/pybabel -q update --omit-header --ignore-obsolete -N -i $(VENV)/grader.pot -o grader/locale/ko/LC_MESSAGES/grader.po -l ko
 
 setup: $(STAMP)
 
