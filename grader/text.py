@@ -1,5 +1,6 @@
 """What people read, in Korean and in English."""
 
+import unicodedata
 from functools import cache
 from importlib.resources import files
 from typing import Literal, cast
@@ -10,6 +11,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 Language = Literal["ko", "en"]
+
+_MAX_LINE = 300
 
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +43,18 @@ def default_language() -> Language:
         return "ko" if name and Locale.parse(name).language == "ko" else "en"
     except (ValueError, UnknownLocaleError):
         return "en"
+
+
+def printable(words: str) -> str:
+    """Return what somebody else wrote as one line of at most 300 characters that a terminal shows as it is."""
+    line = " ".join(words.split())
+    if len(line) > _MAX_LINE:
+        line = line[:_MAX_LINE] + "…"
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(c) else c for c in line)
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 @cache

@@ -81,7 +81,7 @@ def test_each_assignment_of_the_course_has_100_points(assignments, name):
     ],
 )
 def test_rubrics_of_the_course(assignments, name, expected):
-    assert expected == {item.id: item.points for item in assignments[name].items}
+    assert {item.id: item.points for item in assignments[name].items} == expected
 
 
 def test_items_of_the_course_are_all_or_nothing(assignments):
@@ -96,16 +96,16 @@ def test_thresholds_of_the_course(assignments):
 
 
 def test_default_training_may_take_120_cpu_seconds(assignments):
-    assert {120.0} == {a.limits.train_cpu_seconds for a in assignments.values()}
+    assert {a.limits.train_cpu_seconds for a in assignments.values()} == {120.0}
 
 
 def test_defaults_of_the_shortest_settings_file(write):
     assignment = load_assignment(write(HEAD + ITEM))
 
-    assert Text(ko="작은 과제", en="Tiny") == assignment.title
+    assert assignment.title == Text(ko="작은 과제", en="Tiny")
     assert assignment.functions == ("one", "two")
     assert assignment.seed == 2025
-    assert Limits() == assignment.limits
+    assert assignment.limits == Limits()
     assert assignment.items[0].weights == {}
 
 
@@ -113,7 +113,7 @@ def test_folder_is_absolute(write, monkeypatch):
     folder = write(HEAD + ITEM)
     monkeypatch.chdir(folder.parent)
 
-    assert folder == load_assignment(Path("tiny")).folder
+    assert load_assignment(Path("tiny")).folder == folder
 
 
 def test_weights_and_limits_are_read(write):
@@ -169,7 +169,7 @@ def test_wrong_settings_are_one_clear_error(write, text, complaint):
         load_assignment(folder)
 
     place, reason = str(caught.value).split(" is wrong: ")
-    assert str(folder / "assignment.toml") == place
+    assert place == str(folder / "assignment.toml")
     assert complaint in reason
     assert len(reason.splitlines()) == 1
 
@@ -206,7 +206,7 @@ def test_two_assignments_of_one_name_are_refused(write):
 
 
 def test_a_folder_without_assignments_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"holds no assignment.*--solutions"):
+    with pytest.raises(UserError, match="holds no assignment"):
         load_assignments(tmp_path)
 
 

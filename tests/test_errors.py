@@ -52,6 +52,6 @@ def test_user_error_keeps_its_sentence_in_both_languages():
 
     error = AssignmentError(text)
 
-    assert text == error.text
+    assert error.text == text
     assert str(error) == "there is no such file"
     assert isinstance(error, UserError)

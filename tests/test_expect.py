@@ -171,7 +171,7 @@ def test_refusal_says_what_came_back(answer, expression, kind):
     with pytest.raises(CheckFailedError) as caught:
         number(answer(expression))
 
-    assert caught.value.text.en == f"a number is expected, not {kind}"
+    assert caught.value.text.en.startswith(f"a number is expected, not {kind}")
 
 
 def test_number_may_be_huge(answer):
@@ -569,18 +569,19 @@ def test_unchanged_arguments_pass(student):
 
 def test_each_changed_argument_is_told_once(student):
     student.double(torch.ones(2), y=torch.ones(2))
+    student.double(torch.ones(2), y=torch.ones(2))
 
     with pytest.raises(CheckFailedError) as caught:
         assert_unchanged(student)
 
-    assert caught.value.text.en.endswith("(double: 0, double: y)")
+    assert caught.value.text.en.endswith("(double: 1, double: y)")
     assert_unchanged(student)
 
 
 def test_changed_list_is_told(student):
     student.append([])
 
-    with pytest.raises(CheckFailedError, match="append: 0"):
+    with pytest.raises(CheckFailedError, match="append: 1"):
         assert_unchanged(student)
 
 
@@ -602,7 +603,7 @@ def test_fail_tells_in_both_languages():
 
 
 def test_require_fails_without_its_condition():
-    with pytest.raises(CheckFailedError, match="^no$"):
+    with pytest.raises(CheckFailedError, match=r"^no$"):
         require(torch.tensor(False), ko="아닙니다", en="no")
 
 

@@ -41,7 +41,7 @@ def write(tmp_path):
     ],
 )
 def test_student_is_what_the_name_says_besides_the_assignment(assignments, name, student):
-    assert student == student_of(Path(name), assignments["wine"])
+    assert student_of(Path(name), assignments["wine"]) == student
 
 
 def test_student_of_a_mac_is_the_same_as_of_any_other_system(assignments):

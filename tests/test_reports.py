@@ -80,9 +80,8 @@ def written_by(student):
 
 def printed(renderable, colours=False):
     file = StringIO()
-    Console(file=file, width=200, force_terminal=colours, color_system="truecolor").print(
-        renderable
-    )
+    system = "truecolor" if colours else None
+    Console(file=file, width=200, force_terminal=colours, color_system=system).print(renderable)
     return file.getvalue()
 
 

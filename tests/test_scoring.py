@@ -14,7 +14,7 @@ from grader.text import Text
 TITLE = Text(ko="제목", en="title")
 NOTHING = Text(ko="", en="")
 SUBMISSION = parse_submission("kim_tiny.py", b"x = 1\n")
-LOST = [verdict for verdict in Verdict if verdict not in (Verdict.PASSED, Verdict.UNGRADED)]
+LOST = [v for v in Verdict if v not in (Verdict.PASSED, Verdict.PARTIAL, Verdict.UNGRADED)]
 
 
 def an_assignment(*items):
@@ -47,7 +47,7 @@ def test_item_whose_checks_all_hold_has_all_points():
 def test_item_is_all_or_nothing_without_weights(verdict):
     item = judge([a_check(Verdict.PASSED, "a"), a_check(verdict, "b", words="no")])
 
-    assert (verdict, 0) == (item.verdict, item.points)
+    assert (item.verdict, item.points) == (verdict, 0)
     assert item.message.en == "no"
 
 
@@ -121,7 +121,7 @@ def test_weights_give_a_part_of_the_points(held, points):
 
     item = judge(checks, an_item(a=3, b=1))
 
-    assert (Verdict.PARTIAL, points) == (item.verdict, item.points)
+    assert (item.verdict, item.points) == (Verdict.PARTIAL, points)
 
 
 def test_part_of_the_points_is_rounded_to_cents():
@@ -149,7 +149,7 @@ def test_weighted_item_whose_checks_all_hold_has_all_points():
 @given(
     st.dictionaries(
         st.text("abc", min_size=1, max_size=2),
-        st.tuples(st.integers(1, 5), st.sampled_from(Verdict)),
+        st.tuples(st.integers(1, 5), st.sampled_from([*LOST, Verdict.PASSED, Verdict.UNGRADED])),
         min_size=1,
     )
 )
@@ -162,7 +162,7 @@ def test_points_and_verdict_agree(checks):
     assert (item.verdict is Verdict.UNGRADED) == (item.points is None)
     assert (item.verdict is Verdict.PASSED) == (item.points == 10)
     assert (item.verdict is Verdict.PARTIAL) == (item.points is not None and 0 < item.points < 10)
-    assert (item.verdict in LOST) == (item.points is not None and item.points < 10)
+    assert (item.verdict in LOST) == (item.points == 0)
 
 
 def test_time_is_summed_and_memory_is_the_peak():
@@ -279,7 +279,7 @@ REPORTS = st.builds(
 
 @given(REPORTS)
 def test_report_survives_json(report):
-    assert report == msgspec.json.decode(msgspec.json.encode(report), type=ScoreReport)
+    assert msgspec.json.decode(msgspec.json.encode(report), type=ScoreReport) == report
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -82,7 +82,7 @@ def problem(submission):
 def test_script_is_one_cell_of_its_own_name():
     submission = parse_submission("kim_wine.py", b"x = 1\n")
 
-    assert (Cell(name="kim_wine.py", source="x = 1\n"),) == submission.cells
+    assert submission.cells == (Cell(name="kim_wine.py", source="x = 1\n"),)
     assert not submission.notebook
     assert submission.notes == ()
 
@@ -90,7 +90,7 @@ def test_script_is_one_cell_of_its_own_name():
 def test_digest_is_that_of_the_bytes():
     data = b"x = 1\r\n"
 
-    assert hashlib.sha256(data).hexdigest() == script(data).sha256
+    assert script(data).sha256 == hashlib.sha256(data).hexdigest()
 
 
 KOREAN = "# 학습률\nx = '손실'\n"
@@ -118,26 +118,26 @@ def test_script_in_every_usual_encoding(data):
 def test_coding_line_is_obeyed(name):
     text = f"# -*- coding: {name} -*-\nx = '{'é' if name == 'latin-1' else '字'}'\n"
 
-    assert text == source_of(script(text.encode(name)))
+    assert source_of(script(text.encode(name))) == text
 
 
 def test_coding_line_after_an_interpreter_line():
     text = "#!/usr/bin/env python3\n# vim: set fileencoding=johab :\nx = '손실'\n"
 
-    assert text == source_of(script(text.encode("johab")))
+    assert source_of(script(text.encode("johab"))) == text
 
 
 def test_coding_line_that_is_a_lie_costs_nothing():
     text = "# coding: latin-1\n" + KOREAN
 
-    assert text == source_of(script(text.encode()))
+    assert source_of(script(text.encode())) == text
 
 
 @pytest.mark.parametrize("name", ["klingon", "undefined", "hex", "idna", "rot13"])
 def test_coding_line_of_no_encoding_costs_nothing(name):
     text = f"# coding: {name}\n{KOREAN}"
 
-    assert text == source_of(script(text.encode("cp949")))
+    assert source_of(script(text.encode("cp949"))) == text
 
 
 def test_notebook_with_a_byte_order_mark():
@@ -161,7 +161,7 @@ def unix(text):
 
 @given(LINES.filter(str.strip), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
 def test_any_text_is_read_back(text, encoding):
-    assert unix(text) == source_of(script(text.encode(encoding)))
+    assert source_of(script(text.encode(encoding))) == unix(text)
 
 
 @given(st.text(st.characters(codec="cp949", exclude_characters="\0")).filter(str.strip))
@@ -170,7 +170,7 @@ def test_any_text_in_cp949_is_read_back(text):
     try:
         assume(data.decode() == text)  # bytes that are both are UTF-8
     except UnicodeDecodeError:
-        assert unix(text) == source_of(script(data))
+        assert source_of(script(data)) == unix(text)
 
 
 # --- what is no submission
@@ -285,7 +285,7 @@ def test_problem_is_told_in_korean_too():
 def test_cells_are_counted_from_1_over_all_cells():
     submission = parse(markdown("# 제목"), "x = 1", markdown("그리고"), "", "y = 2")
 
-    assert (Cell("cell 2", "x = 1\n"), Cell("cell 5", "y = 2\n")) == submission.cells
+    assert submission.cells == (Cell("cell 2", "x = 1\n"), Cell("cell 5", "y = 2\n"))
     assert submission.notebook
 
 
@@ -427,7 +427,7 @@ def test_line_magic_is_skipped_and_noted_and_lines_keep_their_numbers(magic):
     submission = parse(f"before = 1\n\n{magic}\n\nmarker")
 
     assert line_of("marker", submission) == 5
-    assert [f"cell 1, line 3: `{magic}` was skipped"] == notes(submission)
+    assert notes(submission) == [f"cell 1, line 3: `{magic}` was skipped"]
 
 
 @pytest.mark.parametrize("magic", LINE_MAGICS)
@@ -435,7 +435,7 @@ def test_block_that_holds_only_a_magic_is_still_a_block(magic):
     submission = parse(f"if COLAB:\n    {magic}\nmarker")
 
     assert line_of("marker", submission) == 3
-    assert [f"cell 1, line 2: `{magic}` was skipped"] == notes(submission)
+    assert notes(submission) == [f"cell 1, line 2: `{magic}` was skipped"]
 
 
 @pytest.mark.parametrize(
@@ -452,7 +452,7 @@ def test_block_that_holds_only_a_magic_is_still_a_block(magic):
 def test_magic_on_several_lines_keeps_the_numbers_of_those_below(magic):
     submission = parse(f"before = 1\n{magic}\nmarker")
 
-    assert 3 + magic.count("\n") == line_of("marker", submission)
+    assert line_of("marker", submission) == 3 + magic.count("\n")
     assert len(submission.notes) == 1
     assert notes(submission)[0].startswith("cell 1, line 2: `")
 
@@ -463,8 +463,8 @@ def test_empty_lines_above_a_magic_are_counted(above, magic):
     submission = parse(f"{above}{magic}\nmarker")
 
     line = above.count("\n") + 1
-    assert [f"cell 1, line {line}: `{magic}` was skipped"] == notes(submission)
-    assert line + 1 == line_of("marker", submission)
+    assert notes(submission) == [f"cell 1, line {line}: `{magic}` was skipped"]
+    assert line_of("marker", submission) == line + 1
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_cell_of_another_language_is_skipped_and_noted(magic):
     submission = parse(f"{magic}\nthis is no (Python", "marker")
 
     assert line_of("marker", submission) == 1
-    assert [f"cell 1, line 1: `{magic.split()[0]}` was skipped"] == notes(submission)
+    assert notes(submission) == [f"cell 1, line 1: `{magic.split()[0]}` was skipped"]
 
 
 @pytest.mark.parametrize(
@@ -485,10 +485,10 @@ def test_code_below_a_cell_magic_that_runs_it_is_kept(magic):
     submission = parse(f"{magic}\n!ls\nmarker")
 
     assert line_of("marker", submission) == 3
-    assert [
+    assert notes(submission) == [
         f"cell 1, line 1: `{magic.split()[0]}` was skipped",
         "cell 1, line 2: `!ls` was skipped",
-    ] == notes(submission)
+    ]
 
 
 @pytest.mark.parametrize("first, second", [("%%capture", "%%time"), ("%%time", "%%capture out")])
@@ -496,10 +496,10 @@ def test_code_below_two_cell_magics_is_kept(first, second):
     submission = parse(f"{first}\n{second}\nmarker")
 
     assert line_of("marker", submission) == 3
-    assert [
+    assert notes(submission) == [
         f"cell 1, line 1: `{first}` was skipped",
         f"cell 1, line 2: `{second.split()[0]}` was skipped",
-    ] == notes(submission)
+    ]
 
 
 def test_cell_of_another_language_below_a_cell_magic_is_skipped():
@@ -555,7 +555,13 @@ def test_long_magic_is_noted_shortly():
 
 
 def test_notes_are_limited():
-    assert len(parse("!ls\n" * 1000 + "x = 1").notes) < 100
+    assert len(parse(*["!ls\nx = 1"] * 1000).notes) < 100
+
+
+def test_more_magics_than_a_cell_can_have_are_for_the_sandbox_to_tell():
+    source = "!ls\n" * 600
+
+    assert [cell.name for cell in parse(source, "x = 1").cells] == ["cell 1", "cell 2"]
 
 
 @pytest.mark.parametrize("magic", ["!echo \x1b[2J", "!echo \u202e", "%\x07cd"])
@@ -616,8 +622,9 @@ def test_code_around_magics_runs(load, cell):
     ],
 )
 def test_errors_tell_the_line_of_the_notebook(load, cell, line):
-    assert ([], [f"cell 2, line {line}: ZeroDivisionError: division by zero"]) == load(
-        markdown("# 제목"), cell
+    assert load(markdown("# 제목"), cell) == (
+        [],
+        [f"cell 2, line {line}: ZeroDivisionError: division by zero"],
     )
 
 
@@ -637,7 +644,7 @@ def test_file_is_read(tmp_path):
     path = tmp_path / "kim_wine.py"
     path.write_bytes(b"x = 1\n")
 
-    assert parse_submission("kim_wine.py", b"x = 1\n") == read_submission(path)
+    assert read_submission(path) == parse_submission("kim_wine.py", b"x = 1\n")
 
 
 @pytest.mark.parametrize("name", ["X.PY", "X.IPYNB"])
@@ -706,7 +713,7 @@ def test_what_cannot_be_read_is_told(tmp_path, name, complaint):
 def test_assignment_by_the_name_of_the_file(assignments, file, name):
     submission = parse_submission(file, b"x = 1\n")
 
-    assert name == match_assignment(submission, assignments).name
+    assert match_assignment(submission, assignments).name == name
 
 
 def test_name_beats_functions(assignments, submit):
@@ -725,7 +732,7 @@ def test_functions_decide_between_two_names(assignments, submit):
 def test_assignment_by_the_functions(assignments, submit, name):
     functions = "".join(f"def {f}(): ...\n" for f in assignments[name].functions)
 
-    assert name == match_assignment(submit(functions), assignments).name
+    assert match_assignment(submit(functions), assignments).name == name
 
 
 def test_functions_may_be_written_in_other_ways(assignments, submit):
@@ -761,8 +768,8 @@ def test_functions_of_two_assignments_alike_tell_nothing(assignments, submit):
 def test_name_of_an_assignment_may_be_written_large(assignments, submit):
     homework = msgspec.structs.replace(assignments["wine"], name="HW3", aliases=("Weine",))
 
-    assert homework == match_assignment(submit("x = 1\n", "kim_hw3.py"), {"HW3": homework})
-    assert homework == match_assignment(submit("x = 1\n", "kim_WEINE.py"), {"HW3": homework})
+    assert match_assignment(submit("x = 1\n", "kim_hw3.py"), {"HW3": homework}) == homework
+    assert match_assignment(submit("x = 1\n", "kim_WEINE.py"), {"HW3": homework}) == homework
 
 
 @pytest.mark.parametrize("name", ["binary", "multinomial", "wine"])
@@ -772,7 +779,7 @@ def test_each_right_solution_is_known_by_its_functions(assignments, name):
 
     for path in paths:
         submission = msgspec.structs.replace(read_submission(path), file="x.py")
-        assert name == match_assignment(submission, assignments).name
+        assert match_assignment(submission, assignments).name == name
 
 
 # --- whatever the bytes
@@ -781,7 +788,7 @@ def test_each_right_solution_is_known_by_its_functions(assignments, name):
 def check_whole(submission):
     """A submission has cells or a problem, and can be sent to the process that grades it."""
     assert bool(submission.cells) == (submission.problem is None)
-    assert submission == msgspec.msgpack.decode(msgspec.msgpack.encode(submission), type=Submission)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(submission), type=Submission) == submission
 
 
 @given(st.binary(), st.sampled_from(["x.py", "x.ipynb"]))
@@ -886,7 +893,7 @@ def test_any_cell_is_kept_or_told(source):
 def test_lines_keep_their_numbers_among_any_magics(lines):
     source = "\n".join([*lines, "marker"])
 
-    assert len(lines) + 1 == line_of("marker", parse(source))
+    assert line_of("marker", parse(source)) == len(lines) + 1
 
 
 @pytest.mark.parametrize("name", ["\udcb1\udce8_wine.py", "\udcff.ipynb"])

@@ -7,7 +7,9 @@ from rich.text import Text as Line
 
 from grader.assignment import Assignment
 from grader.score import ScoreReport, Verdict
-from grader.text import Language, tr
+from grader.text import Language, printable, tr
+
+_MAX_PRINTED = 5
 
 _STYLES = {Verdict.PASSED: "green", Verdict.PARTIAL: "yellow", Verdict.UNGRADED: "bold magenta"}
 
@@ -15,7 +17,7 @@ _STYLES = {Verdict.PASSED: "green", Verdict.PARTIAL: "yellow", Verdict.UNGRADED:
 def item_table(report: ScoreReport, language: Language) -> RenderableType:
     """Return one report: a row for each rubric item, then the notes."""
     heads = [tr("item"), tr("points"), tr("verdict"), tr("time"), tr("message")]
-    title = f"{report.student} · {report.assignment} · {_score(report)}"
+    title = f"{printable(report.student)} · {report.assignment} · {_score(report)}"
     table = Table(title=escape(title), title_justify="left", expand=False)
     for head, justify in zip(heads, ("left", "right", "left", "right", "left"), strict=True):
         table.add_column(head.in_(language), justify=justify, overflow="fold")  # type: ignore[arg-type]
@@ -28,7 +30,16 @@ def item_table(report: ScoreReport, language: Language) -> RenderableType:
             Line(item.message.in_(language)),
         )
     notes = [Line(f"· {note.in_(language)}", style="dim") for note in report.notes]
-    return Group(table, *notes)
+    return Group(table, *notes, *_printed(report, language))
+
+
+def _printed(report: ScoreReport, language: Language) -> list[Line]:
+    """The last lines of what the submission printed."""
+    lines = [line for line in map(printable, report.output.splitlines()) if line]
+    if not lines:
+        return []
+    head = tr("The submission printed {count} lines; the last ones:", count=len(lines))
+    return [Line(head.in_(language)), *(Line(f"  {x}", style="dim") for x in lines[-_MAX_PRINTED:])]
 
 
 def class_table(
@@ -42,7 +53,9 @@ def class_table(
     cells = {(report.student, report.assignment): report for report in reports}
     for student in sorted({report.student for report in reports}):
         row = [cells.get((student, assignment.name)) for assignment in assignments]
-        table.add_row(Line(student), *(Line("–") if r is None else Line(_score(r)) for r in row))
+        table.add_row(
+            Line(printable(student)), *(Line("–") if r is None else Line(_score(r)) for r in row)
+        )
     return table
 
 

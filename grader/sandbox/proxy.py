@@ -1,6 +1,5 @@
 """The door: the submission as a check sees it. Calls go across, and only data comes back."""
 
-import unicodedata
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
@@ -13,9 +12,7 @@ from grader.sandbox.process import Process, ProcessDiedError, ProcessTimeoutErro
 from grader.sandbox.wire import Call, Raised, Ref, Reply, Returned
 from grader.score import Verdict
 from grader.submission import place
-from grader.text import Text, tr
-
-_MAX_WORDS = 300
+from grader.text import Text, printable, tr
 
 
 class StudentCodeError(Exception):
@@ -54,7 +51,7 @@ class Handle:
     @property
     def kind(self) -> str:
         """The name of its class, as the submission says."""
-        return clean(self.ref.kind)
+        return printable(self.ref.kind)
 
     def __call__(self, *inputs: object) -> Any:
         """Return the model's outputs, computed in evaluation mode and without a graph."""
@@ -165,7 +162,7 @@ class Student:
             ) from error
         except ProcessDiedError as error:
             raise StudentCodeError(
-                Verdict.CRASHED, tr("{call} ended the process", call=what), clean(str(error))
+                Verdict.CRASHED, tr("{call} ended the process", call=what), printable(str(error))
             ) from error
         self._meter.add(used)
         return self._value(function, reply, what)
@@ -175,7 +172,7 @@ class Student:
             raise told(reply, function, what, self._meter.load_errors)
         if not isinstance(reply, Returned):
             raise self._nonsense(function)
-        self._changed += [f"{function}: {clean(name)}" for name in reply.changed[:20]]
+        self._changed += [f"{function}: {printable(name)}" for name in reply.changed[:20]]
         return self._adopt(reply.value)
 
     def _nonsense(self, function: str) -> StudentCodeError:
@@ -201,7 +198,7 @@ def told(
     words = _words(raised)
     match raised.kind:
         case "not_implemented":
-            stub = clean(raised.frames[-1].function) if raised.frames else function
+            stub = printable(raised.frames[-1].function) if raised.frames else function
             return StudentCodeError(
                 Verdict.NOT_IMPLEMENTED, tr("`{name}` is not implemented yet", name=stub)
             )
@@ -245,9 +242,9 @@ def loading_notes(errors: list[tuple[str, Raised]]) -> tuple[Text, ...]:
     return tuple(
         tr(
             "{where}: {words}",
-            where=place(clean(raised.frames[-1].cell), raised.frames[-1].line)
+            where=place(printable(raised.frames[-1].cell), raised.frames[-1].line)
             if raised.frames
-            else place(clean(cell)),
+            else place(printable(cell)),
             words=_words(raised),
         )
         for cell, raised in errors
@@ -290,33 +287,22 @@ def describe(value: object) -> Text:
             return Text(ko=type(value).__name__, en=type(value).__name__)
 
 
-def clean(words: str) -> str:
-    """Return a submission's own words as one printable line of at most 300 characters."""
-    line = " ".join(words.split())
-    if len(line) > _MAX_WORDS:
-        line = line[:_MAX_WORDS] + "…"
-    return "".join("\N{REPLACEMENT CHARACTER}" if _unprintable(c) else c for c in line)
-
-
-def _unprintable(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-
-
 def _words(raised: Raised) -> str:
     """`ValueError: bad shape`, or the name alone of an exception without a message."""
-    return ": ".join(filter(None, (clean(raised.exception), clean(raised.message))))
+    return ": ".join(filter(None, (printable(raised.exception), printable(raised.message))))
 
 
 def _where(raised: Raised) -> Text:
     if not raised.frames:
         return Text(ko="", en="")
     frame = raised.frames[-1]
-    return tr(" ({place})", place=place(clean(frame.cell), frame.line))
+    return tr(" ({place})", place=place(printable(frame.cell), frame.line))
 
 
 def _trace(raised: Raised) -> str:
     lines = [
-        f"  {place(clean(f.cell), f.line).en}, in {clean(f.function)}" for f in raised.frames[:20]
+        f"  {place(printable(f.cell), f.line).en}, in {printable(f.function)}"
+        for f in raised.frames[:20]
     ]
     return "\n".join([*lines, _words(raised)])
 
