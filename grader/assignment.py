@@ -1,5 +1,6 @@
 """An assignment: its rubric, thresholds, seeds and limits, read from its settings file."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -46,11 +47,11 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     title: Text
-    functions: tuple[str, ...]
+    functions: Annotated[tuple[str, ...], Meta(min_length=1)]
     """The functions that a submission defines; by them a file without a telling name is known."""
     items: tuple[RubricItem, ...]
     aliases: tuple[str, ...] = ()
-    """Other words in a file's name that mean this assignment."""
+    """Other words that mean this assignment where they stand alone in a file's name, as in `kim_와인.py`."""
     seed: int = 2025
     """What `torch.manual_seed` gets right before each `build_model()`."""
     hidden_seed: int = 0
@@ -62,6 +63,13 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     folder: Path = Path()
     """Where the settings stand. It is no setting itself."""
+
+    @property
+    def name_pattern(self) -> re.Pattern[str]:
+        """What tells the assignment in a file's name: its name anywhere, or one of its aliases as a word of its own."""
+        aliases = "|".join(re.escape(alias) for alias in self.aliases) or "(?!)"
+        whole = rf"(?<![^\W_])(?:{aliases})(?![^\W_])"
+        return re.compile(rf"{re.escape(self.name)}|{whole}", re.IGNORECASE)
 
     @property
     def max_score(self) -> float:
@@ -103,4 +111,11 @@ def load_assignments(folder: Path) -> dict[str, Assignment]:
         raise UserError(
             tr("{folder} holds no assignment (no */{file})", folder=folder, file=SETTINGS)
         )
-    return {assignment.name: assignment for assignment in found}
+    by_name: dict[str, Assignment] = {}
+    for assignment in found:
+        if assignment.name in by_name:
+            raise AssignmentError(
+                tr("two assignments in {folder} are {name}", folder=folder, name=assignment.name)
+            )
+        by_name[assignment.name] = assignment
+    return by_name

@@ -1,14 +1,12 @@
 """From files to submissions: whose each is, and for which assignment."""
 
-import re
-import unicodedata
 from pathlib import Path
 
 import msgspec
 
 from grader.assignment import Assignment
 from grader.errors import UserError
-from grader.submission import SUFFIXES, Submission, match_assignment, read_submission
+from grader.submission import SUFFIXES, Submission, match_assignment, nfc, read_submission
 from grader.text import tr
 
 
@@ -56,7 +54,11 @@ def files_in(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(tr("{path} is no folder", path=folder))
-    files = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()]
+    files = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    ]
     if not files:
         raise UserError(tr("{path} holds no script (.py) and no notebook (.ipynb)", path=folder))
     return sorted(files)
@@ -64,7 +66,6 @@ def files_in(folder: Path) -> list[Path]:
 
 def student_of(path: Path, assignment: Assignment) -> str:
     """Return what a file's name says besides its assignment: `kim` for `kim_wine.ipynb`; the whole name if nothing."""
-    stem = unicodedata.normalize("NFC", path.stem)
-    words = "|".join(re.escape(word) for word in (assignment.name, *assignment.aliases))
-    rest = re.sub(words, "", stem, flags=re.IGNORECASE)
+    stem = nfc(path.stem)
+    rest = assignment.name_pattern.sub("", stem)
     return rest.strip("_- .") or stem

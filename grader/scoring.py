@@ -94,7 +94,10 @@ def _judge(item: RubricItem, checks: list[CheckResult]) -> ItemResult:
         max_points=item.points,
         verdict=verdict,
         message=message,
-        detail="\n\n".join(f"{c.name}: {c.detail or c.message.en}" for c in lost if c.name),
+        detail="\n\n".join(
+            ": ".join(filter(None, (check.name, check.detail or check.message.en)))
+            for check in lost
+        ),
         seconds=round(sum(check.seconds for check in checks), 4),
         memory_bytes=max((check.memory_bytes for check in checks), default=0),
     )

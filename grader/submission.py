@@ -15,7 +15,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from grader.assignment import Assignment
 from grader.errors import UserError
-from grader.text import Text, tr
+from grader.text import Text, printable, tr
 
 MAX_BYTES = 20 * 2**20
 """A larger file is no submission: a notebook with all its plots has a few megabytes."""
@@ -71,6 +71,7 @@ def read_submission(path: Path) -> Submission:
 
 def parse_submission(file: str, data: bytes) -> Submission:
     """Read the code in `data`, the bytes of a file of the name `file`."""
+    file = file.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     notebook = file.lower().endswith(".ipynb")
     submission = Submission(file=file, sha256=hashlib.sha256(data).hexdigest(), notebook=notebook)
     try:
@@ -90,8 +91,7 @@ def match_assignment(
     submission: Submission, assignments: dict[str, Assignment]
 ) -> Assignment | None:
     """Return the assignment that the file's name or, failing that, its functions tell; None if neither does."""
-    name = unicodedata.normalize("NFC", submission.file).casefold()
-    by_name = [a for a in assignments.values() if any(w in name for w in (a.name, *a.aliases))]
+    by_name = [a for a in assignments.values() if a.name_pattern.search(nfc(submission.file))]
     if len(by_name) == 1:
         return by_name[0]
     source = "\n".join(cell.source for cell in submission.cells)
@@ -102,6 +102,11 @@ def match_assignment(
     if score[best[0]] > 0 and (len(best) == 1 or score[best[0]] > score[best[1]]):
         return assignments[best[0]]
     return None
+
+
+def nfc(name: str) -> str:
+    """Return a file's name in NFC: macOS hands in Hangul in NFD."""
+    return unicodedata.normalize("NFC", name)
 
 
 class _NoSubmissionError(Exception):
@@ -181,53 +186,51 @@ def _tags(cell: dict[str, object]) -> list[str]:
 
 
 _MAGIC = re.compile(r"get_ipython\(\)\.(run_line_magic|run_cell_magic|system|getoutput)\(")
-_CELL_MAGIC = re.compile(r"\s*%%(\w+)([^\n]*)\n?(.*)", re.DOTALL)
+_CELL_MAGIC = re.compile(r"(\s*)%%(\w+)[^\n]*\n?(.*)", re.DOTALL)
 _RUN_BELOW = ("time", "timeit", "capture", "prun")
 
 
 def _without_magics(name: str, source: str) -> tuple[str, list[Text]]:
     """Turn magics and shell lines into calls of `get_ipython()`, which the sandbox answers by doing nothing."""
     notes = []
-    if match := _CELL_MAGIC.match(source):
-        magic, _, body = match.groups()
-        lines_above = source.count("\n") - body.count("\n")
-        notes.append(_skipped(name, lines_above, f"%%{magic}"))
-        source = "\n" * lines_above + body if magic in _RUN_BELOW else "pass"
-    source = _one_line_each(source)
+    above = 0  # empty lines that stand for what was taken away
+    while match := _CELL_MAGIC.match(source):
+        empty, magic, body = match.groups()
+        notes.append(_skipped(name, above + empty.count("\n") + 1, f"%%{magic}"))
+        above += source.count("\n") - body.count("\n")
+        source = body if magic in _RUN_BELOW else "pass"
+    lines = source.split("\n")
+    while len(lines) > 1 and not lines[0].strip():
+        above, lines = above + 1, lines[1:]
+    source = "\n".join(lines)
     try:
-        transformed = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
-    except (
-        SyntaxError,
-        RecursionError,
-        IndexError,
-    ):  # the cell's own fault, told when it is loaded
-        return source, notes
-    leading = len(source) - len(source.lstrip("\n"))  # transform_cell drops empty lines at the top
-    transformed = "\n" * leading + transformed.lstrip("\n") if leading else transformed
-    before = source.split("\n")
-    for number, line in enumerate(transformed.split("\n"), start=1):
-        if _MAGIC.search(line):
-            original = before[number - 1].strip() if number <= len(before) else line
-            if "get_ipython" not in original:
-                timed = re.search(r"%time\b", original)
-                notes.append(_skipped(name, number, timed.group() if timed else original))
-    return transformed, notes
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            transformed = _LineKeepingTransformer().transform_cell(source)
+    except (SyntaxError, RuntimeError, IndexError):  # the cell's own fault, told when it is loaded
+        transformed = source
+    for number, (line, original) in enumerate(zip(transformed.split("\n"), lines, strict=False)):
+        if _MAGIC.search(line) and "get_ipython" not in original:
+            timed = re.search(r"%time\b", original)
+            what = timed.group() if timed else original
+            notes.append(_skipped(name, above + number + 1, what))
+    return "\n" * above + transformed, notes
 
 
-_CONTINUED_MAGIC = re.compile(r"^([ \t]*[!%][^\n]*)\\\n([^\n]*)", re.MULTILINE)
+class _LineKeepingTransformer(TransformerManager):  # type: ignore[misc]
+    """IPython's own transformer, which leaves empty lines where a magic went on over several."""
 
-
-def _one_line_each(source: str) -> str:
-    """Join a magic's continued lines, with empty lines after it so that the lines below keep their numbers."""
-    while source != (joined := _CONTINUED_MAGIC.sub("\\1\\2\n", source)):
-        source = joined
-    return source
+    def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
+        changed, after = super().do_one_token_transform(lines)  # type: ignore[no-untyped-call]
+        missing = len(lines) - len(after)
+        if changed and missing > 0:
+            at = next((i for i, (x, y) in enumerate(zip(lines, after, strict=False)) if x != y), 0)
+            after = [*after[: at + 1], *["\n"] * missing, *after[at + 1 :]]
+        return changed, after
 
 
 def _skipped(name: str, line: int, what: str) -> Text:
-    return tr(
-        "{place}: `{what}` was skipped", place=place(name, line), what=" ".join(what.split())[:60]
-    )
+    return tr("{place}: `{what}` was skipped", place=place(name, line), what=printable(what)[:60])
 
 
 def place(name: str, line: int | None = None) -> Text:
@@ -252,7 +255,7 @@ def _decode(data: bytes) -> str:
     for encoding in candidates:
         try:
             text = data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):
             continue
         if "\0" in text:
             break
@@ -263,5 +266,5 @@ def _decode(data: bytes) -> str:
 def _declared(data: bytes) -> list[str]:
     try:
         return [tokenize.detect_encoding(io.BytesIO(data).readline)[0]]
-    except (SyntaxError, UnicodeDecodeError):
+    except (SyntaxError, UnicodeError):
         return []

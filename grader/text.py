@@ -1,18 +1,17 @@
 """What people read, in Korean and in English."""
 
+import locale
+import os
 import unicodedata
 from functools import cache
 from importlib.resources import files
 from typing import Literal, cast
 
 import msgspec
-from babel import Locale, UnknownLocaleError, default_locale
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 Language = Literal["ko", "en"]
-
-_MAX_LINE = 300
 
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,19 +36,21 @@ def tr(message: str, /, **values: object) -> Text:
 
 
 def default_language() -> Language:
-    """Return the language of the user's locale, English where it is neither of the two."""
-    try:
-        name = default_locale("LC_MESSAGES")
-        return "ko" if name and Locale.parse(name).language == "ko" else "en"
-    except (ValueError, UnknownLocaleError):
-        return "en"
+    """Return the language of the user's locale, in gettext's order of variables; English where it isn't Korean."""
+    names = (os.environ.get(name) for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))
+    name = next(filter(None, names), None) or locale.getlocale()[0] or ""
+    return (
+        "ko"
+        if name.casefold().startswith(("ko_", "ko-", "ko:", "ko.", "korean")) or name == "ko"
+        else "en"
+    )
 
 
-def printable(words: str) -> str:
-    """Return what somebody else wrote as one line of at most 300 characters that a terminal shows as it is."""
+def printable(words: str, limit: int = 300) -> str:
+    """Return what somebody else wrote as one line of at most `limit` characters that a terminal shows as it is."""
     line = " ".join(words.split())
-    if len(line) > _MAX_LINE:
-        line = line[:_MAX_LINE] + "…"
+    if len(line) > limit:
+        line = line[:limit] + "…"
     return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(c) else c for c in line)
 
 

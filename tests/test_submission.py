@@ -746,23 +746,21 @@ def test_nothing_tells_the_assignment(assignments, submit, source):
     assert match_assignment(submit(source), assignments) is None
 
 
-def test_functions_of_two_assignments_alike_tell_nothing(assignments, submit):
+def test_most_functions_decide(assignments, submit):
     source = (
-        "def sigmoid(): ...\ndef weighted_sum(): ...\ndef load_data(): ...\ndef bce_loss(): ...\n"
+        "def sigmoid(): ...\ndef weighted_sum(): ...\ndef bce_loss(): ...\ndef load_data(): ...\n"
     )
-    two = {name: assignments[name] for name in ("binary", "wine")}
 
-    assert match_assignment(submit(source), two).name == "binary"
-    assert (
-        match_assignment(
-            submit("def build_model(): ...\ndef f(): ...\n", "x.py"),
-            {
-                "a": msgspec.structs.replace(two["wine"], name="a", aliases=()),
-                "b": msgspec.structs.replace(two["wine"], name="b", aliases=()),
-            },
-        )
-        is None
-    )
+    assert match_assignment(submit(source), assignments).name == "binary"
+
+
+def test_functions_of_two_assignments_alike_tell_nothing(assignments, submit):
+    twins = {
+        name: msgspec.structs.replace(assignments["wine"], name=name, aliases=())
+        for name in ("first", "second")
+    }
+
+    assert match_assignment(submit("def load_data(): ...\n"), twins) is None
 
 
 def test_name_of_an_assignment_may_be_written_large(assignments, submit):

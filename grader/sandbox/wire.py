@@ -217,6 +217,7 @@ class _Bulk:
         if value.dtype == object or value.dtype.name not in _NUMPY_DTYPES:
             return self.pack(value.tolist(), 1)
         self._check_size(value.nbytes)
+        value = value.astype(value.dtype.newbyteorder("="))
         return self._put(_ARRAY, value.dtype.name, value.shape, value.tobytes())
 
     def _check_size(self, nbytes: int) -> None:
