@@ -150,7 +150,7 @@ def _code_cells(text: str) -> list[_CodeCell | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a missing cell id costs nobody a point
-            notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+            notebook = nbformat.reads(text, as_version=4)
         metadata = notebook.get("metadata") or {}
         language = (metadata.get("kernelspec") or {}).get("language") or (
             metadata.get("language_info") or {}
@@ -221,7 +221,7 @@ class _LineKeepingTransformer(TransformerManager):  # type: ignore[misc]
     """IPython's own transformer, which leaves empty lines where a magic went on over several."""
 
     def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
-        changed, after = super().do_one_token_transform(lines)  # type: ignore[no-untyped-call]
+        changed, after = super().do_one_token_transform(lines)
         missing = len(lines) - len(after)
         if changed and missing > 0:
             at = next((i for i, (x, y) in enumerate(zip(lines, after, strict=False)) if x != y), 0)
