@@ -81,9 +81,9 @@ def drop_capabilities() -> None:
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _READ = 1 << 2 | 1 << 3  # read files, list folders
-_WRITE = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8  # write, remove, make folders and plain files
+_WRITE = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 13  # write, remove, make, move
 _TRUNCATE = 1 << 14
-_DIR_ONLY = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8
+_DIR_ONLY = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 13
 _LAST_ACCESS = {1: 12, 2: 13, 3: 14, 4: 14}  # the highest access bit of an ABI; from 5 on it is 15
 
 

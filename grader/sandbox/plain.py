@@ -36,6 +36,8 @@ class PlainSandbox:
         self._submission = submission
         self._numbers = itertools.count()
         self._folder = tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True)
+        self._workdir = Path(self._folder.name) / "work"
+        self._workdir.mkdir()
         self._output = Path(self._folder.name) / "output"
         self._output.touch()
         self._shared: _SharedProcess | None = None
@@ -65,7 +67,7 @@ class PlainSandbox:
             StudentCodeError: loading it ended its process, or took too long.
         """
         if self._shared is None or not self._shared.alive:
-            self._shared = _SharedProcess(self._output)
+            self._shared = _SharedProcess(self._workdir, self._output)
         process = PlainProcess(self._shared, next(self._numbers))
         limits = self.meter.limits
         request = Load(
@@ -125,10 +127,10 @@ class PlainProcess:
 
 
 class _SharedProcess:
-    def __init__(self, output: Path) -> None:
+    def __init__(self, workdir: Path, output: Path) -> None:
         self.connection, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
-        self._process = context.Process(target=_serve, args=(theirs, output), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, workdir, output), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -142,7 +144,7 @@ class _SharedProcess:
         self.connection.close()
 
 
-def _serve(connection: "Connection", output: Path) -> None:
+def _serve(connection: "Connection", workdir: Path, output: Path) -> None:
     """Answer in the child, a worker for each number."""
     sink = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(sink, 1)
@@ -150,16 +152,14 @@ def _serve(connection: "Connection", output: Path) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)  # type: ignore[union-attr]
     sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
-    with tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True) as folder:
-        prepare(Path(folder))
-        workers: dict[bytes, Worker] = {}
-        with suppress(EOFError, OSError):
-            while True:
-                data = connection.recv_bytes(_MAX_FRAME)
-                number, frame = data[:_NUMBER_BYTES], data[_NUMBER_BYTES:]
-                worker = workers.setdefault(number, Worker())
-                connection.send_bytes(worker.answer(_parts(frame)))
-        os.chdir(os.sep)
+    prepare(workdir)
+    workers: dict[bytes, Worker] = {}
+    with suppress(EOFError, OSError):
+        while True:
+            data = connection.recv_bytes(_MAX_FRAME)
+            number, frame = data[:_NUMBER_BYTES], data[_NUMBER_BYTES:]
+            worker = workers.setdefault(number, Worker())
+            connection.send_bytes(worker.answer(_parts(frame)))
 
 
 def _parts(frame: bytes) -> tuple[bytes, bytearray]:

@@ -49,13 +49,14 @@ class Process(Protocol):
 class ForkedProcess:
     """A sandboxed process at the other end of a socket. Its time is read from the kernel, not from its words."""
 
-    def __init__(self, sock: socket.socket, drain: Callable[[], None], output: int) -> None:
-        """`drain` reads what has been printed to the pipe `output`, so that printing doesn't block."""
+    def __init__(self, sock: socket.socket, drain: Callable[[], bool], output: int) -> None:
+        """`drain` reads what has been printed to the pipe `output`, and tells whether more can come."""
         self.memory_bytes = 0
         self._socket = sock
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._socket.setblocking(False)
         self._drain = drain
+        self._output = output
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._poll.register(output, select.POLLIN)
@@ -69,7 +70,8 @@ class ForkedProcess:
             ProcessTimeoutError: it didn't come.
             ProcessDiedError: the process died before.
         """
-        self._wait(time.monotonic() + wall_seconds, lambda: False)
+        clocks = _Clocks(wall_seconds, lambda: False, self._starved)
+        self._wait(clocks)
         _, ancillary, _, _ = self._socket.recvmsg(
             0, socket.CMSG_SPACE(_CREDENTIALS.size), socket.MSG_PEEK
         )
@@ -79,7 +81,7 @@ class ForkedProcess:
         try:
             self._pidfd = os.pidfd_open(self._pid)
             self._memory_at_start = self._memory("VmRSS")
-            reply = self._receive(time.monotonic() + wall_seconds, lambda: False)
+            reply = self._receive(clocks)
         except (OSError, ValueError, WireError) as error:
             raise ProcessDiedError("the process died at its start") from error
         if not isinstance(reply, Ready):
@@ -94,8 +96,8 @@ class ForkedProcess:
             self._socket.settimeout(wall_seconds)
             self._socket.sendall(wire.encode(request))
             self._socket.setblocking(False)
-            deadline = time.monotonic() + wall_seconds
-            reply = self._receive(deadline, lambda: self._cpu() - before > cpu_seconds)
+            exhausted: Callable[[], bool] = lambda: self._cpu() - before > cpu_seconds  # noqa: E731
+            reply = self._receive(_Clocks(wall_seconds, exhausted, self._starved))
             return reply, self._cpu() - before
         except (TimeoutError, ProcessTimeoutError) as error:
             self.close()
@@ -126,41 +128,35 @@ class ForkedProcess:
             self._pidfd = -1
         self._socket.close()
 
-    def _receive(self, deadline: float, exhausted: Callable[[], bool]) -> Reply:
-        structure, bulk = wire.lengths(self._read(wire.HEADER.size, deadline, exhausted))
-        first = bytes(self._read(structure, deadline, exhausted))
-        return wire.decode_reply(first, self._read(bulk, deadline, exhausted))
+    def _receive(self, clocks: "_Clocks") -> Reply:
+        structure, bulk = wire.lengths(self._read(wire.HEADER.size, clocks))
+        first = bytes(self._read(structure, clocks))
+        return wire.decode_reply(first, self._read(bulk, clocks))
 
-    def _read(self, count: int, deadline: float, exhausted: Callable[[], bool]) -> bytearray:
+    def _read(self, count: int, clocks: "_Clocks") -> bytearray:
         data = bytearray(count)
         view, done = memoryview(data), 0
         while done < count:
+            clocks.look()
             try:
                 size = self._socket.recv_into(view[done:])
             except BlockingIOError:
-                self._wait(deadline, exhausted)
+                self._wait(clocks)
                 continue
             if not size:
                 raise WireError("the process ended without a reply")
             done += size
         return data
 
-    def _wait(self, deadline: float, exhausted: Callable[[], bool]) -> None:
+    def _wait(self, clocks: "_Clocks") -> None:
         """Return when the socket can be read; meanwhile drain what is printed and look at the clocks."""
-        next_look = time.monotonic() + _TICK
-        starved: float | None = None
         while True:
             ready = {fd for fd, _ in self._poll.poll(_TICK * 1000)}
-            if ready - {self._socket.fileno()}:
-                self._drain()
+            if self._output in ready and not self._drain():
+                self._poll.unregister(self._output)
             if self._socket.fileno() in ready:
                 return
-            now = time.monotonic()
-            if now >= next_look:
-                next_look = now + _TICK
-                starved = self._starved() if starved is None else starved
-                if now > deadline + self._starved() - starved or exhausted():
-                    raise ProcessTimeoutError
+            clocks.look()
 
     def _cpu(self) -> float:
         """CPU seconds of all the process's threads (the clock of `clock_getcpuclockid(3)`)."""
@@ -182,3 +178,32 @@ class ForkedProcess:
             if name == field:
                 return int(value.split()[0]) * 1024
         return 0
+
+
+class _Clocks:
+    """The deadline of one call. Seconds in which the process got no processor don't count."""
+
+    def __init__(
+        self, wall_seconds: float, exhausted: Callable[[], bool], starved: Callable[[], float]
+    ) -> None:
+        now = time.monotonic()
+        self._deadline, self._next_look = now + wall_seconds, now + _TICK
+        self._exhausted, self._starved = exhausted, starved
+        self._starved_before: float | None = None
+
+    def look(self) -> None:
+        """Look at the clocks, unless that was done a moment ago.
+
+        Raises:
+            ProcessTimeoutError: the time is over.
+        """
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _TICK
+        if self._starved_before is None:
+            self._starved_before = self._starved()
+        if now > self._deadline and now > self._deadline + self._starved() - self._starved_before:
+            raise ProcessTimeoutError
+        if self._exhausted():
+            raise ProcessTimeoutError

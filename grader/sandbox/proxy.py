@@ -60,7 +60,7 @@ class Handle:
     @property
     def is_module(self) -> bool:
         """Whether it is an `nn.Module`."""
-        return bool(self._student.operate("is_module", self))
+        return self._student.operate("is_module", self) is True
 
     def parameters(self) -> list[torch.Tensor]:
         """Return copies of the model's parameters."""

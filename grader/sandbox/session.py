@@ -180,20 +180,23 @@ class _Output:
         self.drain()
         return self._kept.decode("utf-8", "replace") + ("\n[…]" if self._cut else "")
 
-    def drain(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):
+    def drain(self) -> bool:
+        """Keep what can be read now; False if nothing more can ever come."""
+        with contextlib.suppress(OSError):
             for _ in range(64):  # a flood must not keep us from looking at the clock
                 data = os.read(self.read_end, 65536)
                 if not data:
-                    return
+                    return False
                 room = self._limit - len(self._kept)
                 self._kept += data[:room]
                 self._cut = self._cut or len(data) > room
+        return True
 
     def close_write_end(self) -> None:
         os.close(self.write_end)
 
     def close(self) -> None:
-        self.drain()
-        os.close(self.read_end)
-        self.read_end = -1
+        if self.read_end >= 0:
+            self.drain()
+            os.close(self.read_end)
+            self.read_end = -1

@@ -127,10 +127,13 @@ def encode(message: Request | Reply, refer: Callable[[object], Ref] | None = Non
         WireError: a value is too large, too deep, or can't be sent.
     """
     bulk = _Bulk(refer)
-    plain = msgspec.structs.replace(
-        message, **{name: bulk.pack(getattr(message, name)) for name in _values(message)}
-    )
-    structure = _encoder.encode(plain)
+    try:
+        plain = msgspec.structs.replace(
+            message, **{name: bulk.pack(getattr(message, name)) for name in _values(message)}
+        )
+        structure = _encoder.encode(plain)
+    except (OverflowError, UnicodeEncodeError, RecursionError) as error:
+        raise WireError(f"the value can't be sent: {error}") from error
     if len(structure) > MAX_STRUCTURE:
         raise WireError("the value is too large")
     return HEADER.pack(len(structure), bulk.size) + structure + b"".join(bulk.parts)
@@ -161,6 +164,8 @@ def decode_reply(structure: bytes, bulk: bytearray) -> Reply:
         WireError: the bytes are no reply.
     """
     reply: Reply = _decode(structure, bulk, Reply, lambda ref: ref)
+    if isinstance(reply, Returned):
+        _require_plain(reply.value)
     return reply
 
 
@@ -179,14 +184,16 @@ class _Bulk:
         self.size = 0
 
     def pack(self, value: object, depth: int = 0) -> object:
+        if type(value) is int and value.bit_length() > 63:
+            value = float(value)
         if value is None or type(value) in (bool, int, float, str, bytes):
-            return value if type(value) is not int or value.bit_length() < 64 else float(value)
+            return value
         if depth > MAX_DEPTH:
             raise WireError("the value is nested too deeply")
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
         if isinstance(value, np.generic | np.ndarray):
-            return self._array(np.asarray(value))
+            return self._array(np.asarray(value), depth)
         if isinstance(value, Ref):
             return msgspec.msgpack.Ext(_REF, _encoder.encode(value))
         if isinstance(value, str | bytes | bytearray):
@@ -198,9 +205,9 @@ class _Bulk:
                 raise WireError("the value is too large")
             return [self.pack(v, depth + 1) for v in value]
         if isinstance(value, numbers.Real):
-            return self.pack(value.__index__() if hasattr(value, "__index__") else float(value))
+            return int(value) if isinstance(value, numbers.Integral) else float(value)
         if not isinstance(value, torch.nn.Module) and hasattr(value, "__array__"):
-            return self._array(np.asarray(value))
+            return self._array(np.asarray(value), depth)
         if self.refer is None:
             raise WireError(f"a {type(value).__name__} can't be sent")
         return self.pack(self.refer(value))
@@ -208,14 +215,17 @@ class _Bulk:
     def _tensor(self, value: torch.Tensor) -> object:
         if value.layout is not torch.strided or value.is_meta or value.is_quantized:
             raise WireError(f"a tensor of layout {value.layout} on {value.device} can't be sent")
+        if value.dtype not in _TORCH_DTYPES.values():
+            raise WireError(f"a tensor of {value.dtype} can't be sent")
         self._check_size(value.numel() * value.element_size())
         plain = torch.Tensor.detach(value).resolve_conj().resolve_neg().cpu().contiguous()
         raw = plain.reshape(-1).view(torch.uint8).numpy().tobytes()
         return self._put(_TENSOR, str(plain.dtype).removeprefix("torch."), plain.shape, raw)
 
-    def _array(self, value: np.ndarray[Any, Any]) -> object:
+    def _array(self, value: np.ndarray[Any, Any], depth: int) -> object:
         if value.dtype == object or value.dtype.name not in _NUMPY_DTYPES:
-            return self.pack(value.tolist(), 1)
+            plain = value.astype(np.float64) if value.dtype.kind == "f" else value.tolist()
+            return self.pack(plain, depth + 1)
         self._check_size(value.nbytes)
         value = value.astype(value.dtype.newbyteorder("="))
         return self._put(_ARRAY, value.dtype.name, value.shape, value.tobytes())
@@ -253,6 +263,24 @@ def _decode(structure: bytes, bulk: bytearray, kind: Any, resolve: Callable[[Ref
         raise WireError(f"the frame is malformed: {error}") from error
 
 
+_PLAIN = {type(None), bool, int, float, str, bytes, Ref, torch.Tensor, np.ndarray}
+
+
+def _require_plain(value: object, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
+        raise WireError("the value is nested too deeply")
+    if isinstance(value, dict):
+        if any(type(key) is not str for key in value):
+            raise WireError("a key that is no text")
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            if type(each) not in _PLAIN:
+                _require_plain(each, depth + 1)
+    elif type(value) not in _PLAIN:
+        raise WireError(f"a {type(value).__name__} is no plain value")
+
+
 def _span(array: _Array, itemsize: int, bulk: bytearray) -> int:
     """The number of elements, after checking that they lie within `bulk`."""
     if len(array.shape) > MAX_DEPTH or any(n < 0 for n in array.shape) or array.offset % _ALIGN:
@@ -272,9 +300,9 @@ def _tensor_of(array: _Array, bulk: bytearray) -> torch.Tensor:
     count = _span(array, dtype.itemsize, bulk)
     if not count:
         return torch.empty(array.shape, dtype=dtype)
-    return torch.frombuffer(bulk, dtype=dtype, count=count, offset=array.offset).reshape(
-        array.shape
-    )
+    raw = torch.uint8 if dtype is torch.bool else dtype  # a byte that is neither 0 nor 1 is no bool
+    flat = torch.frombuffer(bulk, dtype=raw, count=count, offset=array.offset)
+    return (flat != 0 if dtype is torch.bool else flat).reshape(array.shape)
 
 
 def _array_of(array: _Array, bulk: bytearray) -> np.ndarray[Any, Any]:
@@ -284,7 +312,9 @@ def _array_of(array: _Array, bulk: bytearray) -> np.ndarray[Any, Any]:
     count = _span(array, dtype.itemsize, bulk)
     if not count:
         return np.empty(array.shape, dtype=dtype)
-    return np.frombuffer(bulk, dtype=dtype, count=count, offset=array.offset).reshape(array.shape)
+    raw = np.dtype(np.uint8) if dtype == np.bool_ else dtype
+    flat = np.frombuffer(bulk, dtype=raw, count=count, offset=array.offset)
+    return (flat != 0 if dtype == np.bool_ else flat).reshape(array.shape)
 
 
 _encoder = msgspec.msgpack.Encoder()
