@@ -2,8 +2,9 @@
 
     python benchmarks/overhead.py [RUNS]
 
-`own` is the CPU time that the submission's processes used for the calls of the checks, read from the kernel; `all` is the
-CPU time of every process that took part: both servers, the grading processes, the sandboxes. Both come from the same run.
+`own` is the CPU time that the submission's processes used for the calls of the checks, read from the kernel; `all` is
+the CPU time of every process that took part: both servers, the grading processes, the sandboxes. Both come from the
+same run.
 """
 
 import os
@@ -109,7 +110,9 @@ def training_itself() -> None:
         next(item.seconds for item in report.items if item.id == "convergence")
         for report in reports[1:]
     )
-    print(f"default training of binary: {bare * 1e3:.0f} ms bare, {boxed * 1e3:.0f} ms in the sandbox")
+    print(
+        f"default training of binary: {bare * 1e3:.0f} ms bare, {boxed * 1e3:.0f} ms in the sandbox"
+    )
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ import warnings
 from pathlib import Path
 
 import msgspec
-import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 
 from grader.assignment import Assignment
 from grader.errors import UserError
@@ -22,6 +20,8 @@ MAX_BYTES = 20 * 2**20
 
 SUFFIXES = (".py", ".ipynb")
 DEMO_TAG = "demo"
+SHELL = "_grader_shell"
+"""The name that magics and shell lines are called by: a submission may import a `get_ipython` of its own."""
 _MAX_NOTES = 50
 
 
@@ -123,6 +123,10 @@ def _script_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text,
 
 
 def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text, ...]]:
+    from grader.magics import (
+        without_magics,
+    )  # IPython is for who reads notebooks, not for every process
+
     cells: list[Cell] = []
     notes: list[Text] = []
     for number, cell in enumerate(_code_cells(_decode(data)), start=1):
@@ -134,9 +138,9 @@ def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Tex
             continue
         if not cell.source.strip():
             continue
-        source, skipped = _without_magics(name, cell.source)
+        source, skipped = without_magics(cell.source, SHELL)
         cells.append(Cell(name=name, source=source))
-        notes.extend(skipped)
+        notes.extend(_skipped(name, line, what) for line, what in skipped)
     return tuple(cells), tuple(notes[:_MAX_NOTES])
 
 
@@ -147,6 +151,8 @@ class _CodeCell(msgspec.Struct):
 
 def _code_cells(text: str) -> list[_CodeCell | None]:
     """The cells of a notebook of any version; None for what is no code."""
+    import nbformat
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a missing cell id costs nobody a point
@@ -157,7 +163,10 @@ def _code_cells(text: str) -> list[_CodeCell | None]:
         ).get("name", "python")
         if str(language).lower() not in ("python", "python3", "ipython"):
             raise _NoSubmissionError(
-                tr("the notebook is written in {language}, not in Python", language=language)
+                tr(
+                    "the notebook is written in {language}, not in Python",
+                    language=printable(str(language), 40),
+                )
             )
         return [
             _CodeCell(source=_joined(cell.get("source", "")), tags=_tags(cell))
@@ -176,57 +185,14 @@ def _code_cells(text: str) -> list[_CodeCell | None]:
 
 
 def _joined(source: object) -> str:
-    return "".join(map(str, source)) if isinstance(source, list) else str(source)
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    return text.encode("utf-8", "replace").decode()  # JSON can hold halves of characters
 
 
 def _tags(cell: dict[str, object]) -> list[str]:
     metadata = cell.get("metadata")
     tags = metadata.get("tags") if isinstance(metadata, dict) else None
     return [str(tag) for tag in tags] if isinstance(tags, list) else []
-
-
-_MAGIC = re.compile(r"get_ipython\(\)\.(run_line_magic|run_cell_magic|system|getoutput)\(")
-_CELL_MAGIC = re.compile(r"(\s*)%%(\w+)[^\n]*\n?(.*)", re.DOTALL)
-_RUN_BELOW = ("time", "timeit", "capture", "prun")
-
-
-def _without_magics(name: str, source: str) -> tuple[str, list[Text]]:
-    """Turn magics and shell lines into calls of `get_ipython()`, which the sandbox answers by doing nothing."""
-    notes = []
-    above = 0  # empty lines that stand for what was taken away
-    while match := _CELL_MAGIC.match(source):
-        empty, magic, body = match.groups()
-        notes.append(_skipped(name, above + empty.count("\n") + 1, f"%%{magic}"))
-        above += source.count("\n") - body.count("\n")
-        source = body if magic in _RUN_BELOW else "pass"
-    lines = source.split("\n")
-    while len(lines) > 1 and not lines[0].strip():
-        above, lines = above + 1, lines[1:]
-    source = "\n".join(lines)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            transformed = _LineKeepingTransformer().transform_cell(source)
-    except (SyntaxError, RuntimeError, IndexError):  # the cell's own fault, told when it is loaded
-        transformed = source
-    for number, (line, original) in enumerate(zip(transformed.split("\n"), lines, strict=False)):
-        if _MAGIC.search(line) and "get_ipython" not in original:
-            timed = re.search(r"%time\b", original)
-            what = timed.group() if timed else original
-            notes.append(_skipped(name, above + number + 1, what))
-    return "\n" * above + transformed, notes
-
-
-class _LineKeepingTransformer(TransformerManager):  # type: ignore[misc]
-    """IPython's own transformer, which leaves empty lines where a magic went on over several."""
-
-    def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
-        changed, after = super().do_one_token_transform(lines)
-        missing = len(lines) - len(after)
-        if changed and missing > 0:
-            at = next((i for i, (x, y) in enumerate(zip(lines, after, strict=False)) if x != y), 0)
-            after = [*after[: at + 1], *["\n"] * missing, *after[at + 1 :]]
-        return changed, after
 
 
 def _skipped(name: str, line: int, what: str) -> Text:

@@ -15,7 +15,7 @@ SMALL_LR = 1e-5
 """A learning rate at which a few epochs hardly change the loss, whatever the optimizer."""
 TOLERANCE = 0.2
 """How far a reported loss may be from the recomputed one: mini-batches of unequal size, before or after a step."""
-_EPOCHS = 40
+_EPOCHS = 80
 _STALE = 100.0
 
 
@@ -53,8 +53,8 @@ def check_history(
         CheckFailedError: it doesn't, or the model was not trained, or the arguments were changed.
     """
     net = model(build())
-    start = flat(net)
     before = true_loss(loss, net, x, y)
+    start = flat(net)
     losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
     after = true_loss(loss, net, x, y)
     if torch.equal(start, flat(net)):
@@ -126,28 +126,43 @@ def check_gradients_are_cleared(
     """Find gradients that add up over the epochs, however the loop is written.
 
     At a small learning rate the gradient is nearly the same in every epoch. Two signs tell that gradients add up:
-    the ones left after many epochs are many times those after one, or a gradient that lay on the model before
-    training goes on to move it. Clearing them before a step, after it, or never using them, are all right.
+    the ones left after many epochs are many times those after one; or a gradient that lay on the model before
+    training, against the way that training goes, goes on to push the model back. Clearing gradients before a step,
+    after it, or never using them, are all right.
 
     Raises:
         CheckFailedError: they add up.
     """
 
-    def run(epochs: int, stale: bool) -> tuple[torch.Tensor, float]:
+    def run(epochs: int, stale: list[torch.Tensor] | None = None) -> tuple[Handle, float]:
         net = model(build())
-        if stale:
-            net.leave_gradients(_STALE)
+        net(x)  # lazy layers get their shapes
+        if stale is not None:
+            net.leave_gradients(stale)
         student.train(net, x, y, epochs=epochs, lr=SMALL_LR)
-        return flat(net), float(sum(float(g.double().norm()) ** 2 for g in net.gradients()) ** 0.5)
+        return net, float(sum(float(g.double().norm()) ** 2 for g in net.gradients()) ** 0.5)
 
-    once, gradient_once = run(1, stale=False)
-    often, gradient_often = run(_EPOCHS, stale=False)
-    moved_once = float((run(1, stale=True)[0] - once).norm())
-    moved_often = float((run(_EPOCHS, stale=True)[0] - often).norm())
-    # One step's effect stays one step's effect (momentum of 0.9 makes it ten times as much);
-    # what is never cleared acts in each of the epochs, or in half of them with one more at the start.
+    fresh = model(build())
+    fresh(x)
+    start = fresh.parameters()
+    once, gradient_once = run(1)
+    _, gradient_often = run(_EPOCHS)
+    steps = [after - before for before, after in zip(start, once.parameters(), strict=True)]
+    length = float(sum(float(s.double().norm()) ** 2 for s in steps) ** 0.5)
+    if not length:
+        raise CheckFailedError(tr("the parameters of the model that was passed in did not change"))
+    against = [_STALE * step / length for step in steps]
+    way = torch.cat([a.double().reshape(-1) for a in against]) / _STALE
+
+    def pushed_back(epochs: int) -> float:
+        net, _ = run(epochs, against)
+        return -float((flat(net) - torch.cat([p.double().reshape(-1) for p in start])) @ way)
+
+    # One epoch's push stays one push; a momentum of 0.9 makes it ten times as much. What is never cleared pushes in
+    # every epoch, and even an optimizer that divides by all past gradients (Adagrad) adds up to 2 * sqrt(epochs).
     left_behind = gradient_often > 10 * gradient_once > 0
-    goes_on = moved_often > 15 * max(moved_once, _STALE * SMALL_LR / 100)
+    first_push = pushed_back(1)
+    goes_on = first_push > 0 and pushed_back(_EPOCHS) > 12 * first_push
     if left_behind or goes_on:
         raise CheckFailedError(
             tr("gradients add up from epoch to epoch: clear them in every epoch (zero_grad)")

@@ -114,7 +114,6 @@ NO_NUMBERS = [
         "torch.tensor(1.5, dtype=torch.float16)",
         "torch.tensor(1.5, dtype=torch.bfloat16)",
         "torch.nn.Parameter(torch.tensor(1.5))",
-        "pd.Series([1.5])",
         "pd.Series([1.5])[0]",
     ],
 )

@@ -1,5 +1,6 @@
 """From file names to students and assignments."""
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -48,6 +49,25 @@ def test_student_of_a_mac_is_the_same_as_of_any_other_system(assignments):
     path = Path(unicodedata.normalize("NFD", "김철수_와인.ipynb"))
 
     assert student_of(path, assignments["wine"]) == "김철수"
+
+
+def test_name_that_an_archive_left_in_cp949_is_read(tmp_path, assignments):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + "/김철수_와인.py".encode("cp949")))
+    path.write_text("x = 1\n")
+
+    found = hand_in(path, assignments)
+
+    assert (found.student, found.assignment.name) == ("김철수", "wine")
+
+
+def test_name_in_no_encoding_is_no_fault_of_the_student(tmp_path, assignments):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff_wine.py"))
+    path.write_text("x = 1\n")
+
+    found = hand_in(path, assignments)
+
+    assert found.assignment.name == "wine"
+    assert found.student.isprintable()
 
 
 def test_hand_in_by_its_name(write, assignments):

@@ -70,9 +70,9 @@ class Handle:
         """Return copies of what the parameters' `.grad` hold, without those that hold nothing."""
         return _tensors(self._student.operate("gradients", self))
 
-    def leave_gradients(self, value: float) -> None:
-        """Set every element of every parameter's `.grad` to `value`."""
-        self._student.operate("leave_gradients", self, value)
+    def leave_gradients(self, gradients: list[torch.Tensor]) -> None:
+        """Set every parameter's `.grad`, in the order of `parameters()`."""
+        self._student.operate("leave_gradients", self, gradients)
 
     def fit(self, loss: str, x: torch.Tensor, y: torch.Tensor, epochs: int) -> None:
         """Train the model by the grader's own plain loop, to minimise `loss` ("bce" or "cross_entropy")."""

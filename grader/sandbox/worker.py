@@ -8,6 +8,7 @@ import contextlib
 import functools
 import gc
 import inspect
+import linecache
 import operator
 import os
 import random
@@ -39,6 +40,7 @@ from grader.sandbox.wire import (
     Request,
     Returned,
 )
+from grader.submission import SHELL
 
 MODULE = "submission"
 """The `__name__` of a submission: not `__main__`, so that a guarded demonstration doesn't run."""
@@ -152,12 +154,15 @@ class Worker:
         sys.modules[MODULE] = self._module
         if request.notebook:
             shell = _Shell(self._module.__dict__)
-            self._module.__dict__["get_ipython"] = lambda: shell
-            self._module.__dict__["display"] = print
+            self._module.__dict__.update(
+                {SHELL: shell, "get_ipython": lambda: shell, "display": print}
+            )
         errors = []
         _alarm(request.cpu_seconds)
         flags = _TOP_LEVEL_AWAIT if request.notebook else 0
         for name, source in request.cells:
+            # TorchScript and dataclasses ask for a function's source
+            linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
             try:
                 code = compile(source, name, "exec", flags, dont_inherit=True)
                 flags |= code.co_flags & _FUTURE
@@ -239,10 +244,10 @@ class Worker:
         """What `.grad` holds of the parameters that have one."""
         return [p.grad.clone() for p in model.parameters() if p.grad is not None]
 
-    def leave_gradients(self, model: torch.nn.Module, value: float) -> None:
+    def leave_gradients(self, model: torch.nn.Module, gradients: list[torch.Tensor]) -> None:
         """Leave a gradient on every parameter, as an interrupted training would."""
-        for p in model.parameters():
-            p.grad = torch.full_like(p, value)
+        for p, gradient in zip(model.parameters(), gradients, strict=True):
+            p.grad = gradient.to(p.dtype)
 
     def input_gradient(self, function: str, *args: torch.Tensor) -> list[object]:
         """A function's value, and its gradient with respect to its first argument, None if it has none."""
@@ -402,10 +407,20 @@ def prepare(workdir: Path) -> None:
     warnings.simplefilter("default")
     torch.set_num_threads(1)
     _without_worker_processes()
+    _without_widgets()
     torch.manual_seed(0)
     np.random.seed(0)
     random.seed(0)
     gc.enable()
+
+
+def _without_widgets() -> None:
+    """Let `tqdm.notebook` print its bars: there is no notebook to show widgets."""
+    with contextlib.suppress(ImportError):
+        import tqdm.notebook
+
+        tqdm.notebook.tqdm = tqdm.notebook.tqdm_notebook = tqdm.tqdm
+        tqdm.notebook.trange = tqdm.notebook.tnrange = tqdm.trange
 
 
 def _without_worker_processes() -> None:

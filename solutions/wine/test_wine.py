@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from grader.expect import (
     CheckFailedError,
@@ -94,17 +94,39 @@ def check_split(parts, random_state):
 
 
 def check_features(original, given):
-    """Whatever the scaling: each column keeps the order of its values over both parts, or each row its direction."""
+    """Whatever the scaling: both parts are mapped by the same function, which keeps rows and values apart.
+
+    That is: each column keeps the order of its values (also by logarithms, quantiles), or one invertible linear map
+    does it (also whitening), or each row keeps its direction (normalised rows, of raw or of scaled columns).
+    """
     require(
         np.isfinite(given).all(),
         ko="특성에 유한하지 않은 값(NaN 또는 무한대)이 있습니다",
         en="the features hold values that are not finite",
     )
     require(
-        same_directions(original, given) or all(map(monotone, original.T, given.T)),
-        ko="특성(X)과 품종(y)의 행이 서로 맞지 않거나, 훈련 데이터와 테스트 데이터에 서로 다른 스케일링을 적용했습니다",
+        all(map(monotone, original.T, given.T))
+        or linear(original, given)
+        or any(same_directions(scaled, given) for scaled in scalings(original)),
+        ko="특성(X)과 품종(y)의 행이 서로 맞지 않거나, "
+        "훈련 데이터와 테스트 데이터에 서로 다른 스케일링을 적용했습니다",
         en="the features are not the rows of the labels, or both parts are not scaled the same way",
     )
+
+
+def linear(before, after):
+    inputs = np.column_stack([StandardScaler().fit_transform(before), np.ones(len(before))])
+    weights, *_ = np.linalg.lstsq(inputs, after, rcond=None)
+    residual = np.abs(inputs @ weights - after).max(axis=0)
+    spread = after.std(axis=0)
+    return bool((residual <= 1e-3 * spread).all()) and np.linalg.matrix_rank(weights[:-1]) == 13
+
+
+def scalings(original):
+    yield original
+    for fitted_on in (original[:TRAIN], original):
+        for scaler in (StandardScaler(), MinMaxScaler()):
+            yield scaler.fit(fitted_on).transform(original)
 
 
 def monotone(before, after):

@@ -566,11 +566,12 @@ def test_the_kernel_says_that_it_is_locked_in_without_capabilities(student):
         "child = os.fork()\nif not child:\n    while True: pass",
         "child = os.fork()\nif not child:\n    os.fork()\n    os.fork()\n    time.sleep(1000)",
         "child = os.fork()\nif not child:\n    signal.raise_signal(signal.SIGSTOP)",
+        "for _ in range(50):\n    if not os.fork():\n        time.sleep(1000)",
         "for number in range(1, 64):\n"
         "    if number not in (9, 19, 32, 33): signal.signal(number, signal.SIG_IGN)\n"
         "child = os.fork()\nif not child:\n    time.sleep(1000)",
     ],
-    ids=["thread", "child", "busy child", "grandchildren", "stopped child", "deaf child"],
+    ids=["thread", "child", "busy child", "grandchildren", "stopped child", "many", "deaf child"],
 )
 def test_no_process_of_a_submission_outlives_it(student_of, source):
     with student_of(source) as student:

@@ -160,7 +160,7 @@ def test_each_student_gets_a_fresh_module(sandbox):
 
 def test_models_are_handled(student):
     model, other = student.build(), student.build()
-    model.leave_gradients(1.0)
+    model.leave_gradients([torch.ones(2, 2), torch.ones(2)])
     x = torch.ones(8, 2)
 
     assert (model.kind, model.is_module) == ("Sequential", True)

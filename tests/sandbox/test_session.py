@@ -649,7 +649,7 @@ def same(model): return model
 def is_same(one, two): return one is two
 def backward(model, x): model(x).sum().backward()
 def training(model): return model.training
-def no_model(): return {1, 2}
+def no_model(): return 1j
 """
 
 
@@ -690,7 +690,7 @@ def test_what_is_no_model_comes_back_as_a_handle_that_says_so(student_of):
     with student_of(MODELS) as student:
         value = student.no_model()
 
-        assert (value.kind, value.is_module) == ("set", False)
+        assert (value.kind, value.is_module) == ("complex", False)
         assert error_of(value, torch.ones(1)).verdict == Verdict.ERROR
 
 
@@ -709,11 +709,11 @@ def test_gradients_are_seen_and_left(student_of):
         model = student.build()
         assert model.gradients() == []
 
-        model.leave_gradients(100.0)
-        assert [g.flatten().tolist() for g in model.gradients()] == [[100.0, 100.0], [100.0]]
+        model.leave_gradients([torch.tensor([[100.0, 200.0]]), torch.tensor([300.0])])
+        assert [g.flatten().tolist() for g in model.gradients()] == [[100.0, 200.0], [300.0]]
 
         student.backward(model, torch.tensor([[3.0, 4.0]]))
-        assert [g.flatten().tolist() for g in model.gradients()] == [[103.0, 104.0], [101.0]]
+        assert [g.flatten().tolist() for g in model.gradients()] == [[103.0, 204.0], [301.0]]
 
 
 def test_parameters_are_copies(student_of):
@@ -1227,6 +1227,19 @@ def test_a_forged_gradient_of_an_input_is_an_answer_or_a_verdict(student_of, ans
     with student_of(SPOILER + "\ndef loss(p): return p.sum()") as student:
         student.spoil("input_gradient", answer)
         assert error_of(student.input_gradient, "loss", torch.ones(1)).verdict == Verdict.CRASHED
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import builtins\nbuiltins.isinstance = None",
+        "class Meta(type):\n    __name__ = 5\nclass Odd(Exception, metaclass=Meta): pass\nraise Odd",
+    ],
+    ids=["spoils builtins", "raises what has no name"],
+)
+def test_a_submission_that_spoils_its_own_process_is_a_crash(opened, source):
+    with opened(source) as sandbox:
+        assert error_of(sandbox.student).verdict == Verdict.CRASHED
 
 
 # --- the sandbox itself

@@ -1,0 +1,63 @@
+"""Magics and shell lines of a notebook's cell, by the rules of IPython's own transformer."""
+
+import re
+import warnings
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+_MAGIC = re.compile(r"get_ipython\(\)\.(run_line_magic|run_cell_magic|system|getoutput)\(")
+_CELL_MAGIC = re.compile(r"(\s*)%%(\w+)[^\n]*\n?(.*)", re.DOTALL)
+_LIKE_MAGIC = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
+_MAX_MAGICS = 100
+_MAX_CELL = 200_000
+"""Characters. IPython reads the whole cell again for each magic: a longer one is left as it is."""
+_RUN_BELOW = ("time", "timeit", "capture", "prun")
+
+
+def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]:
+    """Turn a cell's magics and shell lines into calls of methods of `shell`, which does nothing.
+
+    What `%%time`, `%%capture` and `%time` stand before stays code; the lines keep their numbers.
+
+    Returns:
+        The source, and what was skipped: the number of its line, counted from 1, and its words.
+    """
+    skipped = []
+    above = 0  # empty lines that stand for what was taken away
+    while match := _CELL_MAGIC.match(source):
+        empty, magic, body = match.groups()
+        skipped.append((above + empty.count("\n") + 1, f"%%{magic}"))
+        above += source.count("\n") - body.count("\n")
+        source = body if magic in _RUN_BELOW else "pass"
+    lines = source.split("\n")
+    while len(lines) > 1 and not lines[0].strip():
+        above, lines = above + 1, lines[1:]
+    source = "\n".join(lines)
+    if len(source) > _MAX_CELL or len(_LIKE_MAGIC.findall(source)) > _MAX_MAGICS:
+        return "\n" * above + source, skipped
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            transformed = _LineKeepingTransformer().transform_cell(source)
+    except (SyntaxError, RuntimeError, IndexError):  # the cell's own fault, told when it is loaded
+        transformed = source
+    lines_after = transformed.split("\n")
+    for number, (line, original) in enumerate(zip(lines_after, lines, strict=False)):
+        if _MAGIC.search(line) and "get_ipython" not in original:
+            timed = re.search(r"%time\b", original)
+            what = timed.group() if timed else original
+            lines_after[number] = line.replace("get_ipython()", shell)
+            skipped.append((above + number + 1, what))
+    return "\n" * above + "\n".join(lines_after), skipped
+
+
+class _LineKeepingTransformer(TransformerManager):  # type: ignore[misc]
+    """IPython's own transformer, which leaves empty lines where a magic went on over several."""
+
+    def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
+        changed, after = super().do_one_token_transform(lines)
+        missing = len(lines) - len(after)
+        if changed and missing > 0:
+            at = next((i for i, (x, y) in enumerate(zip(lines, after, strict=False)) if x != y), 0)
+            after = [*after[: at + 1], *["\n"] * missing, *after[at + 1 :]]
+        return changed, after
