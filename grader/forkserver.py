@@ -159,7 +159,10 @@ def serve(
             child.close()
             after(child.pid)
             continue
-        data, fds, _, _ = socket.recv_fds(control, 1, _MAX_FDS)
+        try:
+            data, fds, _, _ = socket.recv_fds(control, 1, _MAX_FDS)
+        except ConnectionResetError:  # the other end has closed without reading all that we sent
+            data, fds = b"", []
         if not data:
             for child in set(children.values()):
                 child.end()

@@ -6,7 +6,7 @@ import msgspec
 
 from grader.assignment import Assignment
 from grader.errors import UserError
-from grader.submission import SUFFIXES, Submission, match_assignment, nfc, read_submission
+from grader.submission import SUFFIXES, Submission, match_assignment, read_submission, readable
 from grader.text import tr
 
 
@@ -66,6 +66,6 @@ def files_in(folder: Path) -> list[Path]:
 
 def student_of(path: Path, assignment: Assignment) -> str:
     """Return what a file's name says besides its assignment: `kim` for `kim_wine.ipynb`; the whole name if nothing."""
-    stem = nfc(path.stem)
+    stem = Path(readable(path.name)).stem
     rest = assignment.name_pattern.sub("", stem)
     return rest.strip("_- .") or stem

@@ -8,10 +8,12 @@ from IPython.core.inputtransformer2 import TransformerManager
 _MAGIC = re.compile(r"get_ipython\(\)\.(run_line_magic|run_cell_magic|system|getoutput)\(")
 _CELL_MAGIC = re.compile(r"(\s*)%%(\w+)[^\n]*\n?(.*)", re.DOTALL)
 _LIKE_MAGIC = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
-_MAX_MAGICS = 100
-_MAX_CELL = 200_000
-"""Characters. IPython reads the whole cell again for each magic: a longer one is left as it is."""
 _RUN_BELOW = ("time", "timeit", "capture", "prun")
+
+
+def effort(source: str) -> int:
+    """Return the characters that IPython may have to read for a cell: all of it again for each magic."""
+    return len(source) * (1 + len(_LIKE_MAGIC.findall(source)))
 
 
 def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]:
@@ -33,8 +35,6 @@ def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]
     while len(lines) > 1 and not lines[0].strip():
         above, lines = above + 1, lines[1:]
     source = "\n".join(lines)
-    if len(source) > _MAX_CELL or len(_LIKE_MAGIC.findall(source)) > _MAX_MAGICS:
-        return "\n" * above + source, skipped
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -206,6 +206,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item_id(item) not in known:
             raise pytest.UsageError(f"{item.nodeid} is marked with no rubric item of the settings")
+    for rubric_item in grading.assignment.items:
+        names = {item.name for item in items if item_id(item) == rubric_item.id}
+        if rubric_item.weights and names and names != set(rubric_item.weights):
+            raise pytest.UsageError(f"the weights of {rubric_item.id} are not those of its checks")
     if known - checked and not config.getoption("keyword") and not config.getoption("markexpr"):
         raise pytest.UsageError(
             f"rubric items without a check: {', '.join(sorted(known - checked))}"

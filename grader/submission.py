@@ -23,6 +23,7 @@ DEMO_TAG = "demo"
 SHELL = "_grader_shell"
 """The name that magics and shell lines are called by: a submission may import a `get_ipython` of its own."""
 _MAX_NOTES = 50
+_MAX_EFFORT = 2**20  # what hundreds of ordinary notebooks take together
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -71,7 +72,7 @@ def read_submission(path: Path) -> Submission:
 
 def parse_submission(file: str, data: bytes) -> Submission:
     """Read the code in `data`, the bytes of a file of the name `file`."""
-    file = file.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    file = readable(file)
     notebook = file.lower().endswith(".ipynb")
     submission = Submission(file=file, sha256=hashlib.sha256(data).hexdigest(), notebook=notebook)
     try:
@@ -91,7 +92,7 @@ def match_assignment(
     submission: Submission, assignments: dict[str, Assignment]
 ) -> Assignment | None:
     """Return the assignment that the file's name or, failing that, its functions tell; None if neither does."""
-    by_name = [a for a in assignments.values() if a.name_pattern.search(nfc(submission.file))]
+    by_name = [a for a in assignments.values() if a.name_pattern.search(submission.file)]
     if len(by_name) == 1:
         return by_name[0]
     source = "\n".join(cell.source for cell in submission.cells)
@@ -104,9 +105,15 @@ def match_assignment(
     return None
 
 
-def nfc(name: str) -> str:
-    """Return a file's name in NFC: macOS hands in Hangul in NFD."""
-    return unicodedata.normalize("NFC", name)
+def readable(name: str) -> str:
+    """Return a file's name as people read it: in NFC (macOS writes Hangul in NFD), from UTF-8 or CP949 (Windows)."""
+    raw = name.encode("utf-8", "surrogateescape")
+    for encoding in ("utf-8", "cp949"):
+        try:
+            return unicodedata.normalize("NFC", raw.decode(encoding))
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("utf-8", "replace")
 
 
 class _NoSubmissionError(Exception):
@@ -123,12 +130,11 @@ def _script_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text,
 
 
 def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text, ...]]:
-    from grader.magics import (
-        without_magics,
-    )  # IPython is for who reads notebooks, not for every process
+    from grader.magics import effort, without_magics  # IPython only where notebooks are read
 
     cells: list[Cell] = []
     notes: list[Text] = []
+    patience = _MAX_EFFORT
     for number, cell in enumerate(_code_cells(_decode(data)), start=1):
         if cell is None:
             continue
@@ -138,7 +144,8 @@ def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Tex
             continue
         if not cell.source.strip():
             continue
-        source, skipped = without_magics(cell.source, SHELL)
+        patience -= effort(cell.source)
+        source, skipped = without_magics(cell.source, SHELL) if patience > 0 else (cell.source, [])
         cells.append(Cell(name=name, source=source))
         notes.extend(_skipped(name, line, what) for line, what in skipped)
     return tuple(cells), tuple(notes[:_MAX_NOTES])

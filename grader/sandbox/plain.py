@@ -41,6 +41,7 @@ class PlainSandbox:
         self._output = Path(self._folder.name) / "output"
         self._output.touch()
         self._shared: _SharedProcess | None = None
+        self._broken: StudentCodeError | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +67,8 @@ class PlainSandbox:
         Raises:
             StudentCodeError: loading it ended its process, or took too long.
         """
+        if self._broken is not None:
+            raise self._broken
         if self._shared is None or not self._shared.alive:
             self._shared = _SharedProcess(self._workdir, self._output)
         process = PlainProcess(self._shared, next(self._numbers))
@@ -79,13 +82,15 @@ class PlainSandbox:
         try:
             reply, _ = process.exchange(request, seconds, seconds * limits.wall_factor)
         except ProcessTimeoutError as error:
-            raise StudentCodeError(
+            self._broken = StudentCodeError(
                 Verdict.TIMEOUT, tr("loading the submission took too long")
-            ) from error
+            )
+            raise self._broken from error
         except ProcessDiedError as error:
-            raise StudentCodeError(
+            self._broken = StudentCodeError(
                 Verdict.CRASHED, tr("the submission's process died while it was loaded")
-            ) from error
+            )
+            raise self._broken from error
         if isinstance(reply, Loaded):
             self.meter.load_errors = reply.errors
             self.notes = loading_notes(reply.errors)

@@ -9,7 +9,7 @@ more memory than it brings.
 import math
 import numbers
 import struct
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, ValuesView
 from typing import Any
 
 import msgspec
@@ -200,7 +200,7 @@ class _Bulk:
             return str(value) if isinstance(value, str) else bytes(value)
         if isinstance(value, Mapping):
             return {str(k): self.pack(v, depth + 1) for k, v in value.items()}
-        if isinstance(value, Collection) and not isinstance(value, torch.nn.Module):
+        if isinstance(value, Sequence | ValuesView) and not isinstance(value, torch.nn.Module):
             if len(value) > MAX_STRUCTURE:
                 raise WireError("the value is too large")
             return [self.pack(v, depth + 1) for v in value]

@@ -152,11 +152,10 @@ class Worker:
         self._objects = []
         self._cells = dict.fromkeys(name for name, _ in request.cells)
         sys.modules[MODULE] = self._module
+        shell = _Shell(self._module.__dict__)
+        self._module.__dict__["get_ipython"] = lambda: shell  # also for scripts that were notebooks
         if request.notebook:
-            shell = _Shell(self._module.__dict__)
-            self._module.__dict__.update(
-                {SHELL: shell, "get_ipython": lambda: shell, "display": print}
-            )
+            self._module.__dict__.update({SHELL: shell, "display": print})
         errors = []
         _alarm(request.cpu_seconds)
         flags = _TOP_LEVEL_AWAIT if request.notebook else 0
