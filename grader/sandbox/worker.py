@@ -156,6 +156,8 @@ class Worker:
         self._module.__dict__["get_ipython"] = lambda: shell  # also for scripts that were notebooks
         if request.notebook:
             self._module.__dict__.update({SHELL: shell, "display": print})
+        else:
+            self._module.__file__ = str(Path.cwd() / next(iter(self._cells), ""))
         errors = []
         _alarm(request.cpu_seconds)
         flags = _TOP_LEVEL_AWAIT if request.notebook else 0
@@ -226,15 +228,16 @@ class Worker:
 
     def evaluate(self, model: Any, *inputs: object) -> object:
         """The model's outputs, in evaluation mode and without a graph."""
-        training = getattr(model, "training", False)
+        modules = model.modules() if isinstance(model, torch.nn.Module) else ()
+        training = [module for module in modules if module.training]
         if training:
             model.eval()
         try:
             with torch.no_grad():
                 return model(*inputs)
         finally:
-            if training:
-                model.train()
+            for module in training:  # not model.train(), which would wake what is frozen
+                module.training = True
 
     def parameters(self, model: torch.nn.Module) -> list[torch.Tensor]:
         return [p.detach().clone() for p in model.parameters()]
