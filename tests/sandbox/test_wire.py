@@ -262,7 +262,6 @@ class Name(str):
         ([1, [2, 3]], (1, (2, 3))),
         ([0, 1, 2], range(3)),
         ([1, 2], collections.deque([1, 2])),
-        ([1], {1}),
         ([1, 2], {"a": 1, "b": 2}.values()),
         ([1, "a"], collections.namedtuple("Pair", "x y")(1, "a")),
         ({"a": 1, "2": [3]}, collections.OrderedDict({"a": 1, 2: (3,)})),
