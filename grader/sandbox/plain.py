@@ -17,7 +17,7 @@ from grader.sandbox import wire
 from grader.sandbox.process import ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_notes
 from grader.sandbox.wire import Load, Loaded, Reply, Request, WireError
-from grader.sandbox.worker import Worker, prepare
+from grader.sandbox.worker import Worker, adapt, prepare
 from grader.score import Verdict
 from grader.submission import Submission
 from grader.text import Text, tr
@@ -157,6 +157,7 @@ def _serve(connection: "Connection", workdir: Path, output: Path) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)  # type: ignore[union-attr]
     sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
+    adapt()
     prepare(workdir)
     workers: dict[bytes, Worker] = {}
     with suppress(EOFError, OSError):

@@ -125,7 +125,7 @@ def _warm_up() -> None:
 
     from grader.sandbox import lockdown, worker  # noqa: F401
 
-    torch.set_num_threads(1)
+    worker.adapt()
     model = torch.nn.Linear(2, 2)
     for kind in (torch.optim.SGD, torch.optim.Adam):  # the first optimizer imports for 1.5 s
         optimizer = kind(model.parameters(), lr=0.1)

@@ -399,21 +399,31 @@ def _kind(error: BaseException, stub: bool) -> str:
     return "error"
 
 
+def adapt() -> None:
+    """Make libraries fit for a process without a notebook, threads and children. Once, before any fork."""
+    torch.set_num_threads(1)
+    _without_worker_processes()
+    _without_widgets()
+    seed_all()
+
+
 def prepare(workdir: Path) -> None:
-    """Make ordinary code feel at home: a folder of its own, quiet plots, one thread, no progress files."""
+    """Make ordinary code feel at home: a folder of its own, quiet plots, a known random state."""
     os.chdir(workdir)
     os.environ.update(HOME=str(workdir), TMPDIR=str(workdir), MPLBACKEND="agg")
     tempfile.tempdir = str(workdir)
     if hasattr(signal, "SIGXFSZ"):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full disk is an OSError, not a death
     warnings.simplefilter("default")
-    torch.set_num_threads(1)
-    _without_worker_processes()
-    _without_widgets()
+    seed_all()
+    gc.enable()
+
+
+def seed_all() -> None:
+    """Put every random generator into the state that submissions begin with."""
     torch.manual_seed(0)
     np.random.seed(0)
     random.seed(0)
-    gc.enable()
 
 
 def _without_widgets() -> None:
