@@ -40,6 +40,14 @@ class Lang(StrEnum):
     EN = "en"
 
 
+class Isolation(StrEnum):
+    """How well submissions must be locked in."""
+
+    FULL = "full"
+    REDUCED = "reduced"
+    NONE = "none"
+
+
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 NameOption = Annotated[
     str | None,
@@ -51,6 +59,10 @@ FormatOption = Annotated[Format, typer.Option("--format", help="A table for peop
 LangOption = Annotated[
     Lang | None,
     typer.Option("--lang", help="Korean or English; by default as the locale says."),
+]
+IsolationOption = Annotated[
+    Isolation,
+    typer.Option("--isolation", help="Refuse to run where the sandbox is less closed than this."),
 ]
 SolutionsOption = Annotated[
     Path | None,
@@ -71,6 +83,7 @@ def grade(
     assignment: NameOption = None,
     format_: FormatOption = Format.TABLE,
     lang: LangOption = None,
+    isolation: IsolationOption = Isolation.FULL,
     solutions: SolutionsOption = None,
 ) -> None:
     """Grade one submission by the hidden checks, in the sandbox.
@@ -82,8 +95,7 @@ def grade(
         one = hand_in(file, _hidden_assignments(solutions), assignment)
         from grader.grading import Grader
 
-        with Grader() as grader:
-            _refuse_open_sandbox(grader.isolation.level)
+        with Grader(isolation.value) as grader:
             report = grader.grade(one.assignment, one.submission, one.student)
     _print_report(report, format_, language)
     raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)
@@ -102,6 +114,7 @@ def batch(
         int | None, typer.Option(min=1, help="Submissions at a time; by default one a processor.")
     ] = None,
     lang: LangOption = None,
+    isolation: IsolationOption = Isolation.FULL,
     solutions: SolutionsOption = None,
 ) -> None:
     """Grade every script and notebook in a folder, such as `kim_wine.ipynb`, and print the class.
@@ -122,8 +135,7 @@ def batch(
         from grader.grading import Grader
 
         reports = []
-        with Grader() as grader, _progress() as progress:
-            _refuse_open_sandbox(grader.isolation.level)
+        with Grader(isolation.value) as grader, _progress() as progress:
             task = progress.add_task(tr("grading").in_(language), total=len(hand_ins))
             for report in grade_all(grader, hand_ins, jobs or processors()):
                 reports.append(report)
@@ -224,16 +236,6 @@ class _user_errors:  # noqa: N801
 def _stop(message: str, code: int) -> Never:
     Console(stderr=True).print(message, markup=False, style="red", highlight=False)
     raise typer.Exit(code)
-
-
-def _refuse_open_sandbox(level: str) -> None:
-    if level != "full":
-        raise UserError(
-            tr(
-                "the sandbox is not closed on this machine ({level}); run `grader doctor`",
-                level=level,
-            )
-        )
 
 
 def _hidden_assignments(folder: Path | None) -> dict[str, Assignment]:

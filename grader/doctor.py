@@ -53,11 +53,10 @@ def _sandbox() -> list[Finding]:
     abi = landlock_abi()
     landlock = (
         tr("Landlock, ABI {abi}", abi=abi)
-        if abi >= 6
+        if abi
         else tr(
-            "Landlock, ABI {abi}: a kernel of 6.12 or later has ABI 6, and needs `landlock` in the "
-            "boot option lsm=",
-            abi=abi,
+            "no Landlock: it needs Linux 5.13 or later with `landlock` in the boot option lsm= "
+            "(see /sys/kernel/security/lsm), and a container whose seccomp profile lets it through"
         )
     )
     try:
@@ -71,4 +70,14 @@ def _sandbox() -> list[Finding]:
         if isolation.level == "full"
         else tr("isolation: {level}; not blocked: {holes}", level=isolation.level, holes=holes)
     )
-    return [Finding(abi >= 6, landlock), Finding(isolation.level == "full", level)]
+    namespaces = (
+        tr("each submission has a network and a file system of its own (namespaces)")
+        if isolation.namespaces
+        else tr(
+            "no namespaces: full isolation doesn't need them, but with them the disk is safer; a system allows them by "
+            "user.max_user_namespaces, kernel.unprivileged_userns_clone or "
+            "kernel.apparmor_restrict_unprivileged_userns, a container by its seccomp profile"
+        )
+    )
+    full = isolation.level == "full"
+    return [Finding(abi > 0, landlock), Finding(True, namespaces), Finding(full, level)]

@@ -23,7 +23,7 @@ from grader import forkserver, plugin
 from grader.assignment import Assignment, load_assignment
 from grader.errors import AssignmentError, GradingError, InfrastructureError
 from grader.forkserver import ForkServer
-from grader.sandbox import Isolation, SandboxServer, open_sandbox
+from grader.sandbox import Isolation, Level, SandboxServer, open_sandbox, refuse_readable
 from grader.score import ScoreReport
 from grader.scoring import make_report, no_submission, ungraded
 from grader.submission import Submission
@@ -37,7 +37,9 @@ _LENGTH = struct.Struct(">I")
 class Grader:
     """Grades submissions. It keeps warm processes; use it in a `with` statement. Threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, minimum: Level = "full") -> None:
+        """`minimum` is the isolation below which nothing is run."""
+        self._minimum: Level = minimum
         self._sandbox: SandboxServer | None = None
         self._servers: dict[Path, _GradingServer] = {}
         self._lock = threading.Lock()
@@ -56,7 +58,11 @@ class Grader:
 
     @property
     def isolation(self) -> Isolation:
-        """How well submissions are locked in."""
+        """How well submissions are locked in.
+
+        Raises:
+            UserError: less well than was asked for.
+        """
         return self._warm_sandbox().isolation
 
     def grade(self, assignment: Assignment, submission: Submission, student: str) -> ScoreReport:
@@ -64,6 +70,7 @@ class Grader:
 
         Raises:
             AssignmentError: the assignment's checks can't be run at all.
+            UserError: the sandbox is more open than was asked for.
         """
         if submission.problem is not None:
             return no_submission(assignment, submission, submission.problem, student)
@@ -81,6 +88,7 @@ class Grader:
             if self._sandbox is None or not self._sandbox.alive:
                 self._sandbox = self._stack.enter_context(SandboxServer())
                 self._servers.clear()  # they hold the door to the old one
+            self._sandbox.isolation.require(self._minimum)
             return self._sandbox
 
     def _server(self, assignment: Assignment) -> "_GradingServer":
@@ -88,6 +96,7 @@ class Grader:
         with self._lock:
             server = self._servers.get(assignment.folder)
             if server is None or not server.alive:
+                refuse_readable(assignment.folder)
                 server = self._stack.enter_context(_GradingServer(assignment, sandbox))
                 self._servers[assignment.folder] = server
             return server
@@ -98,7 +107,6 @@ class _Order(msgspec.Struct):
 
     submission: Submission
     student: str
-    isolation: str
 
 
 class _GradingServer(ForkServer):
@@ -115,7 +123,7 @@ class _GradingServer(ForkServer):
         )
 
     def grade(self, submission: Submission, student: str) -> ScoreReport:
-        isolation = self._sandbox.isolation.level
+        isolation = self._sandbox.isolation
         self._await_ready()
         ours, theirs = socket.socketpair()
         with ours:
@@ -123,14 +131,17 @@ class _GradingServer(ForkServer):
                 child = forkserver.request_child(self.control, [theirs.fileno()])
             try:
                 ours.settimeout(self._patience())
-                _send(ours, msgspec.msgpack.encode(_Order(submission, student, isolation)))
-                return msgspec.msgpack.decode(_receive(ours), type=ScoreReport)
+                _send(ours, msgspec.msgpack.encode(_Order(submission, student)))
+                report = msgspec.msgpack.decode(_receive(ours), type=ScoreReport)
             except (OSError, msgspec.MsgspecError) as error:
                 raise GradingError(
                     f"the grading process ended without a report: {error}"
                 ) from error
             finally:
                 child.close()
+        return msgspec.structs.replace(
+            report, isolation=isolation.level, not_blocked=isolation.open
+        )
 
     def _await_ready(self) -> None:
         """Wait until the checks are collected.
@@ -227,7 +238,6 @@ class _GradingSession:
                     self._grading.assignment,
                     order.submission,
                     order.student,
-                    order.isolation,
                     self._grading.checks,
                     (*sandbox.notes, *self._grading.remarks),
                     sandbox.output,

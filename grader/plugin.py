@@ -308,7 +308,6 @@ class _OneSubmission:
             self._grading.assignment,
             self._grading.submission,
             student="",
-            isolation=self._server.isolation.level,
             checks=self._grading.checks,
             notes=tuple(self._grading.remarks),
         )

@@ -85,8 +85,10 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[ItemResult, ...]
     gradable: bool
     """False where the file is no submission at all, or where an item is ungraded: a person must look."""
-    isolation: str
+    isolation: str = "none"
     """How well the student's process was locked in: full, reduced or none."""
+    not_blocked: tuple[str, ...] = ()
+    """What the sandbox left open, where the isolation is not full."""
     notes: tuple[Text, ...] = ()
     """Facts that cost no points: skipped magics, errors while loading, remarks of checks."""
     output: str = ""

@@ -26,7 +26,6 @@ def make_report(
     assignment: Assignment,
     submission: Submission,
     student: str,
-    isolation: str,
     checks: list[CheckResult],
     notes: tuple[Text, ...] = (),
     output: str = "",
@@ -44,7 +43,6 @@ def make_report(
         items=items,
         gradable=submission.problem is None
         and all(item.verdict is not Verdict.UNGRADED for item in items),
-        isolation=isolation,
         notes=submission.notes + notes,
         output=output,
     )
@@ -59,7 +57,7 @@ def no_submission(
         CheckResult(item=item.id, name="", verdict=Verdict.ERROR, message=message)
         for item in assignment.items
     ]
-    return make_report(assignment, submission, student, "none", checks, (message,))
+    return make_report(assignment, submission, student, checks, (message,))
 
 
 def ungraded(
@@ -71,7 +69,7 @@ def ungraded(
         CheckResult(item=item.id, name="", verdict=Verdict.UNGRADED, message=message, detail=reason)
         for item in assignment.items
     ]
-    return make_report(assignment, submission, student, "none", checks)
+    return make_report(assignment, submission, student, checks)
 
 
 def _judge(item: RubricItem, checks: list[CheckResult]) -> ItemResult:

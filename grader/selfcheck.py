@@ -42,7 +42,6 @@ def self_check(assignment: Assignment, submission: Submission, student: str) -> 
             assignment,
             submission,
             student,
-            "none",
             grading.checks,
             (
                 tr("these are the public checks only; grading also uses other data"),

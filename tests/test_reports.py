@@ -93,7 +93,7 @@ def test_json_has_the_keys_that_programs_rely_on():
 
     assert {
         *("schema_version", "assignment", "student", "score", "max_score", "gradable"),
-        *("isolation", "items", "notes"),
+        *("isolation", "not_blocked", "items", "notes"),
     } <= document.keys()
     for item in document["items"]:
         assert {

@@ -32,7 +32,7 @@ def a_check(verdict, name="test", item="item", words="", **more):
 
 
 def judge(checks, item=None):
-    report = make_report(an_assignment(item or an_item()), SUBMISSION, "kim", "full", checks)
+    report = make_report(an_assignment(item or an_item()), SUBMISSION, "kim", checks)
     return report.items[0]
 
 
@@ -80,7 +80,6 @@ def test_item_without_a_result_is_ungraded():
         an_assignment(an_item("one"), an_item("two")),
         SUBMISSION,
         "kim",
-        "full",
         [a_check(Verdict.PASSED, item="one")],
     )
 
@@ -92,7 +91,7 @@ def test_item_without_a_result_is_ungraded():
 
 def test_result_for_no_item_of_the_rubric_gives_no_points():
     report = make_report(
-        an_assignment(an_item()), SUBMISSION, "kim", "full", [a_check(Verdict.PASSED, item="bonus")]
+        an_assignment(an_item()), SUBMISSION, "kim", [a_check(Verdict.PASSED, item="bonus")]
     )
 
     assert [item.id for item in report.items] == ["item"]
@@ -183,7 +182,6 @@ def test_report_says_what_was_graded_and_how():
         an_assignment(an_item()),
         submission,
         "kim",
-        "full",
         [a_check(Verdict.PASSED)],
         (Text(ko="나", en="b"),),
         "printed",
@@ -192,7 +190,7 @@ def test_report_says_what_was_graded_and_how():
     assert (report.assignment, report.student, report.submission) == ("tiny", "kim", "kim_tiny.py")
     assert SUBMISSION.sha256 == report.sha256
     assert [note.en for note in report.notes] == ["a", "b"]
-    assert (report.isolation, report.output) == ("full", "printed")
+    assert report.output == "printed"
     assert report.schema_version == SCHEMA_VERSION
     assert report.gradable
     assert not report.ungraded
@@ -203,7 +201,6 @@ def test_score_is_the_sum_of_the_points_that_were_given():
         an_assignment(an_item("one", 0.1), an_item("two", 0.2), an_item("three", 5)),
         SUBMISSION,
         "kim",
-        "full",
         [a_check(Verdict.PASSED, item="one"), a_check(Verdict.PASSED, item="two")],
     )
 

@@ -20,6 +20,7 @@ def to_json(report: ScoreReport, language: Language) -> str:
         "max_score": report.max_score,
         "gradable": report.gradable,
         "isolation": report.isolation,
+        "not_blocked": report.not_blocked,
         "items": [_item(item, language) for item in report.items],
         "notes": [note.in_(language) for note in report.notes],
         "output": report.output,

@@ -30,6 +30,10 @@ def item_table(report: ScoreReport, language: Language) -> RenderableType:
             _line(item.message.in_(language)),
         )
     notes = [_line(f"· {note.in_(language)}", style="dim") for note in report.notes]
+    if report.not_blocked:
+        holes = ", ".join(report.not_blocked)
+        text = tr("isolation: {level}; not blocked: {holes}", level=report.isolation, holes=holes)
+        notes.append(_line(text.in_(language), style="bold magenta"))
     return Group(table, *notes, *_printed(report, language))
 
 

@@ -7,7 +7,7 @@ import socket
 
 from grader.assignment import Limits
 from grader.sandbox.plain import PlainSandbox
-from grader.sandbox.probe import Isolation
+from grader.sandbox.probe import Isolation, Level, refuse_readable
 from grader.sandbox.proxy import Handle, Student, StudentCodeError, describe
 from grader.sandbox.server import SandboxServer
 from grader.sandbox.session import ForkingSandbox, Sandbox
@@ -26,6 +26,7 @@ def open_sandbox(control: socket.socket, submission: Submission, limits: Limits)
 __all__ = [
     "Handle",
     "Isolation",
+    "Level",
     "PlainSandbox",
     "Sandbox",
     "SandboxServer",
@@ -33,4 +34,5 @@ __all__ = [
     "StudentCodeError",
     "describe",
     "open_sandbox",
+    "refuse_readable",
 ]

@@ -1,16 +1,19 @@
-"""What the kernel enforces on the student's process: Landlock, seccomp, no capabilities, resource limits.
+"""What the kernel enforces on the student's process: namespaces, Landlock, seccomp, no capabilities, resource limits.
 
 Each rule says what it defends against. `lock_down` can't be undone by the process that called it, nor by its children.
 """
 
 import ctypes
+import fcntl
 import os
 import platform
 import resource
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from grader.errors import SandboxError
 from grader.sandbox.syscalls import ALLOWED, CHECKED, REFUSED
@@ -26,17 +29,62 @@ READABLE = (
 """What ordinary code reads: libraries, fonts, the time zone, and what PyTorch asks of the processor."""
 
 
-def lock_down(workdir: Path, memory_bytes: int, cpu_seconds: int) -> None:
+class Locked(NamedTuple):
+    """What `lock_down` has done."""
+
+    forks: int | None
+    """A descriptor on which somebody outside grants each fork of this process, None if forks are free."""
+    refused: tuple[str, ...]
+    """The rules that the kernel didn't put in force, and why."""
+
+
+def lock_down(workdir: Path, memory_bytes: int, cpu_seconds: int) -> Locked:
     """Lock this process in, for good: it can read Python's libraries and write below `workdir`, and that is all.
 
-    Raises:
-        SandboxError: the kernel refuses one of the rules.
+    The folder `workdir` has been made by `own_namespaces`, or is any empty one.
     """
-    limit_resources(memory_bytes, cpu_seconds)
-    drop_capabilities()
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    restrict_files(workdir)
-    allow_system_calls()
+    refused = []
+
+    def enforce(rule: Callable[[], int | None]) -> int | None:
+        try:
+            return rule()
+        except SandboxError as error:
+            refused.append(str(error))
+            return None
+
+    enforce(partial(limit_resources, memory_bytes, cpu_seconds))
+    enforce(drop_capabilities)
+    enforce(partial(_prctl, _PR_SET_NO_NEW_PRIVS, 1))
+    enforce(partial(restrict_files, workdir))
+    forks = enforce(allow_system_calls)
+    return Locked(forks, tuple(refused))
+
+
+# --- namespaces -----------------------------------------------------------------------------------------------------
+
+_CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = (1 << bit for bit in (17, 27, 28, 30))
+_MS_NOSUID, _MS_NODEV = 2, 4
+_TMPFS = b"size=256m,nr_inodes=16k,mode=700"
+
+
+def own_namespaces(workdir: Path) -> bool:
+    """Give this process its own network, System V IPC and mounts, where the kernel grants it; return whether it did.
+
+    There is no network interface to send by, no shared memory of others to attach, and `workdir` is a file system of
+    its own in memory: it can't fill the disk, neither with bytes nor with files, and is gone with the last process.
+    Everything else that these keep out is kept out by the other rules too.
+    """
+    user, group = os.geteuid(), os.getegid()
+    if _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWNET):
+        return False
+    try:
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    except OSError:
+        return False
+    flags = _MS_NOSUID | _MS_NODEV
+    return not _libc.mount(b"tmpfs", os.fsencode(workdir), b"tmpfs", flags, _TMPFS)
 
 
 # --- resources ------------------------------------------------------------------------------------------------------
@@ -54,7 +102,10 @@ def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
         ("RLIMIT_MSGQUEUE", 0),  # POSIX message queues
         ("RLIMIT_MEMLOCK", 2**20),  # pinning memory
     ):
-        resource.setrlimit(getattr(resource, name), (value, value))
+        try:
+            resource.setrlimit(getattr(resource, name), (value, value))
+        except (OSError, ValueError) as error:
+            raise SandboxError(f"{name} can't be set: {error}") from error
 
 
 # --- capabilities -----------------------------------------------------------------------------------------------------
@@ -142,6 +193,7 @@ _MACHINES = {
 _EPERM, _ENOSYS, _ENOTTY = 1, 38, 25
 _SET_MODE_FILTER = 1
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
+_USER_NOTIFICATION, _NEW_LISTENER = 0x7FC00000, 1 << 3
 _CLONE_THREAD = 0x00010000
 _CLONE_NAMESPACES = 0x7E020000
 _FCNTL_SIGNALS = (
@@ -162,18 +214,25 @@ _IOCTL_HARMLESS = (
 )  # TCGETS, window size, FIONREAD …
 _PRCTL_HARMLESS = (3, 15, 16, 23, 38, 39, 0x53564D41)  # names, reading of flags, names of memory
 _AF_UNIX, _SOCK_STREAM = 1, 1
+_O_TRUNC = 0o1000
+_NOTIF_RECV, _NOTIF_SEND = 0xC0502100, 0xC0182101  # include/uapi/linux/seccomp.h
 
 _Instruction = tuple[int, int, int, int]
 
 
-def allow_system_calls() -> None:
+def allow_system_calls() -> int:
     """Allow the system calls of the table, some only with harmless arguments; the rest fails.
 
-    No processes but forks of this one, no exec, no sockets but a pair of streams, no signal to others (also not
-    through a descriptor's owner), no ptrace, IPC, keyrings, namespaces, io_uring, changes of modes, limits or
-    priorities.
+    No exec, no sockets but a pair of streams, no signal to others (also not through a descriptor's owner), no ptrace,
+    IPC, keyrings, namespaces, io_uring, changes of modes, limits or priorities. Threads are free; a
+    new process is asked for on the descriptor that is returned, so that a fork bomb never starts: see `grant_fork`.
     """
-    clone = [_load_argument(0), *_if_any_bit(_CLONE_NAMESPACES, _errno(_EPERM)), _return(_ALLOW)]
+    clone = [
+        _load_argument(0),
+        *_if_any_bit(_CLONE_NAMESPACES, _errno(_EPERM)),
+        *_if_any_bit(_CLONE_THREAD, _return(_ALLOW)),
+        _return(_USER_NOTIFICATION),
+    ]
     stream_pair = [
         _load_argument(0),
         *_if_other(_AF_UNIX, _errno(_EPERM)),
@@ -192,8 +251,16 @@ def allow_system_calls() -> None:
         ),
         _return(_ALLOW),
     ]
-    _install(
+    # Landlock of ABI 1 and 2 lets a file that may be read be emptied.
+    no_emptying = [
+        (0x54, 0, 0, _O_TRUNC | os.O_ACCMODE),
+        *_if_same(_O_TRUNC | os.O_RDONLY, _errno(_EPERM)),
+        _return(_ALLOW),
+    ]
+    return _install(
         {
+            "open": [_load_argument(1), *no_emptying],
+            "openat": [_load_argument(2), *no_emptying],
             "clone": clone,
             "socketpair": stream_pair,
             "fcntl": _one_of(1, _FCNTL_SIGNALS, _errno(_EPERM), _return(_ALLOW)),
@@ -206,6 +273,7 @@ def allow_system_calls() -> None:
             **{name: [_errno(_EPERM)] for name in REFUSED},
         },
         _errno(_ENOSYS),
+        _NEW_LISTENER,
     )
 
 
@@ -219,7 +287,22 @@ def deny_fork() -> None:
     _install({"clone": threads_only}, _return(_ALLOW))
 
 
-def _install(rules: dict[str, list[_Instruction]], default: _Instruction) -> None:
+def grant_fork(forks: int, pid: int | None) -> bool:
+    """Answer one process that waits on `forks` to fork: yes if it is the main thread of `pid`; return the answer.
+
+    Raises:
+        OSError: nobody waits any more.
+    """
+    request = bytearray(80)  # struct seccomp_notif
+    fcntl.ioctl(forks, _NOTIF_RECV, request)
+    number, caller = struct.unpack_from("QI", request)
+    granted: bool = caller == pid
+    answer = (number, 0, 0, 1) if granted else (number, 0, -_EPERM, 0)
+    fcntl.ioctl(forks, _NOTIF_SEND, struct.pack("QqiI", *answer))
+    return granted
+
+
+def _install(rules: dict[str, list[_Instruction]], default: _Instruction, flags: int = 0) -> int:
     if platform.machine() not in _MACHINES:
         raise SandboxError(f"no table of system calls for {platform.machine()}")
     column, architecture = _MACHINES[platform.machine()]
@@ -239,8 +322,10 @@ def _install(rules: dict[str, list[_Instruction]], default: _Instruction) -> Non
     buffer = ctypes.create_string_buffer(code, len(code))
     filter_ = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
     seccomp = ctypes.c_long(ALLOWED["seccomp"][column] or 0)
-    if _libc.syscall(seccomp, _SET_MODE_FILTER, 0, filter_):
+    result = _libc.syscall(seccomp, _SET_MODE_FILTER, flags, filter_)
+    if result < 0:
         raise SandboxError(f"seccomp: {os.strerror(ctypes.get_errno())}")
+    return int(result)
 
 
 def _load_argument(index: int, half: int = 0) -> _Instruction:
@@ -259,6 +344,10 @@ def _if_other(value: int, then: _Instruction) -> list[_Instruction]:
     return [(0x15, 1, 0, value), then]
 
 
+def _if_same(value: int, then: _Instruction) -> list[_Instruction]:
+    return [(0x15, 0, 1, value), then]
+
+
 def _if_any_bit(bits: int, then: _Instruction) -> list[_Instruction]:
     return [(0x45, 0, 1, bits), then]
 
@@ -266,7 +355,7 @@ def _if_any_bit(bits: int, then: _Instruction) -> list[_Instruction]:
 def _one_of(
     argument: int, values: Iterable[int], then: _Instruction, otherwise: _Instruction
 ) -> list[_Instruction]:
-    equal = [step for value in values for step in ((0x15, 0, 1, value), then)]
+    equal = [step for value in values for step in _if_same(value, then)]
     return [_load_argument(argument), *equal, otherwise]
 
 

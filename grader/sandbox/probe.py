@@ -13,7 +13,8 @@ from typing import Literal
 
 import msgspec
 
-from grader.errors import SandboxError
+from grader.errors import SandboxError, UserError
+from grader.text import tr
 
 Level = Literal["full", "reduced", "none"]
 LEVELS: tuple[Level, ...] = ("none", "reduced", "full")
@@ -28,6 +29,44 @@ class Isolation(msgspec.Struct, frozen=True):
     """The probes that got through."""
     reason: str = ""
     """Why the kernel's rules could not be put in force, where they couldn't."""
+    namespaces: bool = False
+    """Whether the kernel grants a network and a file system of its own to each process, on top of the other rules."""
+
+    def require(self, minimum: Level) -> None:
+        """Refuse to go on where the isolation is below `minimum`.
+
+        Raises:
+            UserError: it is.
+        """
+        if LEVELS.index(self.level) < LEVELS.index(minimum):
+            raise UserError(
+                tr(
+                    "the sandbox is not closed on this machine (isolation: {level}; not blocked: {holes}); run "
+                    "`grader doctor` to see how to close it, or accept it by --isolation {level}",
+                    level=self.level,
+                    holes=", ".join(self.open) or self.reason,
+                )
+            )
+
+
+def refuse_readable(path: Path) -> None:
+    """Refuse a path that submissions can read, because it lies among Python's libraries.
+
+    Raises:
+        UserError: it does.
+    """
+    from grader.sandbox.lockdown import READABLE
+
+    path = path.resolve()
+    for each in READABLE:
+        if path.is_relative_to(each.resolve()):
+            raise UserError(
+                tr(
+                    "{path} lies in {folder}, which every submission can read: move it elsewhere",
+                    path=path,
+                    folder=each,
+                )
+            )
 
 
 def probe(root: Path) -> Isolation:
@@ -53,18 +92,24 @@ def probe(root: Path) -> Isolation:
 
 
 def _try_all(workdir: Path, secret: Path) -> Isolation:
-    from grader.sandbox.lockdown import deny_fork, lock_down
+    from grader.sandbox.lockdown import deny_fork, lock_down, own_namespaces
 
-    reason = ""
+    namespaces = own_namespaces(workdir)
+    locked = lock_down(workdir, 2**30, 60)
+    if locked.forks is not None:
+        os.close(locked.forks)
+    refused = list(locked.refused)
     try:
-        lock_down(workdir, 2**30, 60)
         deny_fork()
     except SandboxError as error:
-        reason = str(error)
+        refused.append(str(error))
+    reason = "; ".join(dict.fromkeys(refused))
     through = tuple(name for name, attempt in _PROBES.items() if _succeeds(attempt, secret))
     files = {"read a file", "write a file", "list a folder", "read another process's memory map"}
     level: Level = "full" if not through else "none" if files & set(through) else "reduced"
-    return Isolation(level if not reason or level == "none" else "reduced", through, reason)
+    if reason and level == "full":
+        level = "reduced"
+    return Isolation(level, through, reason, namespaces)
 
 
 def _succeeds(attempt: Callable[[Path], object], secret: Path) -> bool:

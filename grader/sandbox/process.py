@@ -15,6 +15,10 @@ from grader.sandbox import wire
 from grader.sandbox.wire import Fork, Ready, Reply, Request, WireError
 
 _TICK = 0.05  # seconds between looks at the clock
+_MAX_WRITTEN = (
+    2 * 2**30
+)  # to files and output together; where it has a file system of its own, that is smaller
+_DESCRIPTOR = struct.Struct("i")
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid of the sender, filled in by the kernel
 
 
@@ -49,9 +53,20 @@ class Process(Protocol):
 class ForkedProcess:
     """A sandboxed process at the other end of a socket. Its time is read from the kernel, not from its words."""
 
-    def __init__(self, sock: socket.socket, drain: Callable[[], bool], output: int) -> None:
-        """`drain` reads what has been printed to the pipe `output`, and tells whether more can come."""
+    def __init__(
+        self,
+        sock: socket.socket,
+        drain: Callable[[], bool],
+        output: int,
+        forked_from: "ForkedProcess | None" = None,
+    ) -> None:
+        """`drain` reads what has been printed to the pipe `output`, and tells whether more can come.
+
+        What is forked from no other hands over the descriptor by which its own forks are granted, if it has one.
+        """
         self.memory_bytes = 0
+        self._forked_from = forked_from
+        self._forks = -1
         self._socket = sock
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._socket.setblocking(False)
@@ -70,14 +85,18 @@ class ForkedProcess:
             ProcessTimeoutError: it didn't come.
             ProcessDiedError: the process died before.
         """
-        clocks = _Clocks(wall_seconds, lambda: False, self._starved)
+        clocks = _Clocks(wall_seconds, lambda: None, self._starved)
         self._wait(clocks)
-        _, ancillary, _, _ = self._socket.recvmsg(
-            0, socket.CMSG_SPACE(_CREDENTIALS.size), socket.MSG_PEEK
-        )
+        space = socket.CMSG_SPACE(_CREDENTIALS.size)
+        if self._forked_from is None:
+            space += socket.CMSG_SPACE(_DESCRIPTOR.size)
+        _, ancillary, _, _ = self._socket.recvmsg(0, space, socket.MSG_PEEK)
         for _, kind, payload in ancillary:
             if kind == socket.SCM_CREDENTIALS:
                 self._pid = _CREDENTIALS.unpack(payload[: _CREDENTIALS.size])[0]
+            if kind == socket.SCM_RIGHTS:
+                (self._forks,) = _DESCRIPTOR.unpack(payload[: _DESCRIPTOR.size])
+                self._poll.register(self._forks, select.POLLIN)
         try:
             self._pidfd = os.pidfd_open(self._pid)
             self._memory_at_start = self._memory("VmRSS")
@@ -96,26 +115,45 @@ class ForkedProcess:
             self._socket.settimeout(wall_seconds)
             self._socket.sendall(wire.encode(request))
             self._socket.setblocking(False)
-            exhausted: Callable[[], bool] = lambda: self._cpu() - before > cpu_seconds  # noqa: E731
-            reply = self._receive(_Clocks(wall_seconds, exhausted, self._starved))
+            reply = self._receive(
+                _Clocks(wall_seconds, lambda: self._watch(before + cpu_seconds), self._starved)
+            )
             return reply, self._cpu() - before
         except (TimeoutError, ProcessTimeoutError) as error:
             self.close()
             raise ProcessTimeoutError from error
+        except ProcessDiedError:
+            self.close()
+            raise
         except (OSError, WireError) as error:
             self.close()
             raise ProcessDiedError(str(error)) from error
 
-    def fork(self, channel: socket.socket) -> None:
-        """Ask the process for a copy of itself that answers on `channel`.
+    def fork(self, channel: socket.socket, wall_seconds: float) -> None:
+        """Ask the process for a copy of itself that answers on `channel`, and grant it that one fork.
 
         Raises:
             ProcessDiedError: it is gone.
+            ProcessTimeoutError: it doesn't fork.
         """
+        clocks = _Clocks(wall_seconds, lambda: None, self._starved)
         try:
             socket.send_fds(self._socket, [wire.encode(Fork())], [channel.fileno()])
+            while self._forks >= 0 and not self._wait_for_fork(clocks):
+                pass
         except OSError as error:
             raise ProcessDiedError(str(error)) from error
+
+    def _wait_for_fork(self, clocks: "_Clocks") -> bool:
+        """Answer one wish to fork; return whether it was granted."""
+        poll = select.poll()
+        poll.register(self._forks, select.POLLIN)
+        poll.register(self._socket, select.POLLRDHUP)
+        while not (ready := dict(poll.poll(_TICK * 1000))):
+            clocks.look()
+        if self._socket.fileno() in ready:
+            raise ProcessDiedError("the process ended instead of forking")
+        return self._answer_fork(self._pid)
 
     def close(self) -> None:
         """Kill the process."""
@@ -126,6 +164,9 @@ class ForkedProcess:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             os.close(self._pidfd)
             self._pidfd = -1
+        if self._forks >= 0:
+            os.close(self._forks)
+            self._forks = -1
         self._socket.close()
 
     def _receive(self, clocks: "_Clocks") -> Reply:
@@ -154,9 +195,31 @@ class ForkedProcess:
             ready = {fd for fd, _ in self._poll.poll(_TICK * 1000)}
             if self._output in ready and not self._drain():
                 self._poll.unregister(self._output)
+            if self._forks in ready:
+                with contextlib.suppress(OSError):  # who waited has been ended
+                    self._answer_fork(None)
             if self._socket.fileno() in ready:
                 return
             clocks.look()
+
+    def _answer_fork(self, granted_to: int | None) -> bool:
+        from grader.sandbox.lockdown import grant_fork  # Linux only
+
+        return grant_fork(self._forks, granted_to)
+
+    def _watch(self, cpu_seconds: float) -> None:
+        """Stop a process whose clock is past `cpu_seconds`, or which fills the disk."""
+        if self._cpu() > cpu_seconds:
+            raise ProcessTimeoutError
+        if (
+            sum(process.written() for process in (self, self._forked_from) if process)
+            > _MAX_WRITTEN
+        ):
+            raise ProcessDiedError(f"it wrote more than {_MAX_WRITTEN >> 20} MiB")
+
+    def written(self) -> int:
+        """Return how many bytes the process has written anywhere, 0 if it is gone."""
+        return max(self._facts("io", "wchar"), self._facts("io", "write_bytes"))
 
     def _cpu(self) -> float:
         """CPU seconds of all the process's threads (the clock of `clock_getcpuclockid(3)`)."""
@@ -173,22 +236,28 @@ class ForkedProcess:
             return 0.0
 
     def _memory(self, field: str) -> int:
-        for line in Path(f"/proc/{self._pid}/status").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name == field:
-                return int(value.split()[0]) * 1024
-        return 0
+        return self._facts("status", field) * 1024
+
+    def _facts(self, file: str, field: str) -> int:
+        """A number out of a file of names and numbers below `/proc`, 0 if there is none."""
+        try:
+            lines = Path(f"/proc/{self._pid}/{file}").read_text().splitlines()
+        except OSError:
+            return 0
+        found = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
+        return int(found[0]) if found else 0
 
 
 class _Clocks:
     """The deadline of one call. Seconds in which the process got no processor don't count."""
 
     def __init__(
-        self, wall_seconds: float, exhausted: Callable[[], bool], starved: Callable[[], float]
+        self, wall_seconds: float, watch: Callable[[], None], starved: Callable[[], float]
     ) -> None:
+        """`watch` raises when something else than the time is over."""
         now = time.monotonic()
         self._deadline, self._next_look = now + wall_seconds, now + _TICK
-        self._exhausted, self._starved = exhausted, starved
+        self._watch, self._starved = watch, starved
         self._starved_before: float | None = None
 
     def look(self) -> None:
@@ -196,6 +265,7 @@ class _Clocks:
 
         Raises:
             ProcessTimeoutError: the time is over.
+            ProcessDiedError: the process must be ended.
         """
         now = time.monotonic()
         if now < self._next_look:
@@ -205,5 +275,4 @@ class _Clocks:
             self._starved_before = self._starved()
         if now > self._deadline and now > self._deadline + self._starved() - self._starved_before:
             raise ProcessTimeoutError
-        if self._exhausted():
-            raise ProcessTimeoutError
+        self._watch()

@@ -5,8 +5,8 @@ import ctypes
 import faulthandler
 import logging
 import os
-import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +19,7 @@ from grader.forkserver import Child, ForkServer
 from grader.sandbox.probe import Isolation, probe
 
 _PR_SET_PDEATHSIG = 1
+_PREFIX = "grader-sandbox-"
 
 
 class WorkerLimits(msgspec.Struct, frozen=True):
@@ -66,26 +67,39 @@ def request_worker(
 
 def main() -> None:
     """Load what submissions import, then fork a locked-down worker for each request."""
+    import fcntl
+
     faulthandler.disable()
     control = forkserver.control_from_argv()
     sys.argv = [""]
     logging.disable()  # matplotlib tells that it looks for fonts
     _warm_up()
     logging.disable(logging.NOTSET)
-    root = Path(tempfile.mkdtemp(prefix="grader-"))
+    _remove_abandoned()
+    root = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    fcntl.flock(os.open(root, os.O_RDONLY), fcntl.LOCK_EX)
     try:
-        control.send(msgspec.msgpack.encode(probe(root)))
-        forkserver.serve(control, lambda fds: _work(root, fds), after=lambda pid: _clean(root, pid))
+        isolation = probe(root)
+        control.send(msgspec.msgpack.encode(isolation))
+        forkserver.serve(
+            control,
+            lambda fds: _work(root, fds, isolation),
+            after=lambda pid: _remove(_workdir(root, pid)),
+        )
     finally:
-        shutil.rmtree(root, ignore_errors=True)
+        _remove(root)
 
 
-# The package is found through the parent's path, but is not left on the path of submissions.
+# The package is found through the parent's path, but is not left on the path of submissions, nor is an editable
+# install's, which `site` has put there.
 _BOOT = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+root = {str(Path(__file__).parents[2])!r}
+sys.path.insert(0, root)
 from grader.sandbox.server import main
-sys.path.pop(0)
+sys.path[:] = [each for each in sys.path if each != root]
+sys.path_importer_cache.pop(root, None)
+del root
 main()
 """
 
@@ -136,8 +150,8 @@ def _warm_up() -> None:
     sklearn.datasets.load_wine()
 
 
-def _work(root: Path, fds: list[int]) -> None:
-    from grader.sandbox.lockdown import deny_fork, lock_down
+def _work(root: Path, fds: list[int], isolation: Isolation) -> None:
+    from grader.sandbox.lockdown import deny_fork, lock_down, own_namespaces
     from grader.sandbox.worker import SocketChannel, Worker, prepare
 
     channel, output, settings = fds
@@ -149,21 +163,43 @@ def _work(root: Path, fds: list[int]) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
     workdir = _workdir(root, os.getpid())
     workdir.mkdir()
+    own_namespaces(workdir)
     prepare(workdir)
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
-    worker = Worker(deny_fork)
     for fd in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
         if fd not in (0, 1, 2, channel):
             with contextlib.suppress(OSError):
                 os.close(fd)
-    lock_down(workdir, limits.memory_bytes, limits.cpu_seconds)
-    worker.serve(SocketChannel(socket.socket(fileno=channel)))
+    locked = lock_down(workdir, limits.memory_bytes, limits.cpu_seconds)
+    if locked.refused and isolation.level == "full":
+        raise SandboxError(f"the kernel refuses what it granted before: {locked.refused}")
+    worker = Worker(deny_fork if locked.forks is not None else lambda: None)
+    worker.serve(SocketChannel(socket.socket(fileno=channel), locked.forks))
 
 
 def _workdir(root: Path, pid: int) -> Path:
     return root / str(pid)
 
 
-def _clean(root: Path, pid: int) -> None:
-    shutil.rmtree(_workdir(root, pid), ignore_errors=True)
+def _remove(folder: Path) -> None:
+    """Remove a folder, whatever is in it: `rm` has no limit on depth, and `chmod` opens what was closed."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()  # it is empty where it was a file system of its own
+        return
+    for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+        subprocess.run([*command, "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
+
+
+def _remove_abandoned() -> None:
+    """Remove the folders of servers that were killed: nobody holds the lock on them."""
+    import fcntl
+
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            fd = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(folder)
+            finally:
+                os.close(fd)

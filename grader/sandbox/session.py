@@ -109,8 +109,10 @@ class ForkingSandbox:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                process = ForkedProcess(ours, self._output.drain, self._output.read_end)
-                self._loaded.fork(theirs)
+                process = ForkedProcess(
+                    ours, self._output.drain, self._output.read_end, self._loaded
+                )
+                self._loaded.fork(theirs, _FORK_SECONDS)
                 theirs.close()
                 process.greet(_FORK_SECONDS)
             except (ProcessTimeoutError, ProcessDiedError) as error:

@@ -18,8 +18,6 @@ ALLOWED: dict[str, tuple[int, int | None]] = {
     "dup": (32, 23),
     "dup2": (33, None),
     "dup3": (292, 24),
-    "open": (2, None),
-    "openat": (257, 56),
     "creat": (85, None),
     "stat": (4, None),
     "fstat": (5, 80),
@@ -47,7 +45,6 @@ ALLOWED: dict[str, tuple[int, int | None]] = {
     "renameat": (264, 38),
     "renameat2": (316, 276),
     "ftruncate": (77, 46),
-    "fallocate": (285, 47),
     "fsync": (74, 82),
     "fdatasync": (75, 83),
     "fadvise64": (221, 223),
@@ -152,6 +149,8 @@ ALLOWED: dict[str, tuple[int, int | None]] = {
 """Calls that ordinary numerical Python needs, and that reach nothing outside of the process."""
 
 CHECKED: dict[str, tuple[int, int | None]] = {
+    "open": (2, None),
+    "openat": (257, 56),
     "clone": (56, 220),
     "socketpair": (53, 199),
     "fcntl": (72, 25),
@@ -196,6 +195,7 @@ REFUSED: dict[str, tuple[int, int | None]] = {
     "fchown": (93, 55),
     "fchownat": (260, 54),
     "truncate": (76, 45),
+    "fallocate": (285, 47),
     "link": (86, None),
     "linkat": (265, 37),
     "symlink": (88, None),

@@ -61,12 +61,18 @@ class Channel(Protocol):
 class SocketChannel:
     """A channel over a socket, which can also bring descriptors."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, handed_over: int | None = None) -> None:
+        """`handed_over` is a descriptor that goes with the first frame and is closed here."""
         self._socket = sock
+        self._handed_over = handed_over
         self.fds: list[int] = []
 
     def send(self, frame: bytes) -> None:
         """Send a whole frame."""
+        if self._handed_over is not None:
+            sent = socket.send_fds(self._socket, [frame], [self._handed_over])
+            os.close(self._handed_over)
+            self._handed_over, frame = None, frame[sent:]
         self._socket.sendall(frame)
 
     def receive(self) -> tuple[bytes, bytearray] | None:

@@ -119,7 +119,9 @@ def in_time(condition: Callable[[], bool], seconds: float = 10) -> bool:
 
 
 def test_nothing_gets_through_the_probes(sandbox_server):
-    assert Isolation("full") == sandbox_server.isolation
+    isolation = sandbox_server.isolation
+
+    assert Isolation("full", namespaces=isolation.namespaces) == isolation
 
 
 # --- files
@@ -224,10 +226,15 @@ def test_home_and_temporary_files_are_in_its_own_folder(student):
     assert student.outcome("tempfile.NamedTemporaryFile().write(b'x')") == "done"
 
 
+def seen_by(student):
+    """Its folder, which may be in a file system of its own."""
+    return Path(student.value("'/proc/%d/root%s' % (os.getpid(), os.getcwd())"))
+
+
 def test_its_folder_is_gone_afterwards(student_of):
     with student_of("os.makedirs('deep/er'); Path('deep/er/file').write_text('x')") as student:
         folder = Path(student.value("os.getcwd()"))
-        assert (folder / "deep" / "er" / "file").exists()
+        assert (seen_by(student) / "deep" / "er" / "file").exists()
 
     assert in_time(lambda: not folder.exists())
 
@@ -235,7 +242,7 @@ def test_its_folder_is_gone_afterwards(student_of):
 def test_the_folder_of_another_submission_is_out_of_reach(student_of):
     with student_of("Path('answer').write_text('42')") as other:
         answer = other.value("os.path.abspath('answer')")
-        assert Path(answer).exists()
+        assert (seen_by(other) / "answer").exists()
         with student_of() as student:
             assert student.outcome("open(values[0]).read()", answer) == "PermissionError"
             assert student.outcome("os.listdir('..')") == "PermissionError"
