@@ -234,7 +234,7 @@ class _user_errors:  # noqa: N801
 
 
 def _stop(message: str, code: int) -> Never:
-    Console(stderr=True).print(message, markup=False, style="red", highlight=False)
+    Console(stderr=True).print(message, markup=False, style="red", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 
 

@@ -64,7 +64,7 @@ def _sandbox() -> list[Finding]:
             isolation = server.isolation
     except InfrastructureError as error:
         isolation = Isolation("none", reason=str(error))
-    holes = ", ".join(isolation.open) or isolation.reason
+    holes = ", ".join(isolation.holes)
     level = (
         tr("isolation: full (every probe was blocked)")
         if isolation.level == "full"

@@ -140,7 +140,7 @@ class _GradingServer(ForkServer):
             finally:
                 child.close()
         return msgspec.structs.replace(
-            report, isolation=isolation.level, not_blocked=isolation.open
+            report, isolation=isolation.level, not_blocked=isolation.holes
         )
 
     def _await_ready(self) -> None:

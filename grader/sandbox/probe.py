@@ -32,6 +32,11 @@ class Isolation(msgspec.Struct, frozen=True):
     namespaces: bool = False
     """Whether the kernel grants a network and a file system of its own to each process, on top of the other rules."""
 
+    @property
+    def holes(self) -> tuple[str, ...]:
+        """What is not blocked, in words."""
+        return self.open or ((self.reason,) if self.reason else ())
+
     def require(self, minimum: Level) -> None:
         """Refuse to go on where the isolation is below `minimum`.
 
@@ -44,7 +49,7 @@ class Isolation(msgspec.Struct, frozen=True):
                     "the sandbox is not closed on this machine (isolation: {level}; not blocked: {holes}); run "
                     "`grader doctor` to see how to close it, or accept it by --isolation {level}",
                     level=self.level,
-                    holes=", ".join(self.open) or self.reason,
+                    holes=", ".join(self.holes),
                 )
             )
 
@@ -105,8 +110,7 @@ def _try_all(workdir: Path, secret: Path) -> Isolation:
         refused.append(str(error))
     reason = "; ".join(dict.fromkeys(refused))
     through = tuple(name for name, attempt in _PROBES.items() if _succeeds(attempt, secret))
-    files = {"read a file", "write a file", "list a folder", "read another process's memory map"}
-    level: Level = "full" if not through else "none" if files & set(through) else "reduced"
+    level: Level = "full" if not through else "none" if _WAYS_TO_FILES & set(through) else "reduced"
     if reason and level == "full":
         level = "reduced"
     return Isolation(level, through, reason, namespaces)
@@ -118,6 +122,15 @@ def _succeeds(attempt: Callable[[Path], object], secret: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+_WAYS_TO_FILES = {
+    "read a file",
+    "write a file",
+    "list a folder",
+    "read another process's memory map",
+    "connect to a local socket",  # a database that serves this user, a container engine
+}
 
 
 def _fork(_: Path) -> None:
