@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: grade test test-fast check setup messages benchmark clean
+.PHONY: grade test test-fast check setup messages benchmark fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -23,6 +23,10 @@ check: setup ## lint, format and types
 
 benchmark: setup ## what grading costs above the student's own time
 	$(BIN)/python benchmarks/overhead.py
+
+fuzz: setup ## the codec under a coverage-guided fuzzer, SECONDS long
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python tests/fuzz/fuzz_wire.py -max_total_time=$(or $(SECONDS),60)
 
 messages: setup ## take new messages into the Korean catalogue
 	$(BIN)/pybabel -q extract -k tr --no-location --omit-header -o $(VENV)/grader.pot grader

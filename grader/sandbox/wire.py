@@ -2,8 +2,8 @@
 
 A frame is two lengths (32 bits each, big-endian), a structure in MessagePack, and the raw bytes of all arrays.
 What comes out of `decode_reply` is made of None, bool, int, float, str, bytes, list, dict, torch tensors, NumPy arrays
-and `Ref`: no class of the sender's, whatever the bytes say. Arrays are views of the frame, so that a frame can't claim
-more memory than it brings.
+and `Ref`: no class of the sender's, whatever the bytes say. All arrays together are no larger than the frame, so that it
+can't claim more memory than it brings.
 """
 
 import math
@@ -249,12 +249,19 @@ def _values(message: Request | Reply) -> tuple[str, ...]:
 
 
 def _decode(structure: bytes, bulk: bytearray, kind: Any, resolve: Callable[[Ref], object]) -> Any:
+    left = len(bulk)
+
     def extension(code: int, data: memoryview) -> object:
+        nonlocal left
         if code == _REF:
             return resolve(msgspec.msgpack.decode(data, type=Ref))
         if code in (_TENSOR, _ARRAY):
             array = msgspec.msgpack.decode(data, type=_Array)
-            return (_tensor_of if code == _TENSOR else _array_of)(array, bulk)
+            value = (_tensor_of if code == _TENSOR else _array_of)(array, bulk)
+            left -= value.nbytes
+            if left < 0:
+                raise WireError("arrays that share their bytes")
+            return value
         raise WireError("an unknown extension")
 
     try:

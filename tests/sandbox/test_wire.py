@@ -433,6 +433,14 @@ def decoded_or_refused(structure: bytes, bulk: bytes = b"") -> None:
         assert {str} >= {type(name) for name in reply.changed}
 
 
+def test_arrays_that_share_their_bytes_are_refused():
+    one = Ext(1, msgspec.msgpack.encode(["float32", [4], 0]))
+    assert wire.decode_reply(returned([one]), bytearray(16))
+
+    with pytest.raises(WireError, match="share"):
+        wire.decode_reply(returned([one, one]), bytearray(16))
+
+
 @FUZZ
 @given(st.binary(max_size=200), st.binary(max_size=64))
 def test_arbitrary_bytes_are_decoded_or_refused(structure, bulk):
