@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: grade test test-fast check setup messages benchmark fuzz clean
+.PHONY: grade test test-fast check setup messages benchmark endurance fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -23,6 +23,9 @@ check: setup ## lint, format and types
 
 benchmark: setup ## what grading costs above the student's own time
 	$(BIN)/python benchmarks/overhead.py
+
+endurance: setup ## what is left behind by 2,000 submissions in one batch
+	$(BIN)/python benchmarks/endurance.py
 
 fuzz: setup ## the codec under a coverage-guided fuzzer, SECONDS long
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'

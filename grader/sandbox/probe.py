@@ -91,6 +91,7 @@ def probe(root: Path) -> Isolation:
         data = pipe.read()
     os.waitpid(pid, 0)
     secret.unlink()
+    workdir.rmdir()
     if not data:
         return Isolation("none", reason="the probing process died")
     return msgspec.msgpack.decode(data, type=Isolation)

@@ -2,8 +2,8 @@
 
 A frame is two lengths (32 bits each, big-endian), a structure in MessagePack, and the raw bytes of all arrays.
 What comes out of `decode_reply` is made of None, bool, int, float, str, bytes, list, dict, torch tensors, NumPy arrays
-and `Ref`: no class of the sender's, whatever the bytes say. All arrays together are no larger than the frame, so that it
-can't claim more memory than it brings.
+and `Ref`: no class of the sender's, whatever the bytes say. All arrays together are no larger than the frame, so that
+it can't claim more memory than it brings.
 """
 
 import math
