@@ -41,6 +41,7 @@ class PlainSandbox:
         self._output = Path(self._folder.name) / "output"
         self._output.touch()
         self._shared: _SharedProcess | None = None
+        self._printed = ""
         self._broken: StudentCodeError | None = None
 
     def __enter__(self) -> Self:
@@ -57,6 +58,8 @@ class PlainSandbox:
     @property
     def output(self) -> str:
         """What the submission has printed so far, cut at its limit."""
+        if not self._output.exists():
+            return self._printed
         limit = int(self.meter.limits.output_kb * 1024)
         with self._output.open("rb") as file:
             return file.read(limit).decode("utf-8", "replace")
@@ -100,6 +103,7 @@ class PlainSandbox:
         """End the process."""
         if self._shared is not None:
             self._shared.kill()
+        self._printed = self.output
         self._folder.cleanup()
 
 

@@ -127,7 +127,7 @@ class Student:
     def operate(self, operation: str, *args: object) -> Any:
         """Run one of the worker's own operations on the submission's objects."""
         name = f"model({', '.join(describe(a).en for a in args[1:])})"
-        request = Call(operation, [_bare(a) for a in args], {}, own=True)
+        request = Call(operation, [self._bare(a) for a in args], {}, own=True)
         return self._exchange("model", request, Text(ko=name, en=name))
 
     def close(self) -> None:
@@ -138,10 +138,19 @@ class Student:
     def _call(self, function: str, /, *args: object, **kwargs: object) -> Any:
         what = called(function, args, kwargs)
         self._meter.last_call = what
-        request = Call(function, [_bare(a) for a in args], {k: _bare(v) for k, v in kwargs.items()})
+        request = Call(
+            function, [self._bare(a) for a in args], {k: self._bare(v) for k, v in kwargs.items()}
+        )
         value = self._exchange(function, request, what)
         self._meter.last_call = tr("{call} returned {value}", call=what, value=describe(value))
         return value
+
+    def _bare(self, value: object) -> object:
+        if not isinstance(value, Handle):
+            return value
+        if value._student._process is not self._process:
+            raise ValueError("a check passes a model of one student to another")
+        return value.ref
 
     def _exchange(self, function: str, request: Call, what: Text) -> Any:
         left = self._meter.limits.total_cpu_seconds - self._meter.cpu_seconds
@@ -305,10 +314,6 @@ def _trace(raised: Raised) -> str:
         for f in raised.frames[:20]
     ]
     return "\n".join([*lines, _words(raised)])
-
-
-def _bare(value: object) -> object:
-    return value.ref if isinstance(value, Handle) else value
 
 
 def _has_ref(value: list[Any]) -> bool:

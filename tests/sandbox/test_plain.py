@@ -224,6 +224,13 @@ def test_what_is_printed_is_kept_and_not_shown(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_was_printed_is_known_after_the_end():
+    with PlainSandbox(submission("print('said')"), LIMITS) as sandbox:
+        sandbox.student()
+
+    assert sandbox.output == "said\n"
+
+
 def test_its_files_are_in_a_folder_of_its_own_that_is_gone_afterwards():
     with PlainSandbox(submission(SOURCE), LIMITS) as sandbox, fresh(sandbox) as student:
         student.write()

@@ -678,6 +678,18 @@ def test_several_models_are_kept_apart(student_of):
         assert not student.is_same(one, two)
 
 
+def test_a_model_of_another_student_is_a_mistake_of_the_check(opened):
+    source = "import torch\ndef build(): return torch.nn.Linear(1, 1)\ndef use(model): return 1"
+    with (
+        opened(source) as sandbox,
+        contextlib.closing(sandbox.student()) as one,
+        contextlib.closing(sandbox.student()) as other,
+    ):
+        with pytest.raises(ValueError, match="of one student to another"):
+            other.use(one.build())
+        assert other.use(other.build()) == 1
+
+
 def test_models_in_lists_and_dicts_come_back_as_handles(student_of):
     with student_of(MODELS) as student:
         value = student.build_two()
