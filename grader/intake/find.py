@@ -13,7 +13,6 @@ from grader.assignment import Assignment
 from grader.errors import UserError
 from grader.intake.archive import Entry, walk
 from grader.intake.layouts import (
-    METADATA,
     Layout,
     Owner,
     Place,
@@ -257,8 +256,8 @@ class _Finder:
     def _is_beside(self, entry: Entry, place: Place, layout: Layout, students: set[str]) -> bool:
         """Whether a file that is no submission belongs to one, or to nobody."""
         name = entry.name.lower()
-        if name == METADATA:
-            return bool(layout.groups)
+        if entry.origin in layout.metadata:
+            return True
         if name.endswith(_PACKED):
             return False
         if place.owners or place.perhaps:

@@ -89,6 +89,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """How many parts stand above the students of an nbgrader tree."""
     groups: dict[tuple[str, ...], tuple[tuple[Owner, ...], datetime | None]] = {}
     """Gradescope's submitters of each folder, and the time."""
+    metadata: frozenset[str] = frozenset()
+    """The origins of Gradescope's own lists."""
     times: dict[tuple[str, ...], datetime] = {}
     """nbgrader's time of each folder."""
     namesakes: frozenset[tuple[tuple[str, ...], str]] = frozenset()
@@ -102,12 +104,14 @@ def layout_of(
     common = _common([entry.parts[:-1] for entry in entries])
     groups: dict[tuple[str, ...], tuple[tuple[Owner, ...], datetime | None]] = {}
     times: dict[tuple[str, ...], datetime] = {}
+    metadata = set()
     unmatched = []
     submitted = common.index("submitted") + 1 if "submitted" in common else None
     for entry in entries:
         folder = entry.parts[:-1]
         try:
             if entry.name == METADATA and folder == common[: len(folder)]:
+                metadata.add(entry.origin)
                 groups.update(_gradescope(entry))
             elif entry.name == TIMESTAMP and submitted is not None and (time := _timestamp(entry)):
                 times[folder] = time
@@ -120,6 +124,7 @@ def layout_of(
         words=words,
         submitted=submitted,
         groups=groups,
+        metadata=frozenset(metadata),
         times=times,
         namesakes=_namesakes(entries),
     )
@@ -227,7 +232,7 @@ def _common(folders: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _base(entries: Iterable[Entry], common: tuple[str, ...], words: re.Pattern[str]) -> int:
-    """A folder around the folders of students is no student: it is common, and names of several stand in it."""
+    """A folder that all files share, with folders of several names in it, stands around students and is none."""
     folders = {entry.parts[:-1] for entry in entries if is_script(entry.name)}
     base = 1
     while len(common) > base:

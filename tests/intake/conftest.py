@@ -7,7 +7,9 @@ import pytest
 
 from grader.intake import find_hand_ins
 
-WINE = b"def load_data(): ...\ndef build_model(): ...\ndef train(): ...\ndef predict_test_0(): ...\n"
+WINE = (
+    b"def load_data(): ...\ndef build_model(): ...\ndef train(): ...\ndef predict_test_0(): ...\n"
+)
 
 
 @pytest.fixture

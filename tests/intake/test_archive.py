@@ -54,7 +54,7 @@ def tarred(*members, mode="w:gz"):
 def claiming(size, data):
     """A zip whose directory says that each of its files has this size in bytes."""
     changed = bytearray(data)
-    for entry in re.finditer(rb"PK\1\2", data):
+    for entry in re.finditer(rb"PK\x01\x02", data):
         struct.pack_into("<I", changed, entry.start() + 24, size)
     return bytes(changed)
 
@@ -276,7 +276,11 @@ def test_what_is_no_file_in_a_tar_is_refused(tmp_path, wine, who, kind, reason):
     evil.type, evil.linkname = kind, "/etc/passwd"
     path = tmp_path / "a.tar.gz"
     path.write_bytes(
-        tarred((evil, b""), (tarfile.TarInfo("../up_wine.py"), wine), (tarfile.TarInfo("kim_wine.py"), wine))
+        tarred(
+            (evil, b""),
+            (tarfile.TarInfo("../up_wine.py"), wine),
+            (tarfile.TarInfo("kim_wine.py"), wine),
+        )
     )
 
     found, refused = who(path)
