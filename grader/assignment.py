@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from grader.errors import AssignmentError, UserError
+from grader.late import LatePolicy
 from grader.text import Text, tr
 
 SETTINGS = "assignment.toml"
@@ -61,6 +62,8 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     random_states: tuple[int, ...] = ()
     """Splits of the data that the checks ask for besides the one of `seed`."""
     limits: Limits = Limits()
+    late: LatePolicy | None = None
+    """When it is due and what lateness costs; None where nothing is late."""
     folder: Path = Path()
     """Where the settings stand. It is no setting itself."""
 

@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from grader.assignment import SETTINGS, Assignment, load_assignment, load_assignments
 from grader.errors import InfrastructureError, UserError
-from grader.intake import files_in, hand_in
+from grader.intake import find_hand_ins, hand_in
 from grader.score import ScoreReport
-from grader.text import Language, Text, default_language, tr
+from grader.text import Language, default_language, tr
 
 EXIT_USER_ERROR = 2
 EXIT_UNGRADED = 3
@@ -122,22 +122,16 @@ def batch(
     A report in JSON is written for each file as soon as it is graded. Exit code 3: something could not be graded.
     """
     language = _language(lang)
-    unmatched: list[Text] = []
-    hand_ins = []
     with _user_errors(language):
         assignments = _hidden_assignments(solutions)
-        for file in files_in(folder):
-            try:
-                hand_ins.append(hand_in(file, assignments, assignment))
-            except UserError as error:
-                unmatched.append(error.text)
+        intake = find_hand_ins([folder], assignments, assignment)
         from grader.batch import grade_all, processors, write_report
         from grader.grading import Grader
 
         reports = []
         with Grader(isolation.value) as grader, _progress() as progress:
-            task = progress.add_task(tr("grading").in_(language), total=len(hand_ins))
-            for report in grade_all(grader, hand_ins, jobs or processors()):
+            task = progress.add_task(tr("grading").in_(language), total=len(intake.hand_ins))
+            for report in grade_all(grader, intake.hand_ins, jobs or processors()):
                 reports.append(report)
                 write_report(report, results)
                 progress.advance(task)
@@ -145,12 +139,12 @@ def batch(
 
     console = Console()
     console.print(class_table(reports, list(assignments.values()), language))
-    for text in unmatched:
-        console.print(text.in_(language), markup=False)
+    for file in intake.unmatched:
+        console.print(f"{file.origin}: {file.reason.in_(language)}", markup=False)
     console.print(
         tr("The reports are in {folder}", folder=results / "reports").in_(language), markup=False
     )
-    left = any(report.ungraded for report in reports) or bool(unmatched)
+    left = any(report.ungraded for report in reports) or bool(intake.unmatched)
     raise typer.Exit(EXIT_UNGRADED if left else 0)
 
 

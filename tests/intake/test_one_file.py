@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from grader.errors import UserError
-from grader.intake import files_in, hand_in, student_of
-
-ROOT = Path(__file__).parent.parent
+from grader.intake import hand_in, student_of
 
 WINE = "def load_data(): ...\ndef build_model(): ...\ndef train(): ...\ndef predict_test_0(): ...\n"
 
@@ -127,41 +125,3 @@ def test_broken_file_with_a_telling_name_is_handed_in_with_its_problem(write, as
 def test_missing_file(tmp_path, assignments):
     with pytest.raises(UserError, match=r"kim_wine\.py is no file"):
         hand_in(tmp_path / "kim_wine.py", assignments)
-
-
-def test_each_file_of_the_example_class_tells_its_student_and_assignment(assignments):
-    files = files_in(ROOT / "examples" / "class")
-    found = [hand_in(path, assignments) for path in files]
-
-    assert [path.stem for path in files] == [f"{h.student}_{h.assignment.name}" for h in found]
-
-
-def test_files_of_a_folder_are_its_scripts_and_notebooks_by_name(write, tmp_path):
-    for name in ("b_wine.py", "a_wine.ipynb", "C_WINE.PY", "notes.txt", "plot.png", "README"):
-        write(name)
-    (tmp_path / "folder.py").mkdir()
-    (tmp_path / ".ipynb_checkpoints").mkdir()
-    write(".ipynb_checkpoints/a_wine-checkpoint.ipynb")
-
-    found = [path.name for path in files_in(tmp_path)]
-
-    assert found == ["C_WINE.PY", "a_wine.ipynb", "b_wine.py"]
-
-
-def test_what_a_mac_puts_beside_a_file_is_no_submission(write, tmp_path):
-    write("kim_wine.ipynb")
-    write("._kim_wine.ipynb", "\0\5\26\7")
-
-    assert [path.name for path in files_in(tmp_path)] == ["kim_wine.ipynb"]
-
-
-def test_folder_without_submissions_is_told(write, tmp_path):
-    write("notes.txt")
-
-    with pytest.raises(UserError, match=r"holds no script \(\.py\) and no notebook \(\.ipynb\)"):
-        files_in(tmp_path)
-
-
-def test_folder_that_is_none_is_told(write):
-    with pytest.raises(UserError, match="is no folder"):
-        files_in(write("kim_wine.py"))

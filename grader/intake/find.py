@@ -1,0 +1,298 @@
+"""From files to hand-ins: whose each is, for which assignment, and when it was handed in."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from grader.assignment import Assignment
+from grader.errors import UserError
+from grader.intake.archive import Entry, walk
+from grader.intake.layouts import (
+    Layout,
+    Owner,
+    Place,
+    is_script,
+    layout_of,
+    owner_in,
+    place_of,
+    words_of,
+)
+from grader.intake.roster import RosterIndex, fold
+from grader.record import RosterEntry, Unmatched
+from grader.submission import (
+    MAX_BYTES,
+    Submission,
+    match_assignment,
+    parse_submission,
+    read_submission,
+    readable,
+)
+from grader.text import Text, tr
+
+_PACKED = (".rar", ".7z", ".alz", ".egg", ".bz2", ".xz", ".gz")
+
+
+class HandIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that a student handed in for an assignment."""
+
+    student: str
+    """The id in the roster; without one, what `grader.intake.layouts` says for each platform."""
+    assignment: Assignment
+    file: str
+    """The file's name as the student gave it."""
+    origin: str
+    """Where it was found: the path from the given folder or archive down, through archives in it."""
+    load: Callable[[], Submission]
+    """Reads and parses the file anew each time, so that a class needn't be in memory. Raises UserError where the file
+    is gone by then."""
+    handed_in: datetime | None = None
+    """With its time zone; None where nothing tells."""
+    time_from: Literal["platform", "archive", "file"] = "file"
+    """Who says `handed_in`: the platform's record of it, or only the time of the file in an archive or on the disk,
+    which is that of the download where the platform doesn't keep the student's."""
+    late_mark: bool = False
+    """Whether the platform marked it late."""
+
+    @property
+    def submission(self) -> Submission:
+        """The code, loaded anew at each use."""
+        return self.load()
+
+
+class Intake(msgspec.Struct, frozen=True):
+    """What was handed in, and what a person must look at."""
+
+    hand_ins: tuple[HandIn, ...]
+    """All of them, several of a student for an assignment too; in the order of their origins."""
+    unmatched: tuple[Unmatched, ...]
+
+
+def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = None) -> HandIn:
+    """Read one file; `name` is its assignment where the user says it.
+
+    Raises:
+        UserError: there is no such file or assignment, or nothing tells which assignment the file is for.
+    """
+    submission = read_submission(path)
+    assignment = _named(name, assignments) or match_assignment(submission, assignments)
+    if assignment is None:
+        raise UserError(
+            tr(
+                "{path}: neither the file's name nor its functions tell the assignment; "
+                "say it by --assignment ({known})",
+                path=path.name,
+                known=", ".join(assignments),
+            )
+        )
+    return HandIn(
+        student=student_of(path, assignment),
+        assignment=assignment,
+        file=submission.file,
+        origin=readable(str(path)),
+        load=lambda: submission,
+        handed_in=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+    )
+
+
+def student_of(path: Path, assignment: Assignment) -> str:
+    """Return what a file's name says besides its assignment: `kim` for `kim_wine.ipynb`; the whole name if nothing."""
+    owner = owner_in(path.name, assignment)
+    return owner.student if owner else Path(readable(path.name)).stem
+
+
+def find_hand_ins(
+    paths: Iterable[Path],
+    assignments: dict[str, Assignment],
+    name: str | None = None,
+    roster: Iterable[RosterEntry] = (),
+) -> Intake:
+    """Find everything that was handed in below `paths`: files, folders, archives, downloads of learning platforms.
+
+    Each download is a path of its own. `name` is the assignment of all files where the user says it. With a `roster`,
+    a hand-in's student is an id of it. What nobody can tell the student or the assignment of is in `unmatched`, as are
+    files that were refused; nothing is dropped but what belongs to no submission (a picture beside one).
+
+    Raises:
+        UserError: there is no such path or assignment, or there is nothing in the paths.
+    """
+    finder = _Finder(assignments, _named(name, assignments), RosterIndex(roster))
+    paths = list(paths)
+    for path in paths:
+        finder.look_into(path)
+    if not finder.hand_ins and not finder.unmatched:
+        raise UserError(
+            tr(
+                "{path} holds no script (.py) and no notebook (.ipynb)",
+                path=", ".join(map(str, paths)),
+            )
+        )
+    by_origin = sorted(finder.hand_ins, key=lambda each: (each.origin, each.student))
+    return Intake(tuple(by_origin), tuple(sorted(finder.unmatched, key=lambda each: each.origin)))
+
+
+class _Finder:
+    def __init__(
+        self, assignments: dict[str, Assignment], chosen: Assignment | None, index: RosterIndex
+    ) -> None:
+        self.hand_ins: list[HandIn] = []
+        self.unmatched: list[Unmatched] = []
+        self._assignments = assignments
+        self._chosen = chosen
+        self._index = index
+
+    def look_into(self, path: Path) -> None:
+        entries: list[Entry] = []
+        for found in walk(path):
+            if isinstance(found, Unmatched):
+                self.unmatched.append(found)
+            else:
+                entries.append(found)
+        layout, unread = layout_of(entries, self._assignments.values())
+        self.unmatched.extend(unread)
+        places = [(entry, place_of(entry, layout)) for entry in entries]
+        hand_ins: list[HandIn] = []
+        for entry, place in places:
+            if is_script(entry.name):
+                try:
+                    hand_ins.extend(self._hand_ins(entry, place))
+                except UserError as error:
+                    self.unmatched.append(Unmatched(entry.origin, error.text))
+        if self._chosen:
+            hand_ins = self._without_helpers(hand_ins, self._chosen)
+        self.hand_ins.extend(hand_ins)
+        students = {fold(each.student) for each in hand_ins}
+        for entry, place in places:
+            if not is_script(entry.name) and not self._is_beside(entry, place, layout, students):
+                self.unmatched.append(Unmatched(entry.origin, _no_submission(entry)))
+
+    def _hand_ins(self, entry: Entry, place: Place) -> Iterator[HandIn]:
+        load = partial(_load, entry, place.file)
+        assignment = self._assignment_of(entry, place)
+        for student in self._students(entry, place, assignment):
+            yield HandIn(
+                student=student,
+                assignment=assignment,
+                file=place.file,
+                origin=entry.origin,
+                load=load,
+                handed_in=place.handed_in or entry.modified,
+                time_from="platform"
+                if place.handed_in
+                else "archive"
+                if entry.in_archive
+                else "file",
+                late_mark=place.late_mark,
+            )
+
+    def _assignment_of(self, entry: Entry, place: Place) -> Assignment:
+        data = entry.read(MAX_BYTES + 1)  # what can't be read is found out now, not while grading
+        by_folder = [match for each in place.folders if (match := self._by_name(each))]
+        found = (
+            self._chosen
+            or (place.assignment_first and by_folder and by_folder[0])
+            or self._by_name(place.file)
+            or match_assignment(parse_submission(place.file, data), self._assignments)
+            or (by_folder and by_folder[0])
+        )
+        if not found:
+            raise UserError(
+                tr("neither its name nor its functions tell the assignment; say it by --assignment")
+            )
+        return found
+
+    def _by_name(self, file: str) -> Assignment | None:
+        nameless = Submission(file=file, sha256="", notebook=False)
+        return match_assignment(nameless, self._assignments)
+
+    def _students(self, entry: Entry, place: Place, assignment: Assignment) -> list[str]:
+        if place.owners:
+            return [self._identified([owner]) for owner in place.owners]
+        owner = owner_in(place.file, assignment)
+        if owner is None and len(entry.parts) == 1:  # the user named this one file
+            stem = student_of(Path(place.file), assignment)
+            owner = Owner(stem, (stem,))
+        candidates = [*place.perhaps, owner] if owner else list(place.perhaps)
+        if not candidates:
+            raise UserError(tr("nothing tells whose it is: neither its name nor a folder"))
+        return [self._identified(candidates)]
+
+    def _identified(self, candidates: Sequence[Owner]) -> str:
+        """The roster's id of the first that it knows; without a roster the first."""
+        if not self._index:
+            return candidates[0].student
+        found = [self._index.only(owner.words) for owner in candidates]
+        known = next((each for each in found if isinstance(each, str)), None)
+        if known is None:
+            reason = next(each for each in found if isinstance(each, Text))
+            raise UserError(reason)
+        return known
+
+    def _without_helpers(self, hand_ins: list[HandIn], chosen: Assignment) -> list[HandIn]:
+        """All files but those that look like no submission beside one of the same student that does."""
+        count = Counter(each.student for each in hand_ins)
+        doubtful = [each for each in hand_ins if count[each.student] > 1]
+        fits = {
+            (each.student, each.origin): match_assignment(each.submission, self._assignments)
+            for each in doubtful
+        }
+        sure = {student for (student, _), match in fits.items() if match == chosen}
+        kept = []
+        for each in hand_ins:
+            if each.student in sure and fits[each.student, each.origin] is None:
+                reason = tr(
+                    "it looks like no submission, and {student} has another file that does",
+                    student=each.student,
+                )
+                self.unmatched.append(Unmatched(each.origin, reason))
+            else:
+                kept.append(each)
+        return kept
+
+    def _is_beside(self, entry: Entry, place: Place, layout: Layout, students: set[str]) -> bool:
+        """Whether a file that is no submission belongs to one, or to nobody."""
+        name = entry.name.lower()
+        if entry.origin in layout.metadata:
+            return True
+        if name.endswith(_PACKED):
+            return False
+        if place.owners or place.perhaps:
+            try:
+                owners = [place.owners or place.perhaps]
+                return fold(self._identified(owners[0])) in students
+            except UserError:
+                return False
+        if name.startswith(("readme", "license")):
+            return True
+        words = words_of(Path(entry.name).stem)
+        return any(
+            fold("".join(words[start:end])) in students
+            for start in range(len(words))
+            for end in range(start + 1, len(words) + 1)
+        )
+
+
+def _load(entry: Entry, file: str) -> Submission:
+    return parse_submission(file, entry.read(MAX_BYTES + 1))
+
+
+def _no_submission(entry: Entry) -> Text:
+    if entry.name.lower().endswith(_PACKED):
+        return tr("it is an archive of a kind that isn't opened here; unpack it by hand")
+    return tr("it is neither a script (.py) nor a notebook (.ipynb)")
+
+
+def _named(name: str | None, assignments: dict[str, Assignment]) -> Assignment | None:
+    if name is not None and name not in assignments:
+        raise UserError(
+            tr(
+                "there is no assignment {name}; there are: {known}",
+                name=name,
+                known=", ".join(assignments),
+            )
+        )
+    return assignments[name] if name is not None else None

@@ -1,0 +1,192 @@
+"""The class list and the extensions, from the tables that assistants keep, and whom a name means in it."""
+
+import csv
+import io
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from grader.assignment import Assignment
+from grader.errors import UserError
+from grader.record import RosterEntry
+from grader.text import Text, printable, tr
+
+_ROSTER = {
+    "id": ("id", "학번", "studentid", "sid", "학생id", "sisuserid"),
+    "name": ("name", "이름", "성명", "student", "fullname"),
+    "email": ("email", "이메일", "emailaddress", "메일"),
+}
+_EXTENSIONS = {
+    "student": ("student", "id", "학번", "학생"),
+    "assignment": ("assignment", "과제"),
+    "due": ("due", "마감", "기한"),
+}
+_MAX_BYTES = 20 * 2**20
+
+
+def read_roster(path: Path) -> tuple[RosterEntry, ...]:
+    """Read the class list: a column of ids, and of names and emails if there are any.
+
+    Raises:
+        UserError: it can't be read, a column or an id is missing, or an id is there twice; with the line.
+    """
+    entries: dict[str, RosterEntry] = {}
+    for line, row in _rows(path, _ROSTER, needed=("id",)):
+        if not row["id"]:
+            raise UserError(tr("{path}, line {line}: the id is missing", path=path, line=line))
+        if fold(row["id"]) in entries:
+            raise UserError(
+                tr("{path}, line {line}: {id} is there twice", path=path, line=line, id=row["id"])
+            )
+        entries[fold(row["id"])] = RosterEntry(**row)
+    if not entries:
+        raise UserError(tr("{path} holds no student", path=path))
+    return tuple(entries.values())
+
+
+def read_extensions(
+    path: Path, assignments: dict[str, Assignment], roster: Iterable[RosterEntry] = ()
+) -> dict[tuple[str, str], datetime]:
+    """Read who has more time: the due date, with its time zone, by student id and assignment name.
+
+    With a roster, a student is named as in any file name, else by the id that the hand-ins have.
+
+    Raises:
+        UserError: it can't be read, or a line names nobody, no assignment with a due date, or no later date.
+    """
+    index = RosterIndex(roster)
+    extensions = {}
+    for line, row in _rows(path, _EXTENSIONS, needed=tuple(_EXTENSIONS)):
+        student = index.only((row["student"],)) if index else row["student"]
+        if isinstance(student, Text) or not student:
+            reason: Text = student or tr("the student is missing")
+            raise UserError(
+                tr("{path}, line {line}: {reason}", path=path, line=line, reason=reason)
+            )
+        policy = assignments[row["assignment"]].late if row["assignment"] in assignments else None
+        if policy is None:
+            raise UserError(
+                tr(
+                    "{path}, line {line}: {name} is no assignment with a due date",
+                    path=path,
+                    line=line,
+                    name=row["assignment"],
+                )
+            )
+        due = _due(row["due"])
+        if due is None or due < policy.due:
+            raise UserError(
+                tr(
+                    "{path}, line {line}: {due} is no date with a time zone after the due date {usual}; "
+                    "write it like 2025-05-01T23:59:00+09:00",
+                    path=path,
+                    line=line,
+                    due=row["due"],
+                    usual=policy.due.isoformat(),
+                )
+            )
+        extensions[student, row["assignment"]] = due
+    return extensions
+
+
+def fold(words: str) -> str:
+    """Return what of a name counts: letters and digits, in one case and one Unicode form."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", words).casefold())
+    return "".join(c for c in folded if unicodedata.category(c)[0] in "LNM")
+
+
+class RosterIndex:
+    """Whom a word means: by id, email, or name in any order of its parts (`Kim, Minsu`, `Minsu Kim`, `kimminsu`)."""
+
+    def __init__(self, roster: Iterable[RosterEntry]) -> None:
+        self._ids: defaultdict[str, set[str]] = defaultdict(set)
+        for entry in roster:
+            for word in (entry.id, entry.email, *_orders(entry.name)):
+                if key := fold(word):
+                    self._ids[key].add(entry.id)
+
+    def __bool__(self) -> bool:
+        return bool(self._ids)
+
+    def only(self, words: Sequence[str]) -> str | Text:
+        """Return the id of the one student that all known ones of `words` mean, or why there is none."""
+        known = [ids for word in words if (ids := self._ids.get(fold(word)))]
+        name = words[0] if words else ""
+        if not known:
+            return tr("nobody in the roster is {name}", name=name)
+        meant = set.intersection(*known)
+        if len(meant) != 1:
+            return tr("{name} means more than one student of the roster", name=name)
+        return meant.pop()
+
+
+def _orders(name: str) -> Iterator[str]:
+    parts = name.replace(",", " ").split()
+    for start in range(len(parts)):
+        yield "".join(parts[start:] + parts[:start])
+
+
+def _rows(
+    path: Path, columns: dict[str, tuple[str, ...]], needed: tuple[str, ...]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows that aren't empty, each with its line, by column; what a column lacks is empty."""
+    text = _text(path)
+    header_line = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header_line.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        header = [fold(cell) for cell in next(reader, [])]
+        where = {
+            column: next((header.index(name) for name in names if name in header), None)
+            for column, names in columns.items()
+        }
+        for column in needed:
+            if where[column] is None:
+                raise UserError(
+                    tr(
+                        "{path}, line 1: there is no column {column}; it may be called {names}",
+                        path=path,
+                        column=column,
+                        names=", ".join(columns[column]),
+                    )
+                )
+        for row in reader:
+            cells = [printable(unicodedata.normalize("NFC", cell)) for cell in row]
+            if any(cells):
+                yield (
+                    reader.line_num,
+                    {
+                        column: cells[at] if at is not None and at < len(cells) else ""
+                        for column, at in where.items()
+                    },
+                )
+    except csv.Error as error:
+        raise UserError(
+            tr("{path}, line {line}: {reason}", path=path, line=reader.line_num, reason=error)
+        ) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES)
+    except OSError as error:
+        raise UserError(
+            tr("{path} can't be read: {reason}", path=path, reason=error.strerror)
+        ) from error
+    for encoding in ("utf-8-sig", "cp949"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise UserError(tr("{path} is no text in UTF-8 or CP949; save it as CSV in UTF-8", path=path))
+
+
+def _due(words: str) -> datetime | None:
+    try:
+        due = datetime.fromisoformat(words)
+    except ValueError:
+        return None
+    return due if due.tzinfo else None
