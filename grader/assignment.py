@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -61,6 +61,8 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     random_states: tuple[int, ...] = ()
     """Splits of the data that the checks ask for besides the one of `seed`."""
     limits: Limits = Limits()
+    counts: Literal["latest", "best"] = "latest"
+    """Which of a student's hand-ins counts."""
     folder: Path = Path()
     """Where the settings stand. It is no setting itself."""
 

@@ -77,3 +77,13 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     roster: tuple[RosterEntry, ...] = ()
     """Empty where no roster was given; then the students are those who handed in."""
     unmatched: tuple[Unmatched, ...] = ()
+
+
+class Total(msgspec.Struct, frozen=True):
+    """An assignment in numbers."""
+
+    assignment: str
+    hand_ins: int
+    mean: float
+    """The mean of the reports' points, before late policy and adjustments."""
+    ungraded: int
