@@ -7,8 +7,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import mean
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,7 +21,7 @@ from grader.grading import Grader
 from grader.intake import files_in, hand_in
 from grader.record import RosterEntry, Unmatched
 from grader.score import ScoreReport, Verdict
-from grader.submission import readable
+from grader.submission import Submission, read_submission, readable
 from grader.text import tr
 
 _TICK = 0.5  # seconds between two looks at the clock
@@ -113,7 +115,7 @@ def grade_all(
         UserError: an assignment's checks can't be run, or the gradebook can't take a report. What was made is kept.
     """
     waiting = deque(_longest_first(entries, gradebook.durations()))
-    running: dict[Future[tuple[ScoreReport, float]], Entry] = {}
+    running: dict[Future[_Done], Entry] = {}
     pool = ThreadPoolExecutor(jobs)
     try:
         while waiting or running:
@@ -125,9 +127,10 @@ def grade_all(
                     running[pool.submit(_grade, grader, entry)] = entry
             show(msgspec.structs.replace(state, running=len(running)))
             for future in wait(running, _TICK, FIRST_COMPLETED).done:
-                report, seconds = future.result()
-                gradebook.land(run, running.pop(future), report, seconds=seconds)
-                state = _with(state, report)
+                done = future.result()
+                entry = running.pop(future)
+                gradebook.land(run, entry, done.submission, done.report, seconds=done.seconds)
+                state = _with(state, done.report)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     show(state)
@@ -159,7 +162,9 @@ def _hand_ins(
                     student=one.student,
                     assignment=one.assignment,
                     digest=digests[one.assignment.name],
-                    submission=one.submission,
+                    file=one.submission.file,
+                    sha256=one.submission.sha256,
+                    load=partial(read_submission, file),
                     origin=origin,
                 )
             )
@@ -178,15 +183,22 @@ def _longest_first(
     def expected(entry: Entry) -> float:
         name = entry.assignment.name
         usual = means.get(name, entry.assignment.limits.total_cpu_seconds)
-        return durations.get((name, entry.submission.sha256), usual)
+        return durations.get((name, entry.sha256), usual)
 
     return sorted(entries, key=expected, reverse=True)
 
 
-def _grade(grader: Grader, entry: Entry) -> tuple[ScoreReport, float]:
+class _Done(NamedTuple):
+    submission: Submission
+    report: ScoreReport
+    seconds: float
+
+
+def _grade(grader: Grader, entry: Entry) -> _Done:
     begin = time.monotonic()
-    report = grader.grade(entry.assignment, entry.submission, entry.student)
-    return report, time.monotonic() - begin
+    submission = entry.load()
+    report = grader.grade(entry.assignment, submission, entry.student)
+    return _Done(submission, report, time.monotonic() - begin)
 
 
 def _with(state: State, report: ScoreReport) -> State:

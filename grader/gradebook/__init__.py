@@ -1,8 +1,9 @@
 """What became of every hand-in of a class: kept in a database, all of a report or nothing, and never overwritten."""
 
 import hashlib
+import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -42,7 +43,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     assignment: Assignment
     digest: str
     """Of the assignment, by `digest_of`."""
-    submission: Submission
+    file: str
+    """The file's name, which messages on a script tell."""
+    sha256: str
+    """The digest of the file's bytes."""
+    load: Callable[[], Submission]
+    """Reads the code anew each time, so that a class needn't be in memory."""
     origin: str
     """Where it was found: a path in the folder or archive that is graded."""
     handed_in: datetime | None = None
@@ -157,13 +163,16 @@ class Gradebook:
         self,
         run: int,
         entry: Entry,
+        submission: Submission,
         report: ScoreReport,
         *,
         seconds: float = 0.0,
         how: How = "run",
         recording: bytes | None = None,
     ) -> None:
-        """Keep a hand-in with its report, in one transaction. `seconds` is what grading it took by the wall clock.
+        """Keep a hand-in with the report on its `submission`, in one transaction.
+
+        `seconds` is what grading it took by the wall clock.
 
         Raises:
             UserError: the database can't take it, because the disk is full or somebody locks it.
@@ -176,7 +185,7 @@ class Gradebook:
                 "report": _json(report),
                 "recording": recording,
             }
-            self._add_report(connection, run, entry, report, values)
+            self._add_report(connection, run, entry, submission, report, values)
 
     def recording(self, entry: Entry) -> bytes | None:
         """Return the last recording of the same content for the same assignment, whatever the checks were then."""
@@ -186,7 +195,7 @@ class Gradebook:
             .where(
                 REPORT.c.recording.is_not(None),
                 HAND_IN.c.assignment == entry.assignment.name,
-                *_same_content(entry.submission),
+                *_same_content(entry),
             )
             .order_by(REPORT.c.id.desc())
             .limit(1)
@@ -211,8 +220,11 @@ class Gradebook:
         """Give or take points by hand. It is kept beside the reports, and so survives that they are made again.
 
         Raises:
-            UserError: the student handed in nothing for the assignment, or it has no such rubric item.
+            UserError: the student handed in nothing for the assignment, it has no such rubric item, or the points
+                are infinite or no number.
         """
+        if not math.isfinite(adjustment.points):
+            raise UserError(tr("{points} is no number of points", points=adjustment.points))
         with transaction(self._engine) as connection:
             known = {each.name: each for each in _assignments(connection)}
             if assignment not in known:
@@ -294,8 +306,9 @@ class Gradebook:
 
     def _known(self, connection: Connection, run: int, entry: Entry) -> bool:
         held = connection.execute(_last_of(entry)).first()
-        if held == (entry.digest, __version__, False):
-            self._put_hand_in(connection, run, entry)
+        if held is not None and held[1:] == (entry.digest, __version__, False):
+            found = update(HAND_IN).where(HAND_IN.c.id == held.hand_in_id)
+            connection.execute(found.values(_circumstances(run, entry)))
             return True
         same = connection.execute(_same(entry)).mappings().first()
         if same is None:
@@ -303,9 +316,10 @@ class Gradebook:
         report = msgspec.structs.replace(
             msgspec.json.decode(same["report"], type=ScoreReport),
             student=entry.student,
-            submission=entry.submission.file,
+            submission=entry.file,
         )
-        self._add_report(connection, run, entry, report, {**same, "report": _json(report)})
+        values = {**same, "report": _json(report)}
+        self._add_report(connection, run, entry, entry.load(), report, values)
         return True
 
     def _add_report(
@@ -313,13 +327,14 @@ class Gradebook:
         connection: Connection,
         run: int,
         entry: Entry,
+        submission: Submission,
         report: ScoreReport,
         values: dict[str, Any],
     ) -> None:
         values = values | {
-            "hand_in_id": self._put_hand_in(connection, run, entry),
+            "hand_in_id": self._put_hand_in(connection, run, entry, submission),
             "run_id": run,
-            "sha256": entry.submission.sha256,
+            "sha256": submission.sha256,
             "digest": entry.digest,
             "version": __version__,
             "score": report.score,
@@ -327,29 +342,41 @@ class Gradebook:
         }
         connection.execute(insert(REPORT).values(values))
 
-    def _put_hand_in(self, connection: Connection, run: int, entry: Entry) -> int:
-        values = {
+    def _put_hand_in(
+        self, connection: Connection, run: int, entry: Entry, submission: Submission
+    ) -> int:
+        key = {
             "student": entry.student,
             "assignment": entry.assignment.name,
             "origin": entry.origin,
-            "sha256": entry.submission.sha256,
-            "file": entry.submission.file,
-            "cells": zlib.compress(msgspec.msgpack.encode(entry.submission.cells)),
-            "handed_in": entry.handed_in,
-            "late_days": entry.late_days,
-            "penalty": entry.penalty,
-            "run_id": run,
+            "sha256": submission.sha256,
         }
-        key = ["student", "assignment", "origin", "sha256"]
-        return int(self._put(connection, HAND_IN, values, key))
+        code = {
+            "file": submission.file,
+            "cells": zlib.compress(msgspec.msgpack.encode(submission.cells)),
+        }
+        values = key | code | _circumstances(run, entry)
+        return int(self._put(connection, HAND_IN, values, list(key)))
 
     def _put(
         self, connection: Connection, table: Any, values: dict[str, Any], key: list[str]
     ) -> Any:
         """Insert a row, or update the one that has this key; return its primary key."""
         rest = {name: value for name, value in values.items() if name not in key}
-        statement = self._upsert(table).values(values).on_conflict_do_update(key, set_=rest)
+        statement = (
+            self._upsert(table).values(values).on_conflict_do_update(index_elements=key, set_=rest)
+        )
         return connection.execute(statement.returning(*table.primary_key)).scalar_one()
+
+
+def _circumstances(run: int, entry: Entry) -> dict[str, Any]:
+    """What may be told differently of a hand-in each time that it is found."""
+    return {
+        "handed_in": entry.handed_in,
+        "late_days": entry.late_days,
+        "penalty": entry.penalty,
+        "run_id": run,
+    }
 
 
 def _is_last() -> Any:
@@ -359,13 +386,13 @@ def _is_last() -> Any:
 
 def _last_of(entry: Entry) -> Select[Any]:
     return (
-        select(REPORT.c.digest, REPORT.c.version, REPORT.c.ungraded)
+        select(REPORT.c.hand_in_id, REPORT.c.digest, REPORT.c.version, REPORT.c.ungraded)
         .join(HAND_IN)
         .where(
             HAND_IN.c.student == entry.student,
             HAND_IN.c.assignment == entry.assignment.name,
             HAND_IN.c.origin == entry.origin,
-            HAND_IN.c.sha256 == entry.submission.sha256,
+            HAND_IN.c.sha256 == entry.sha256,
         )
         .order_by(REPORT.c.id.desc())
         .limit(1)
@@ -382,26 +409,27 @@ def _same(entry: Entry) -> Select[Any]:
             REPORT.c.digest == entry.digest,
             REPORT.c.version == __version__,
             REPORT.c.ungraded.is_(False),
-            *_same_content(entry.submission),
+            *_same_content(entry),
         )
         .order_by(REPORT.c.id.desc())
         .limit(1)
     )
 
 
-def _same_content(submission: Submission) -> list[Any]:
-    same_name = HAND_IN.c.file == submission.file
+def _same_content(entry: Entry) -> list[Any]:
+    same_name = HAND_IN.c.file == entry.file
     any_notebook = func.lower(HAND_IN.c.file).like("%.ipynb")
+    notebook = entry.file.lower().endswith(".ipynb")
     return [
-        REPORT.c.sha256 == submission.sha256,
-        or_(same_name, any_notebook) if submission.notebook else same_name,
+        REPORT.c.sha256 == entry.sha256,
+        or_(same_name, any_notebook) if notebook else same_name,
     ]
 
 
 def _assignments(connection: Connection) -> tuple[Assignment, ...]:
     """The versions that were graded with last, by name."""
     query = select(ASSIGNMENT.c.name, ASSIGNMENT.c.settings).order_by(ASSIGNMENT.c.run_id)
-    last: dict[str, str] = dict(connection.execute(query).tuples().all())
+    last = {row.name: row.settings for row in connection.execute(query)}
     return tuple(
         msgspec.json.decode(last[name], type=Assignment, dec_hook=_path) for name in sorted(last)
     )
