@@ -280,7 +280,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(home):
         process = start(home)
         assert wait_for(home, count, process)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
 
         assert process.returncode == 130, out + err
         assert "run the same command again" in err
@@ -303,7 +303,7 @@ def test_ctrl_c_before_anything_is_graded(home):
         process = start(home)
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
 
         assert process.returncode in (0, 130, -signal.SIGINT), out + err
     assert processes_of(home) == []

@@ -63,8 +63,12 @@ def open_engine(url: URL) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    with transaction(engine) as connection:
-        _upgrade(connection)
+    try:
+        with transaction(engine) as connection:
+            _upgrade(connection)
+    except UserError:
+        engine.dispose()
+        raise
     return engine
 
 
