@@ -58,7 +58,11 @@ def command(*args):
     return [Path(sys.executable).with_name("grader"), *map(str, args), "--lang", "en"]
 
 
-def start(home, *args, **options):
+def heed_ctrl_c():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test run in the background ignores it
+
+
+def start(home, *args, preexec_fn=heed_ctrl_c):
     environment = os.environ | {"COLUMNS": "200", "LANG": "C.UTF-8"}
     return subprocess.Popen(
         command("batch", "in", "-o", "out", *args),
@@ -67,12 +71,12 @@ def start(home, *args, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
+        preexec_fn=preexec_fn,
     )
 
 
-def batch(home, *args, **options):
-    process = start(home, *args, **options)
+def batch(home, *args, preexec_fn=heed_ctrl_c):
+    process = start(home, *args, preexec_fn=preexec_fn)
     process.out, process.err = process.communicate()
     return process
 
