@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -64,6 +64,8 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     late: LatePolicy | None = None
     """When it is due and what lateness costs; None where nothing is late."""
+    counts: Literal["latest", "best"] = "latest"
+    """Which of a student's hand-ins counts."""
     folder: Path = Path()
     """Where the settings stand. It is no setting itself."""
 

@@ -1,22 +1,34 @@
 """The command line: reads options, calls the package, prints. No logic of grading is here."""
 
+import getpass
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Never
+from typing import TYPE_CHECKING, Annotated, Never
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from grader.assignment import SETTINGS, Assignment, load_assignment, load_assignments
 from grader.errors import InfrastructureError, UserError
-from grader.intake import find_hand_ins, hand_in
+from grader.intake import hand_in
 from grader.score import ScoreReport
-from grader.text import Language, default_language, tr
+from grader.text import Language, default_language, printable, tr
+
+if TYPE_CHECKING:
+    from grader.batch import State
+    from grader.gradebook import Gradebook
+    from grader.record import Unmatched
 
 EXIT_USER_ERROR = 2
 EXIT_UNGRADED = 3
+EXIT_INTERRUPTED = 130
+
+_MAX_ROWS = 300
+_MAX_UNMATCHED = 50
 
 app = typer.Typer(
     help="Grade homework in PyTorch, with the students' code locked up in a sandbox.",
@@ -60,6 +72,14 @@ LangOption = Annotated[
     Lang | None,
     typer.Option("--lang", help="Korean or English; by default as the locale says."),
 ]
+GradebookOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gradebook",
+        metavar="URL",
+        help="SQLite or PostgreSQL, as SQLAlchemy writes it; by default RESULTS/gradebook.db.",
+    ),
+]
 IsolationOption = Annotated[
     Isolation,
     typer.Option("--isolation", help="Refuse to run where the sandbox is less closed than this."),
@@ -102,50 +122,133 @@ def grade(
 
 
 @app.command(
-    epilog="Examples: `grader batch examples/class -o results` · `grader batch handed-in -o results --jobs 4`"
+    epilog="Examples: `grader batch examples/class -o results` · "
+    "`grader batch submissions.zip -o results --assignment wine --roster class.csv`"
 )
 def batch(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", show_default=False)],
     results: Annotated[
-        Path, typer.Option("--output", "-o", metavar="RESULTS", help="Where the reports go.")
+        Path, typer.Option("--output", "-o", metavar="RESULTS", help="The folder of the results.")
     ],
     assignment: NameOption = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Submissions at a time; by default one a processor.")
     ] = None,
+    roster: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="The class (id, name, email): gives everybody a row."),
+    ] = None,
+    extensions: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Other due dates (student, assignment, due)."),
+    ] = None,
+    trust_file_times: Annotated[
+        bool,
+        typer.Option(
+            "--trust-file-times",
+            help="Take a file's time for that of handing in, where the platform tells none.",
+        ),
+    ] = False,
+    gradebook: GradebookOption = None,
+    regrade: Annotated[
+        bool, typer.Option("--regrade", help="Grade again what was graded already.")
+    ] = False,
     lang: LangOption = None,
     isolation: IsolationOption = Isolation.FULL,
     solutions: SolutionsOption = None,
 ) -> None:
-    """Grade every script and notebook in a folder, such as `kim_wine.ipynb`, and print the class.
+    """Grade every submission in folders, archives and downloads of learning platforms, and print the class.
 
-    A report in JSON is written for each file as soon as it is graded. Exit code 3: something could not be graded.
+    Each report is kept in RESULTS/gradebook.db as soon as it is made. The same command again grades only what is new,
+    was changed or was left ungraded: so it also goes on after a stop.
+
+    Exit code 2: the call was wrong or the gradebook can't be written; 3: something was not graded or not matched;
+    130: stopped by Ctrl-C.
     """
     language = _language(lang)
-    with _user_errors(language):
-        assignments = _hidden_assignments(solutions)
-        intake = find_hand_ins([folder], assignments, assignment)
-        from grader.batch import grade_all, processors, write_report
+    with _user_errors(language), _resumable(language):
+        from grader.batch import State, find_work, grade_all, only_one, processors
+        from grader.gradebook import Gradebook
         from grader.grading import Grader
+        from grader.progress import Display
+        from grader.sandbox import refuse_readable
 
-        reports = []
-        with Grader(isolation.value) as grader, _progress() as progress:
-            task = progress.add_task(tr("grading").in_(language), total=len(intake.hand_ins))
-            for report in grade_all(grader, intake.hand_ins, jobs or processors()):
-                reports.append(report)
-                write_report(report, results)
-                progress.advance(task)
-    from grader.reports.table import class_table
+        assignments = _hidden_assignments(solutions)
+        for path in (results, *paths):
+            refuse_readable(path)
+        with only_one(results), Gradebook(results, gradebook, create=True) as book:
+            work = find_work(
+                paths,
+                assignments,
+                assignment,
+                roster=roster,
+                extensions=extensions,
+                trust_file_times=trust_file_times,
+            )
+            run = book.begin_run(work.paths, work.assignments, work.unmatched, work.roster)
+            left = work.entries if regrade else book.settle(run, work.entries)
+            state = State(total=len(work.entries), kept=len(work.entries) - len(left))
+            with Grader(isolation.value) as grader, Display(language) as display:
+                state = grade_all(
+                    grader,
+                    book,
+                    run,
+                    left,
+                    state,
+                    jobs=jobs or processors(),
+                    reuse=not regrade,
+                    show=display.show,
+                )
+            book.end_run(run)
+            _print_class(book, language)
+    _print_batch(state, work.unmatched, book.place, language)
+    raise typer.Exit(EXIT_UNGRADED if state.ungraded or work.unmatched else 0)
 
-    console = Console()
-    console.print(class_table(reports, list(assignments.values()), language))
-    for file in intake.unmatched:
-        console.print(f"{file.origin}: {file.reason.in_(language)}", markup=False)
-    console.print(
-        tr("The reports are in {folder}", folder=results / "reports").in_(language), markup=False
+
+@app.command(
+    context_settings={"ignore_unknown_options": True},  # so that -5 is a number
+    epilog="Examples: `grader adjust results kim wine 5 --reason 'right idea' --item convergence` · "
+    "`grader adjust results lee wine -10 --reason 'copied from kim'`",
+)
+def adjust(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", show_default=False)],
+    student: Annotated[str, typer.Argument(show_default=False)],
+    assignment: Annotated[str, typer.Argument(show_default=False)],
+    points: Annotated[float, typer.Argument(help="Negative to take points.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why: reports show it.")],
+    item: Annotated[
+        str | None, typer.Option(metavar="ID", help="The rubric item that it is about.")
+    ] = None,
+    author: Annotated[
+        str | None, typer.Option(help="Who decides; by default your login name.")
+    ] = None,
+    gradebook: GradebookOption = None,
+    lang: LangOption = None,
+) -> None:
+    """Give a student points by hand, or take some. The report stays as it is; the adjustment survives regrades."""
+    language = _language(lang)
+    with _user_errors(language):
+        from grader.gradebook import Gradebook
+        from grader.record import Adjustment
+
+        adjustment = Adjustment(
+            points=points,
+            reason=reason,
+            author=author or getpass.getuser(),
+            made_at=datetime.now().astimezone(),
+            item=item,
+        )
+        with Gradebook(results, gradebook) as book:
+            book.adjust(student, assignment, adjustment)
+    noted = tr(
+        "{student}, {assignment}: {points} points, by {author}: {reason}",
+        student=student,
+        assignment=assignment,
+        points=f"{points:+g}",
+        author=adjustment.author,
+        reason=reason,
     )
-    left = any(report.ungraded for report in reports) or bool(intake.unmatched)
-    raise typer.Exit(EXIT_UNGRADED if left else 0)
+    Console().print(noted.in_(language), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: `grader check wine.ipynb`")
@@ -188,6 +291,51 @@ def doctor(lang: LangOption = None) -> None:
 def main() -> None:
     """Run the command line."""
     app()
+
+
+def _print_class(book: "Gradebook", language: Language) -> None:
+    from grader.reports.table import class_table, totals_table
+
+    totals = book.totals()
+    if sum(total.hand_ins for total in totals) > _MAX_ROWS:
+        Console().print(totals_table(totals, language))
+    else:
+        record = book.class_record()
+        Console().print(class_table(record.records, record.assignments, language))
+
+
+def _print_batch(
+    state: "State", unmatched: "Sequence[Unmatched]", place: str, language: Language
+) -> None:
+    lines = [
+        f"{printable(each.origin)}: {printable(each.reason.in_(language))}"
+        for each in unmatched[:_MAX_UNMATCHED]
+    ]
+    if len(unmatched) > _MAX_UNMATCHED:
+        more = len(unmatched) - _MAX_UNMATCHED
+        lines.append(tr("… and {count} more files without a match", count=more).in_(language))
+    counts = tr(
+        "{graded} graded now, {ungraded} of them left ungraded; {kept} known already",
+        graded=state.graded,
+        ungraded=state.ungraded,
+        kept=state.kept,
+    )
+    lines += [counts.in_(language), tr("The gradebook is {place}", place=place).in_(language)]
+    for line in lines:
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _resumable(language: Language) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        _stop(
+            tr("stopped; what was graded is kept: run the same command again to go on").in_(
+                language
+            ),
+            EXIT_INTERRUPTED,
+        )
 
 
 def _print_report(report: ScoreReport, format_: Format, language: Language) -> None:
@@ -255,15 +403,4 @@ def _public_assignments(file: Path) -> dict[str, Assignment]:
             return load_assignments(folder / "assignments")
     raise UserError(
         tr("there are no public checks here: run this in the folder that your assignment came in")
-    )
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
     )

@@ -109,7 +109,9 @@ class ForkServer:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """End the server and all its children."""
+        """End the server and all its children, even while another thread waits for its greeting."""
+        with contextlib.suppress(OSError):
+            self.control.shutdown(socket.SHUT_RDWR)
         self.control.close()
         try:
             self._process.wait(10)

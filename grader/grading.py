@@ -44,6 +44,7 @@ class Grader:
         self._servers: dict[Path, _GradingServer] = {}
         self._lock = threading.Lock()
         self._stack = ExitStack()
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -54,6 +55,8 @@ class Grader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        with self._lock:
+            self._closed = True
         self._stack.close()
 
     @property
@@ -71,6 +74,7 @@ class Grader:
         Raises:
             AssignmentError: the assignment's checks can't be run at all.
             UserError: the sandbox is more open than was asked for.
+            InfrastructureError: the grader was closed meanwhile.
         """
         if submission.problem is not None:
             return no_submission(assignment, submission, submission.problem, student)
@@ -80,11 +84,14 @@ class Grader:
             try:
                 return self._server(assignment).grade(submission, student)
             except InfrastructureError as error:
+                if self._closed:
+                    raise
                 reason = str(error)
         return ungraded(assignment, submission, student, reason)
 
     def _warm_sandbox(self) -> SandboxServer:
         with self._lock:
+            self._refuse_if_closed()
             if self._sandbox is None or not self._sandbox.alive:
                 self._sandbox = self._stack.enter_context(SandboxServer())
                 self._servers.clear()  # they hold the door to the old one
@@ -94,12 +101,17 @@ class Grader:
     def _server(self, assignment: Assignment) -> "_GradingServer":
         sandbox = self._warm_sandbox()
         with self._lock:
+            self._refuse_if_closed()
             server = self._servers.get(assignment.folder)
             if server is None or not server.alive:
                 refuse_readable(assignment.folder)
                 server = self._stack.enter_context(_GradingServer(assignment, sandbox))
                 self._servers[assignment.folder] = server
             return server
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise GradingError("the grader is closed")
 
 
 class _Order(msgspec.Struct):

@@ -46,6 +46,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Days begun after the due date, its grace and the student's extension."""
     penalty: float = 0.0
     """Points that the late policy takes, never negative."""
+    late_mark: bool = False
+    """Whether the platform marked it late, which costs nothing by itself: only a known time does."""
     adjustments: tuple[Adjustment, ...] = ()
     cells: tuple[Cell, ...] = ()
     """The code as it was handed in."""
@@ -77,3 +79,13 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     roster: tuple[RosterEntry, ...] = ()
     """Empty where no roster was given; then the students are those who handed in."""
     unmatched: tuple[Unmatched, ...] = ()
+
+
+class Total(msgspec.Struct, frozen=True):
+    """An assignment in numbers."""
+
+    assignment: str
+    hand_ins: int
+    mean: float
+    """The mean of the reports' points, before late policy and adjustments."""
+    ungraded: int

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from grader.gradebook import Gradebook
+
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "class"
 
@@ -116,7 +118,7 @@ def test_doctor_finds_this_machine_well():
     assert "torch 2." in done.stdout
 
 
-@pytest.mark.parametrize("command", [[], ["grade"], ["batch"], ["check"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["grade"], ["batch"], ["adjust"], ["check"], ["doctor"]])
 def test_help_has_examples(command):
     done = grader(*command, "--help")
 
@@ -130,12 +132,11 @@ def test_help_has_examples(command):
 def test_batch_grades_the_example_class(tmp_path):
     done = grader("batch", EXAMPLES, "-o", tmp_path / "results", "--lang", "en")
 
-    reports = [json.loads(p.read_text()) for p in (tmp_path / "results/reports").glob("*.json")]
-    scores = {
-        (r["student"], r["assignment"]): sum(i["points"] for i in r["items"]) for r in reports
-    }
+    with Gradebook(tmp_path / "results") as book:
+        records = book.class_record().records
+    scores = {(r.report.student, r.report.assignment): r.score for r in records}
     assert done.returncode == 0
-    assert len(reports) == len([p for p in EXAMPLES.iterdir() if p.suffix in (".py", ".ipynb")])
+    assert len(records) == len([p for p in EXAMPLES.iterdir() if p.suffix in (".py", ".ipynb")])
     for student in ("s01", "s02", "s03", "s04"):
         for assignment in ("binary", "multinomial", "wine"):
             assert scores[student, assignment] == 100

@@ -1,14 +1,16 @@
 """Reports show what grading said, in both languages, and nothing that a student wrote is more than text."""
 
 import json
+from datetime import UTC, datetime
 from io import StringIO
 
 import msgspec
 import pytest
 from rich.console import Console
 
+from grader.record import Adjustment, Record, Total
 from grader.reports.json import to_json
-from grader.reports.table import class_table, item_table
+from grader.reports.table import class_table, item_table, totals_table
 from grader.score import ItemResult, ScoreReport, Verdict
 from grader.text import Text
 
@@ -244,6 +246,11 @@ def test_item_table_prints_no_control_characters(words):
 # --- the table of a class
 
 
+def recorded(*reports, **fields):
+    now = datetime.now(UTC)
+    return [Record(report=r, origin="x.py", graded_at=now, **fields) for r in reports]
+
+
 def test_class_table_has_a_row_for_each_student_and_a_column_for_each_assignment(assignments):
     reports = [
         msgspec.structs.replace(REPORT, student="lee", assignment="wine"),
@@ -251,7 +258,7 @@ def test_class_table_has_a_row_for_each_student_and_a_column_for_each_assignment
         msgspec.structs.replace(REPORT, student="kim", assignment="binary", items=(PASSED,)),
     ]
 
-    lines = printed(class_table(reports, list(assignments.values()), "en")).splitlines()
+    lines = printed(class_table(recorded(*reports), list(assignments.values()), "en")).splitlines()
 
     kim, lee = (
         next(n for n, line in enumerate(lines) if name in line.split()) for name in ("kim", "lee")
@@ -265,26 +272,52 @@ def test_class_table_has_a_row_for_each_student_and_a_column_for_each_assignment
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_class_table_is_in_the_language_that_is_asked_for(assignments, language):
-    shown = printed(class_table([REPORT], list(assignments.values()), language))
+    shown = printed(class_table(recorded(REPORT), list(assignments.values()), language))
 
     assert all(a.title.in_(language) in shown for a in assignments.values())
 
 
 def test_class_table_marks_what_a_person_must_look_at(assignments):
-    shown = printed(class_table([LEFT], list(assignments.values()), "en"))
+    shown = printed(class_table(recorded(LEFT), list(assignments.values()), "en"))
 
     assert "22.5 / 40 !" in shown
 
 
 @pytest.mark.parametrize("words", MARKUP)
 def test_class_table_shows_markup_as_text(assignments, words):
-    shown = printed(class_table([written_by(words)], list(assignments.values()), "en"))
+    shown = printed(class_table(recorded(written_by(words)), list(assignments.values()), "en"))
 
     assert f"│ {words} " in shown
 
 
 @pytest.mark.parametrize("words", CONTROLS)
 def test_class_table_prints_no_control_characters(assignments, words):
-    shown = printed(class_table([written_by(words)], list(assignments.values()), "en"))
+    shown = printed(class_table(recorded(written_by(words)), list(assignments.values()), "en"))
 
     assert [c for c in shown if c != "\n" and not c.isprintable()] == []
+
+
+def test_class_table_shows_the_score_with_penalty_and_adjustments(assignments):
+    given = Adjustment(points=4, reason="x", author="y", made_at=datetime.now(UTC))
+    records = recorded(REPORT, penalty=2, adjustments=(given,))
+
+    shown = printed(class_table(records, list(assignments.values()), "en"))
+
+    assert "24.5 / 30" in shown
+
+
+def test_class_table_shows_the_hand_in_that_counts(assignments):
+    other = msgspec.structs.replace(REPORT, items=(PASSED,))
+    records = [*recorded(REPORT, counts=False), *recorded(other), *recorded(LEFT, counts=False)]
+
+    shown = printed(class_table(records, list(assignments.values()), "en"))
+
+    assert "20 / 20" in shown
+    assert "22.5" not in shown
+
+
+def test_totals_table_has_a_row_for_each_assignment():
+    shown = printed(totals_table([Total("wine", 5000, 66.666, 3)], "en"))
+
+    (row,) = (line for line in shown.splitlines() if "wine" in line)
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["wine", "5000", "66.7", "3"]

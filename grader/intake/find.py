@@ -1,5 +1,6 @@
 """From files to hand-ins: whose each is, for which assignment, and when it was handed in."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -45,6 +46,8 @@ class HandIn(msgspec.Struct, frozen=True, kw_only=True):
     assignment: Assignment
     file: str
     """The file's name as the student gave it."""
+    sha256: str
+    """The digest of the file's bytes, as it was found."""
     origin: str
     """Where it was found: the path from the given folder or archive down, through archives in it."""
     load: Callable[[], Submission]
@@ -93,6 +96,7 @@ def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = N
         student=student_of(path, assignment),
         assignment=assignment,
         file=submission.file,
+        sha256=submission.sha256,
         origin=readable(str(path)),
         load=lambda: submission,
         handed_in=datetime.fromtimestamp(path.stat().st_mtime, UTC),
@@ -172,12 +176,14 @@ class _Finder:
 
     def _hand_ins(self, entry: Entry, place: Place) -> Iterator[HandIn]:
         load = partial(_load, entry, place.file)
-        assignment = self._assignment_of(entry, place)
+        data = entry.read(MAX_BYTES + 1)  # what can't be read is found out now, not while grading
+        assignment = self._assignment_of(place, data)
         for student in self._students(entry, place, assignment):
             yield HandIn(
                 student=student,
                 assignment=assignment,
                 file=place.file,
+                sha256=hashlib.sha256(data).hexdigest(),
                 origin=entry.origin,
                 load=load,
                 handed_in=place.handed_in or entry.modified,
@@ -189,8 +195,7 @@ class _Finder:
                 late_mark=place.late_mark,
             )
 
-    def _assignment_of(self, entry: Entry, place: Place) -> Assignment:
-        data = entry.read(MAX_BYTES + 1)  # what can't be read is found out now, not while grading
+    def _assignment_of(self, place: Place, data: bytes) -> Assignment:
         by_folder = [match for each in place.folders if (match := self._by_name(each))]
         found = (
             self._chosen

@@ -1,10 +1,13 @@
 """Score reports as tables for a terminal."""
 
+from collections.abc import Iterable
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from grader.assignment import Assignment
+from grader.record import Record, Total
 from grader.score import ScoreReport, Verdict
 from grader.text import Language, printable, tr
 
@@ -17,7 +20,7 @@ _STYLES = {Verdict.PASSED: "green", Verdict.PARTIAL: "yellow", Verdict.UNGRADED:
 def item_table(report: ScoreReport, language: Language) -> RenderableType:
     """Return one report: a row for each rubric item, then the notes."""
     heads = [tr("item"), tr("points"), tr("verdict"), tr("time"), tr("message")]
-    title = f"{report.student} · {report.assignment} · {_score(report)}"
+    title = f"{report.student} · {report.assignment} · {_score(report, report.score)}"
     table = Table(title=_line(title), title_justify="left", expand=False)
     for head, justify in zip(heads, ("left", "right", "left", "right", "left"), strict=True):
         table.add_column(head.in_(language), justify=justify, overflow="fold")  # type: ignore[arg-type]
@@ -50,17 +53,38 @@ def _printed(report: ScoreReport, language: Language) -> list[Text]:
 
 
 def class_table(
-    reports: list[ScoreReport], assignments: list[Assignment], language: Language
+    records: Iterable[Record], assignments: Iterable[Assignment], language: Language
 ) -> RenderableType:
-    """Return a class: a row for each student, a column for each assignment."""
+    """Return a class: a row for each student, a column for each assignment, the score of the hand-in that counts."""
     table = Table(caption=tr("– not handed in · ! a person must look").in_(language))
     table.add_column(tr("student").in_(language))
-    for assignment in assignments:
+    columns = list(assignments)
+    for assignment in columns:
         table.add_column(_line(assignment.title.in_(language)), justify="right")
-    cells = {(report.student, report.assignment): report for report in reports}
-    for student in sorted({report.student for report in reports}):
-        row = [cells.get((student, assignment.name)) for assignment in assignments]
-        table.add_row(_line(student), *(_line("–") if r is None else _line(_score(r)) for r in row))
+    cells = {
+        (record.report.student, record.report.assignment): record
+        for record in records
+        if record.counts
+    }
+    for student in sorted({student for student, _ in cells}):
+        row = [cells.get((student, assignment.name)) for assignment in columns]
+        table.add_row(
+            _line(student),
+            *(_line("–" if r is None else _score(r.report, r.score)) for r in row),
+        )
+    return table
+
+
+def totals_table(totals: Iterable[Total], language: Language) -> RenderableType:
+    """Return a class that is too large for a row each: a row for each assignment."""
+    table = Table()
+    table.add_column(tr("assignment").in_(language))
+    for head in (tr("submissions"), tr("mean score"), tr("ungraded")):
+        table.add_column(head.in_(language), justify="right")
+    for total in totals:
+        table.add_row(
+            _line(total.assignment), str(total.hand_ins), f"{total.mean:.1f}", str(total.ungraded)
+        )
     return table
 
 
@@ -69,8 +93,8 @@ def _line(words: str, style: str = "") -> Text:
     return Text(printable(words, _MAX_MESSAGE), style)
 
 
-def _score(report: ScoreReport) -> str:
-    return f"{report.score:g} / {report.max_score:g}" + ("" if report.gradable else " !")
+def _score(report: ScoreReport, score: float) -> str:
+    return f"{score:g} / {report.max_score:g}" + ("" if report.gradable else " !")
 
 
 def _points(points: float | None) -> str:

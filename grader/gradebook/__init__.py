@@ -1,0 +1,519 @@
+"""What became of every hand-in of a class: kept in a database, all of a report or nothing, and never overwritten."""
+
+import hashlib
+import math
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from grader import __version__
+from grader.assignment import Assignment
+from grader.errors import UserError
+from grader.gradebook.opening import FILE, address, open_engine, place, transaction
+from grader.gradebook.schema import (
+    ADJUSTMENT,
+    ASSIGNMENT,
+    HAND_IN,
+    REPORT,
+    ROSTER,
+    RUN,
+    UNMATCHED,
+)
+from grader.record import Adjustment, ClassRecord, Record, RosterEntry, Total, Unmatched
+from grader.score import ScoreReport
+from grader.submission import Cell, Submission
+from grader.text import Text, tr
+
+How = Literal["run", "replayed", "mixed"]
+
+_CHUNK = 500  # hand-ins that are looked up in one transaction
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A hand-in on its way into the gradebook."""
+
+    student: str
+    assignment: Assignment
+    digest: str
+    """Of the assignment, by `digest_of`."""
+    file: str
+    """The file's name, which messages on a script tell."""
+    sha256: str
+    """The digest of the file's bytes."""
+    load: Callable[[], Submission]
+    """Reads the code anew each time, so that a class needn't be in memory."""
+    origin: str
+    """Where it was found: a path in the folder or archive that is graded."""
+    handed_in: datetime | None = None
+    """With its time zone; None where nothing tells."""
+    late_days: int = 0
+    """Days begun after the due date, its grace and the student's extension."""
+    penalty: float = 0.0
+    """Points that the late policy takes, never negative."""
+    late_mark: bool = False
+    """Whether the platform marked it late."""
+
+
+def digest_of(assignment: Assignment) -> str:
+    """Return a digest of all files in the assignment's folder: settings, checks, solution. Caches don't count."""
+    digest = hashlib.sha256()
+    for path in sorted(assignment.folder.rglob("*")):
+        name = path.relative_to(assignment.folder)
+        if path.is_file() and not any(p.startswith((".", "__pycache__")) for p in name.parts):
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{content} {name.as_posix()}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+class Gradebook:
+    """A class's gradebook. Use it in a `with` statement, from one thread."""
+
+    def __init__(self, results: Path, url: str | None = None, *, create: bool = False) -> None:
+        """Open the gradebook in the folder `results`, or at `url`; an older one is upgraded.
+
+        Raises:
+            UserError: there is none and it is not to be created; or it can't be opened, is no gradebook, or was
+                written by a newer grader.
+        """
+        if url is None and not create and not (results / FILE).is_file():
+            raise UserError(
+                tr("there is no gradebook in {folder}; run `grader batch` first", folder=results)
+            )
+        self._engine = open_engine(address(results, url))
+        self._reading = self._engine.execution_options(reads=True)
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        self._upsert: Any = dialect.insert
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._engine.dispose()
+
+    @property
+    def place(self) -> str:
+        """Where it is, without a password."""
+        return place(self._engine.url)
+
+    # --- grading
+
+    def begin_run(
+        self,
+        paths: Sequence[str],
+        assignments: Mapping[str, Assignment],
+        unmatched: Iterable[Unmatched] = (),
+        roster: Sequence[RosterEntry] = (),
+    ) -> int:
+        """Note that hand-ins in `paths` are about to be graded by `assignments`, which their digests are the keys of.
+
+        Return the number of this run.
+        A `roster` replaces the one before; the unmatched files replace those of the last run over the same paths.
+        """
+        with transaction(self._engine) as connection:
+            values = {"paths": _json(list(paths)), "began": _now()}
+            run: int = connection.execute(
+                insert(RUN).values(values).returning(RUN.c.id)
+            ).scalar_one()
+            for digest, assignment in assignments.items():
+                values = {"digest": digest, "name": assignment.name, "run_id": run}
+                values["settings"] = _json(assignment)
+                self._put(connection, ASSIGNMENT, values, ["digest"])
+            for each in unmatched:
+                values = {"run_id": run, "origin": each.origin, "reason": _json(each.reason)}
+                connection.execute(insert(UNMATCHED).values(values))
+            if roster:
+                connection.execute(delete(ROSTER))
+            for position, entry in enumerate(roster):
+                values = msgspec.structs.asdict(entry) | {"position": position}
+                connection.execute(insert(ROSTER).values(values))
+        return run
+
+    def end_run(self, run: int) -> None:
+        """Note that the run has graded all that it was to grade."""
+        with transaction(self._engine) as connection:
+            connection.execute(update(RUN).where(RUN.c.id == run).values(ended=_now()))
+
+    def settle(self, run: int, entries: Iterable[Entry]) -> list[Entry]:
+        """Keep the hand-ins whose report is known, and return those that must be graded.
+
+        A report is known if the same content was graded by the same assignment and the same grader, and nothing was
+        left ungraded, whoever handed it in. A script's name is content: messages tell it.
+        """
+        left: list[Entry] = []
+        chunk: list[Entry] = []
+        for entry in entries:
+            chunk.append(entry)
+            if len(chunk) == _CHUNK:
+                left.extend(self._settle(run, chunk))
+                chunk.clear()
+        return [*left, *self._settle(run, chunk)]
+
+    def land(
+        self,
+        run: int,
+        entry: Entry,
+        submission: Submission,
+        report: ScoreReport,
+        *,
+        seconds: float = 0.0,
+        how: How = "run",
+        recording: bytes | None = None,
+    ) -> None:
+        """Keep a hand-in with the report on its `submission`, in one transaction.
+
+        `seconds` is what grading it took by the wall clock.
+
+        Raises:
+            UserError: the database can't take it, because the disk is full or somebody locks it.
+        """
+        with transaction(self._engine) as connection:
+            values = {
+                "graded_at": _now(),
+                "seconds": seconds,
+                "how": how,
+                "report": _json(report),
+                "recording": recording,
+            }
+            self._add_report(connection, run, entry, submission, report, values)
+
+    def recording(self, entry: Entry) -> bytes | None:
+        """Return the last recording of the same content for the same assignment, whatever the checks were then."""
+        query = (
+            select(REPORT.c.recording)
+            .join(HAND_IN)
+            .where(
+                REPORT.c.recording.is_not(None),
+                HAND_IN.c.assignment == entry.assignment.name,
+                *_same_content(entry),
+            )
+            .order_by(REPORT.c.id.desc())
+            .limit(1)
+        )
+        with transaction(self._reading) as connection:
+            recording: bytes | None = connection.execute(query).scalar()
+        return recording
+
+    def durations(self) -> dict[tuple[str, str], float]:
+        """Return how many seconds grading took at most, by assignment and digest of the submission."""
+        query = (
+            select(HAND_IN.c.assignment, REPORT.c.sha256, func.max(REPORT.c.seconds))
+            .join(HAND_IN)
+            .group_by(HAND_IN.c.assignment, REPORT.c.sha256)
+        )
+        with transaction(self._reading) as connection:
+            return {(name, sha256): most for name, sha256, most in connection.execute(query)}
+
+    # --- adjusting
+
+    def adjust(self, student: str, assignment: str, adjustment: Adjustment) -> None:
+        """Give or take points by hand. It is kept beside the reports, and so survives that they are made again.
+
+        Raises:
+            UserError: the student handed in nothing for the assignment, it has no such rubric item, or the points
+                are infinite or no number.
+        """
+        if not math.isfinite(adjustment.points):
+            raise UserError(tr("{points} is no number of points", points=adjustment.points))
+        with transaction(self._engine) as connection:
+            known = {each.name: each for each in _assignments(connection)}
+            if assignment not in known:
+                raise UserError(
+                    tr(
+                        "there is no assignment {name}; there are: {known}",
+                        name=assignment,
+                        known=", ".join(known),
+                    )
+                )
+            items = [item.id for item in known[assignment].items]
+            if adjustment.item is not None and adjustment.item not in items:
+                raise UserError(
+                    tr(
+                        "{assignment} has no rubric item {item}; it has: {known}",
+                        assignment=assignment,
+                        item=adjustment.item,
+                        known=", ".join(items),
+                    )
+                )
+            theirs = select(HAND_IN.c.assignment).where(HAND_IN.c.student == student).distinct()
+            handed_in = sorted(connection.execute(theirs).scalars())
+            if not handed_in:
+                raise UserError(
+                    tr(
+                        "nothing of a student {student} is in the gradebook; write the name as the reports do",
+                        student=student,
+                    )
+                )
+            if assignment not in handed_in:
+                raise UserError(
+                    tr(
+                        "{student} handed in nothing for {assignment}, only for: {known}",
+                        student=student,
+                        assignment=assignment,
+                        known=", ".join(handed_in),
+                    )
+                )
+            values = msgspec.structs.asdict(adjustment)
+            values |= {"student": student, "assignment": assignment}
+            connection.execute(insert(ADJUSTMENT).values(values))
+
+    # --- reading
+
+    def totals(self) -> tuple[Total, ...]:
+        """Return the numbers of each assignment, over the last reports of all hand-ins."""
+        query = (
+            select(
+                HAND_IN.c.assignment,
+                func.count(),
+                func.avg(REPORT.c.score),
+                func.count().filter(REPORT.c.ungraded),
+            )
+            .select_from(REPORT)
+            .join(HAND_IN)
+            .where(_is_last())
+            .group_by(HAND_IN.c.assignment)
+            .order_by(HAND_IN.c.assignment)
+        )
+        with transaction(self._reading) as connection:
+            return tuple(Total(*row) for row in connection.execute(query))
+
+    def class_record(self) -> ClassRecord:
+        """Return everything that the reports of the class show, as it is at this moment."""
+        with transaction(self._reading) as connection:
+            assignments = _assignments(connection)
+            return ClassRecord(
+                assignments=assignments,
+                records=_records(connection, {each.name: each for each in assignments}),
+                roster=_roster(connection),
+                unmatched=_unmatched(connection),
+            )
+
+    # --- steps of these
+
+    def _settle(self, run: int, entries: list[Entry]) -> list[Entry]:
+        with transaction(self._engine) as connection:
+            return [entry for entry in entries if not self._known(connection, run, entry)]
+
+    def _known(self, connection: Connection, run: int, entry: Entry) -> bool:
+        held = connection.execute(_last_of(entry)).first()
+        if held is not None and held[1:] == (entry.digest, __version__, False):
+            found = update(HAND_IN).where(HAND_IN.c.id == held.hand_in_id)
+            connection.execute(found.values(_circumstances(run, entry)))
+            return True
+        same = connection.execute(_same(entry)).mappings().first()
+        if same is None:
+            return False
+        report = msgspec.structs.replace(
+            msgspec.json.decode(same["report"], type=ScoreReport),
+            student=entry.student,
+            submission=entry.file,
+        )
+        values = {**same, "report": _json(report)}
+        self._add_report(connection, run, entry, entry.load(), report, values)
+        return True
+
+    def _add_report(
+        self,
+        connection: Connection,
+        run: int,
+        entry: Entry,
+        submission: Submission,
+        report: ScoreReport,
+        values: dict[str, Any],
+    ) -> None:
+        values = values | {
+            "hand_in_id": self._put_hand_in(connection, run, entry, submission),
+            "run_id": run,
+            "sha256": submission.sha256,
+            "digest": entry.digest,
+            "version": __version__,
+            "score": report.score,
+            "ungraded": report.ungraded,
+        }
+        connection.execute(insert(REPORT).values(values))
+
+    def _put_hand_in(
+        self, connection: Connection, run: int, entry: Entry, submission: Submission
+    ) -> int:
+        key = {
+            "student": entry.student,
+            "assignment": entry.assignment.name,
+            "origin": entry.origin,
+            "sha256": submission.sha256,
+        }
+        code = {
+            "file": submission.file,
+            "cells": zlib.compress(msgspec.msgpack.encode(submission.cells)),
+        }
+        values = key | code | _circumstances(run, entry)
+        return int(self._put(connection, HAND_IN, values, list(key)))
+
+    def _put(
+        self, connection: Connection, table: Any, values: dict[str, Any], key: list[str]
+    ) -> Any:
+        """Insert a row, or update the one that has this key; return its primary key."""
+        rest = {name: value for name, value in values.items() if name not in key}
+        statement = (
+            self._upsert(table).values(values).on_conflict_do_update(index_elements=key, set_=rest)
+        )
+        return connection.execute(statement.returning(*table.primary_key)).scalar_one()
+
+
+def _circumstances(run: int, entry: Entry) -> dict[str, Any]:
+    """What may be told differently of a hand-in each time that it is found."""
+    return {
+        "handed_in": entry.handed_in,
+        "late_days": entry.late_days,
+        "penalty": entry.penalty,
+        "late_mark": entry.late_mark,
+        "run_id": run,
+    }
+
+
+def _is_last() -> Any:
+    """Whether a report is the last one of its hand-in."""
+    return REPORT.c.id.in_(select(func.max(REPORT.c.id)).group_by(REPORT.c.hand_in_id))
+
+
+def _last_of(entry: Entry) -> Select[Any]:
+    return (
+        select(REPORT.c.hand_in_id, REPORT.c.digest, REPORT.c.version, REPORT.c.ungraded)
+        .join(HAND_IN)
+        .where(
+            HAND_IN.c.student == entry.student,
+            HAND_IN.c.assignment == entry.assignment.name,
+            HAND_IN.c.origin == entry.origin,
+            HAND_IN.c.sha256 == entry.sha256,
+        )
+        .order_by(REPORT.c.id.desc())
+        .limit(1)
+    )
+
+
+def _same(entry: Entry) -> Select[Any]:
+    """The last report on the same content, made by the same checks and the same grader."""
+    columns = (REPORT.c.graded_at, REPORT.c.seconds, REPORT.c.how, REPORT.c.report)
+    return (
+        select(*columns, REPORT.c.recording)
+        .join(HAND_IN)
+        .where(
+            REPORT.c.digest == entry.digest,
+            REPORT.c.version == __version__,
+            REPORT.c.ungraded.is_(False),
+            *_same_content(entry),
+        )
+        .order_by(REPORT.c.id.desc())
+        .limit(1)
+    )
+
+
+def _same_content(entry: Entry) -> list[Any]:
+    same_name = HAND_IN.c.file == entry.file
+    any_notebook = func.lower(HAND_IN.c.file).like("%.ipynb")
+    notebook = entry.file.lower().endswith(".ipynb")
+    return [
+        REPORT.c.sha256 == entry.sha256,
+        or_(same_name, any_notebook) if notebook else same_name,
+    ]
+
+
+def _assignments(connection: Connection) -> tuple[Assignment, ...]:
+    """The versions that were graded with last, by name."""
+    query = select(ASSIGNMENT.c.name, ASSIGNMENT.c.settings).order_by(ASSIGNMENT.c.run_id)
+    last = {row.name: row.settings for row in connection.execute(query)}
+    return tuple(
+        msgspec.json.decode(last[name], type=Assignment, dec_hook=_path) for name in sorted(last)
+    )
+
+
+def _records(connection: Connection, assignments: dict[str, Assignment]) -> tuple[Record, ...]:
+    adjustments: dict[tuple[str, str], list[Adjustment]] = {}
+    for given in connection.execute(select(ADJUSTMENT).order_by(ADJUSTMENT.c.id)).mappings():
+        fields = {name: given[name] for name in Adjustment.__struct_fields__}
+        adjustments.setdefault((given["student"], given["assignment"]), []).append(
+            Adjustment(**fields)
+        )
+    query = (
+        select(REPORT.c.report, REPORT.c.graded_at, REPORT.c.how, HAND_IN)
+        .select_from(REPORT)
+        .join(HAND_IN)
+        .where(_is_last())
+        .order_by(HAND_IN.c.student, HAND_IN.c.assignment)
+    )
+    found: dict[tuple[str, str], list[tuple[Record, Any]]] = {}
+    for row in connection.execute(query):
+        key = (row.student, row.assignment)
+        record = _record(row, tuple(adjustments.get(key, ())))
+        order = (row.handed_in is not None, row.handed_in, row.run_id, row.id)
+        found.setdefault(key, []).append((record, order))
+    return tuple(
+        record
+        for (_, name), attempts in found.items()
+        for record in _counted(attempts, best=assignments[name].counts == "best")
+    )
+
+
+def _record(row: Row[Any], adjustments: tuple[Adjustment, ...]) -> Record:
+    return Record(
+        report=msgspec.json.decode(row.report, type=ScoreReport),
+        origin=row.origin,
+        graded_at=row.graded_at,
+        handed_in=row.handed_in,
+        late_days=row.late_days,
+        penalty=row.penalty,
+        late_mark=row.late_mark,
+        adjustments=adjustments,
+        cells=msgspec.msgpack.decode(zlib.decompress(row.cells), type=tuple[Cell, ...]),
+        how=row.how,
+        counts=False,
+    )
+
+
+def _counted(attempts: list[tuple[Record, Any]], best: bool) -> list[Record]:
+    """The attempts in their order, the one marked that counts."""
+    records = [record for record, _ in sorted(attempts, key=lambda attempt: attempt[1])]
+    counting = max(records, key=lambda record: record.score) if best else records[-1]
+    return [msgspec.structs.replace(each, counts=each is counting) for each in records]
+
+
+def _roster(connection: Connection) -> tuple[RosterEntry, ...]:
+    query = select(ROSTER.c.id, ROSTER.c.name, ROSTER.c.email).order_by(ROSTER.c.position)
+    return tuple(RosterEntry(*row) for row in connection.execute(query))
+
+
+def _unmatched(connection: Connection) -> tuple[Unmatched, ...]:
+    """Those of the last run over each selection of paths."""
+    runs = select(func.max(RUN.c.id)).group_by(RUN.c.paths)
+    query = (
+        select(UNMATCHED.c.origin, UNMATCHED.c.reason)
+        .where(UNMATCHED.c.run_id.in_(runs))
+        .order_by(UNMATCHED.c.id)
+    )
+    return tuple(
+        Unmatched(origin, msgspec.json.decode(reason, type=Text))
+        for origin, reason in connection.execute(query)
+    )
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def _path(kind: type, value: str) -> Path:
+    return Path(value)
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()

@@ -1,0 +1,132 @@
+"""Opening a gradebook's database: its address, how it keeps its promises, its schema brought up to date."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from grader.errors import UserError
+from grader.text import tr
+
+FILE = "gradebook.db"
+_BUSY_SECONDS = 30
+
+
+def address(results: Path, url: str | None) -> URL:
+    """Return the address of the gradebook in the folder `results`, or of the one that the user named.
+
+    Raises:
+        UserError: `url` is none that a gradebook can be at.
+    """
+    if url is None:
+        return URL.create("sqlite", database=str(results / FILE))
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise UserError(
+            tr(
+                "{url} is no address of a gradebook; write sqlite:///FILE or postgresql://USER@HOST/NAME",
+                url=url if parsed is None else parsed.render_as_string(),
+            )
+        )
+    return parsed
+
+
+def place(url: URL) -> str:
+    """Return an address as people write it: a path, or a URL without its password."""
+    is_file = url.get_backend_name() == "sqlite" and url.database
+    return url.database or "" if is_file else url.render_as_string()
+
+
+def open_engine(url: URL) -> Engine:
+    """Connect to the database, and create or upgrade its tables in one transaction.
+
+    Raises:
+        UserError: it can't be opened, is no gradebook, or was written by a newer grader.
+    """
+    try:
+        engine = create_engine(url)
+    except ImportError as error:
+        raise UserError(
+            tr("{name} is missing: run `pip install {name}`", name=error.name)
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    try:
+        with transaction(engine) as connection:
+            _upgrade(connection)
+    except UserError:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """Do all of the block, or nothing of it.
+
+    Raises:
+        UserError: the database can't do it; what it holds is as it was.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise UserError(
+            tr(
+                "the gradebook {place} can't be used ({reason}); what it holds is kept: "
+                "mend this and run the same command again",
+                place=place(engine.url),
+                reason=" ".join(str(error.orig).split()),
+            )
+        ) from error
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # so that a transaction holds what changes the schema, too
+    for pragma in (
+        f"busy_timeout = {1000 * _BUSY_SECONDS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", "grader.gradebook:migrations")
+    script = ScriptDirectory.from_config(config)
+    current = MigrationContext.configure(connection).get_current_revision()
+    where = place(connection.engine.url)
+    if current is None and inspect(connection).get_table_names():
+        raise UserError(
+            tr("{place} is a database, but no gradebook; name another one", place=where)
+        )
+    if current not in {None, *(revision.revision for revision in script.walk_revisions())}:
+        raise UserError(
+            tr(
+                "the gradebook {place} was written by a newer grader (schema {schema}); update grader",
+                place=where,
+                schema=current,
+            )
+        )
+    if current != script.get_current_head():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,127 @@
+"""The tables of the gradebook. Whoever changes them adds a migration."""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class When(TypeDecorator[datetime]):
+    """A moment with the time zone that it came with, which no database keeps in a type of its own."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """Write it as ISO 8601."""
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        """Read it back."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+METADATA = MetaData()
+
+RUN = Table(
+    "run",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("paths", Text, nullable=False),
+    Column("began", When, nullable=False),
+    Column("ended", When),
+)
+
+ASSIGNMENT = Table(
+    "assignment",
+    METADATA,
+    Column("digest", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("run_id", ForeignKey("run.id"), nullable=False),
+)
+"""Each version that was graded with; `run_id` is the last run that did."""
+
+ROSTER = Table(
+    "roster",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+UNMATCHED = Table(
+    "unmatched",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("run.id"), nullable=False, index=True),
+    Column("origin", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+HAND_IN = Table(
+    "hand_in",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("student", String, nullable=False),
+    Column("assignment", String, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("file", Text, nullable=False),
+    Column("cells", LargeBinary, nullable=False),
+    Column("handed_in", When),
+    Column("late_days", Integer, nullable=False),
+    Column("penalty", Float, nullable=False),
+    Column("late_mark", Boolean, nullable=False),
+    Column("run_id", ForeignKey("run.id"), nullable=False),
+    UniqueConstraint("student", "assignment", "origin", "sha256", name="hand_in_once"),
+)
+"""`run_id` is the last run that found it."""
+
+REPORT = Table(
+    "report",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("hand_in_id", ForeignKey("hand_in.id"), nullable=False, index=True),
+    Column("run_id", ForeignKey("run.id"), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("digest", ForeignKey("assignment.digest"), nullable=False),
+    Column("version", String, nullable=False),
+    Column("graded_at", When, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("how", String, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("ungraded", Boolean, nullable=False),
+    Column("report", Text, nullable=False),
+    Column("recording", LargeBinary),
+    Index("report_of_content", "sha256", "digest", "version"),
+)
+"""All reports that were ever made; the last one of a hand-in is the one that holds."""
+
+ADJUSTMENT = Table(
+    "adjustment",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("student", String, nullable=False),
+    Column("assignment", String, nullable=False),
+    Column("item", String),
+    Column("points", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("made_at", When, nullable=False),
+)
