@@ -1,0 +1,140 @@
+"""Scores written into the sheet of a learning platform: whose row is whose, and what is left to a person."""
+
+import re
+import unicodedata
+from collections import Counter
+
+import msgspec
+
+from grader.assignment import Assignment
+from grader.record import ClassRecord, RosterEntry
+from grader.reports.sheet import Sheet, number
+from grader.text import Text, printable, tr
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A student's row of a downloaded sheet."""
+
+    number: int
+    ids: tuple[str, ...]
+    name: str
+
+
+class Filled(msgspec.Struct, frozen=True):
+    """A sheet with scores in it."""
+
+    text: str
+    notes: tuple[Text, ...] = ()
+    """Whose score was not written and why, and what else a person must look at."""
+
+
+def fill(
+    sheet: Sheet, rows: list[Row], columns: dict[int, Assignment], record: ClassRecord
+) -> Filled:
+    """Write each student's score of each assignment into its column.
+
+    Only a student with exactly one row, which no other student has, gets a score. What is ungraded or was not handed
+    in leaves its cell as it was.
+    """
+    found = _match(record.students, rows)
+    values: dict[tuple[int, int], str] = {}
+    notes = []
+    counting = record.counting
+    for column, assignment in columns.items():
+        for student in record.students:
+            hand_in = counting.get((student.id, assignment.name))
+            if hand_in is None:
+                continue
+            who, title = printable(student.id), assignment.title
+            score = hand_in.final_score
+            fitting = found[student.id]
+            if score is None:
+                notes.append(
+                    tr(
+                        "{student}, {title}: ungraded, nothing was written",
+                        student=who,
+                        title=title,
+                    )
+                )
+            elif len(fitting) == 1:
+                values[fitting[0], column] = number(score)
+            elif fitting:
+                notes.append(
+                    tr(
+                        "{student}, {title}: more than one row or student fits, nothing was written",
+                        student=who,
+                        title=title,
+                    )
+                )
+            else:
+                notes.append(
+                    tr(
+                        "{student}, {title}: the file has no row of this student, nothing was written",
+                        student=who,
+                        title=title,
+                    )
+                )
+    return Filled(sheet.replaced(values), tuple(notes))
+
+
+def other_scale(assignment: Assignment, maximum: float) -> list[Text]:
+    """Return a note if the platform gives the assignment another maximum than its rubric does."""
+    if maximum == assignment.max_score:
+        return []
+    return [
+        tr(
+            "{title}: the platform's maximum is {theirs}, the rubric's {ours}; the scores were written as they are",
+            title=assignment.title,
+            theirs=number(maximum),
+            ours=number(assignment.max_score),
+        )
+    ]
+
+
+def to_number(words: str) -> float | None:
+    """Return the number that a cell holds, with a decimal point or comma; None if it holds none."""
+    plain = re.fullmatch(r"\d+(?:[.,]\d+)?", words.strip())
+    return float(plain[0].replace(",", ".")) if plain else None
+
+
+def same_words(one: str, other: str) -> bool:
+    """Return whether two titles or ids are the same but for case, spacing and Unicode's normal forms."""
+    return _folded(one) == _folded(other)
+
+
+def _match(students: tuple[RosterEntry, ...], rows: list[Row]) -> dict[str, list[int]]:
+    """The numbers of the rows that fit each student; those that fit several students stand for each of them twice."""
+    found = {student.id: _by_id(student, rows) for student in students}
+    ids_are_known = any(found.values())
+    for student in students:
+        named_otherwise = student.name and ids_are_known  # a namesake with another id
+        if not found[student.id] and not named_otherwise:
+            found[student.id] = _by_name(student.name or student.id, rows)
+    claims = Counter(number for numbers in found.values() for number in set(numbers))
+    return {
+        student: [n for n in numbers for _ in range(claims[n])]
+        for student, numbers in found.items()
+    }
+
+
+def _by_id(student: RosterEntry, rows: list[Row]) -> list[int]:
+    ours = {_folded(student.id), _folded(student.email)} - {""}
+    return [row.number for row in rows if ours & set(map(_folded, row.ids))]
+
+
+def _by_name(name: str, rows: list[Row]) -> list[int]:
+    return [row.number for row in rows if name and _letters(name) in _spellings(row.name)]
+
+
+def _spellings(name: str) -> set[str]:
+    """`Kim, Minji` is also `Minji Kim`."""
+    last, comma, first = name.partition(",")
+    return {_letters(name), _letters(first + last)} if comma else {_letters(name)}
+
+
+def _letters(words: str) -> str:
+    return "".join(c for c in _folded(words) if c.isalnum())
+
+
+def _folded(words: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", words).casefold().replace("_", " ").split())
