@@ -81,6 +81,7 @@ def test_the_archive_holds_what_the_container_needs(archive):
     assert [name for name in names if "multinomial" in name] == []
 
 
+@pytest.mark.slow
 def test_a_submission_is_graded(container):
     submit(container, "s06_binary.ipynb", "hw1.ipynb")
 
@@ -92,6 +93,7 @@ def test_a_submission_is_graded(container):
     assert results["extra_data"]["isolation"] == "full"
 
 
+@pytest.mark.slow
 def test_of_several_files_the_one_of_the_assignment_is_graded(container):
     submit(container, "s01_binary.ipynb", "in a folder/binary.ipynb")
     (container / "submission" / "notes.py").write_text("print('notes')\n")
@@ -102,6 +104,7 @@ def test_of_several_files_the_one_of_the_assignment_is_graded(container):
     assert results["score"] == 100
 
 
+@pytest.mark.slow
 def test_the_students_files_shadow_no_library(container):
     submit(container, "s01_binary.ipynb", "binary.ipynb")
     for name in ("json", "msgspec", "torch", "grader"):
@@ -134,6 +137,7 @@ def test_a_link_to_the_solution_is_no_submission(container):
     assert results["score"] == 0
 
 
+@pytest.mark.slow
 def test_where_we_fail_there_is_no_score(container):
     submit(container, "s01_binary.ipynb", "binary.ipynb")
     (checks,) = (container / "source" / "solutions" / "binary").glob("test_*.py")

@@ -5,7 +5,7 @@ import re
 from grader.assignment import Assignment
 from grader.errors import UserError
 from grader.record import ClassRecord
-from grader.reports.fill import Filled, Row, fill, other_scale, same_words, to_number
+from grader.reports.fill import Filled, Row, fill, letters, other_scale, same_words, to_number
 from grader.reports.sheet import Sheet, read_sheet
 from grader.text import tr
 
@@ -16,7 +16,8 @@ def fill_canvas(record: ClassRecord, template: str, column: str | None = None) -
     """Write the scores into a gradebook that was exported from Canvas; all else stays as it is.
 
     An assignment's column is `<title> (<id>)`, by its title in either language or its name. `column` names it where
-    the title differs; then the class has one assignment. Students are found by ID, SIS User ID, SIS Login ID or name.
+    the title differs; then the class has one assignment. Students are found by ID, SIS User ID, SIS Login ID, name, or
+    what begins the names of the files that Canvas gives out: `kimminji_1001`.
 
     Raises:
         UserError: this is no gradebook of Canvas, or a column is missing or there twice.
@@ -30,9 +31,8 @@ def fill_canvas(record: ClassRecord, template: str, column: str | None = None) -
             )
         )
     columns = _columns(sheet, record, column)
-    ids = [sheet.header.index(name) for name in _IDS if name in sheet.header]
     rows = [
-        Row(n, tuple(sheet.value(n, i) for i in ids), sheet.value(n, sheet.header.index("Student")))
+        _row(sheet, n)
         for n in range(1, len(sheet.rows))
         if sheet.value(n, sheet.header.index("ID")) and len(sheet.rows[n]) > max(columns)
     ]
@@ -45,6 +45,13 @@ def fill_canvas(record: ClassRecord, template: str, column: str | None = None) -
         for note in other_scale(assignment, to_number(sheet.value(n, at)) or assignment.max_score)
     ]
     return Filled(filled.text, (*scales, *filled.notes))
+
+
+def _row(sheet: Sheet, row: int) -> Row:
+    ids = [sheet.value(row, sheet.header.index(name)) for name in _IDS if name in sheet.header]
+    name = sheet.value(row, sheet.header.index("Student"))
+    in_file_names = f"{letters(name)}_{ids[0]}"
+    return Row(row, (*ids, in_file_names), name)
 
 
 def _columns(sheet: Sheet, record: ClassRecord, column: str | None) -> dict[int, Assignment]:

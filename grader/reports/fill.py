@@ -102,6 +102,11 @@ def same_words(one: str, other: str) -> bool:
     return _folded(one) == _folded(other)
 
 
+def letters(words: str) -> str:
+    """Return the letters and digits of a name, in lower case: what is left of it in names of files."""
+    return "".join(c for c in _folded(words) if c.isalnum())
+
+
 def _match(students: tuple[RosterEntry, ...], rows: list[Row]) -> dict[str, list[int]]:
     """The numbers of the rows that fit each student; those that fit several students stand for each of them twice."""
     found = {student.id: _by_id(student, rows) for student in students}
@@ -123,17 +128,13 @@ def _by_id(student: RosterEntry, rows: list[Row]) -> list[int]:
 
 
 def _by_name(name: str, rows: list[Row]) -> list[int]:
-    return [row.number for row in rows if name and _letters(name) in _spellings(row.name)]
+    return [row.number for row in rows if name and letters(name) in _spellings(row.name)]
 
 
 def _spellings(name: str) -> set[str]:
     """`Kim, Minji` is also `Minji Kim`."""
     last, comma, first = name.partition(",")
-    return {_letters(name), _letters(first + last)} if comma else {_letters(name)}
-
-
-def _letters(words: str) -> str:
-    return "".join(c for c in _folded(words) if c.isalnum())
+    return {letters(name), letters(first + last)} if comma else {letters(name)}
 
 
 def _folded(words: str) -> str:

@@ -20,7 +20,8 @@ def fill_moodle(record: ClassRecord, template: str, column: str | None = None) -
 
     The worksheet's header is in the site's language, so columns are told by what they hold. The column of grades is
     `column`, or known by its name in the commonest languages, or stands before the one that holds the same maximum
-    in every row. Students are found by whatever stands before it: identifier, name, email, ID number.
+    in every row. Students are found by whatever stands before it: identifier, name, email, ID number; a namesake by
+    `Kim Minji (101)`.
 
     Raises:
         UserError: this is no grading worksheet, its column of grades can't be told, or the class has more than one
@@ -33,19 +34,18 @@ def fill_moodle(record: ClassRecord, template: str, column: str | None = None) -
     students = [n for n in range(1, len(sheet.rows)) if sheet.value(n, identifier)]
     grade = _grade_column(sheet, students, column)
     (assignment,) = record.assignments
-    rows = [
-        Row(
-            n,
-            tuple(sheet.value(n, at) for at in range(grade) if at != identifier + 1),
-            sheet.value(n, identifier + 1),
-        )
-        for n in students
-        if len(sheet.rows[n]) > grade
-    ]
+    rows = [_row(sheet, n, identifier, grade) for n in students if len(sheet.rows[n]) > grade]
     filled = fill(sheet, rows, {grade: assignment}, record)
     maximum = _same_number(sheet, students, grade + 1)
     scale = other_scale(assignment, maximum) if maximum else []
     return Filled(filled.text, (*scale, *filled.notes))
+
+
+def _row(sheet: Sheet, row: int, identifier: int, grade: int) -> Row:
+    name = sheet.value(row, identifier + 1)
+    number = re.findall(r"\d+", sheet.value(row, identifier))[-1]
+    ids = [sheet.value(row, at) for at in range(grade) if at != identifier + 1]
+    return Row(row, (*ids, f"{name} ({number})"), name)
 
 
 def _identifier(sheet: Sheet) -> int:

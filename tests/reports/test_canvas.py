@@ -38,7 +38,15 @@ def test_only_the_scores_change(in_class, hand_in):
 
 @pytest.mark.parametrize(
     "student",
-    ["1001", "2021001", "minji@example.org", "MINJI@example.org", "Minji Kim", "kimminji"],
+    [
+        "1001",
+        "2021001",
+        "minji@example.org",
+        "MINJI@example.org",
+        "Minji Kim",
+        "kimminji",
+        "kimminji_1001",
+    ],
 )
 def test_a_student_is_found_by(in_class, hand_in, student):
     filled = fill_canvas(in_class(hand_in(student)), GRADES)

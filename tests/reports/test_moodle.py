@@ -55,7 +55,9 @@ def test_the_header_may_be_in_any_language(in_class, hand_in, text, before, afte
     assert filled.text == text.replace(before, after)
 
 
-@pytest.mark.parametrize("student", ["참가자 101", "참가자_101", "김민지", "MINJI@example.org"])
+@pytest.mark.parametrize(
+    "student", ["참가자 101", "참가자_101", "김민지", "MINJI@example.org", "김민지 (101)"]
+)
 def test_a_student_is_found_by(in_class, hand_in, student):
     filled = fill_moodle(in_class(hand_in(student)), KOREAN)
 
