@@ -151,6 +151,27 @@ def batch(
     raise typer.Exit(EXIT_UNGRADED if left else 0)
 
 
+@app.command(epilog="Example: `grader check wine.ipynb`")
+def check(
+    file: FileArgument,
+    assignment: NameOption = None,
+    format_: FormatOption = Format.TABLE,
+    lang: LangOption = None,
+) -> None:
+    """Check your own file by the public checks, on any system, before you hand it in.
+
+    The checks are those beside your file, or in `assignments` here or above. Your code is run without a sandbox.
+    """
+    language = _language(lang)
+    with _user_errors(language):
+        one = hand_in(file, _public_assignments(file), assignment)
+        from grader.selfcheck import self_check
+
+        report = self_check(one.assignment, one.submission, one.student)
+    _print_report(report, format_, language)
+    raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)
+
+
 @app.command(
     epilog="Examples: `grader report results` · `grader report results --format csv -o scores.csv` · "
     "`grader report results --format canvas --template Grades.csv -o upload.csv`"
@@ -210,11 +231,11 @@ def report(
     raise typer.Exit(EXIT_UNGRADED if record.left or done.notes else 0)
 
 
-pack = typer.Typer(help="Pack an assignment for another system.", no_args_is_help=True)
-app.add_typer(pack, name="pack")
+pack_app = typer.Typer(help="Pack an assignment for another system.", no_args_is_help=True)
+app.add_typer(pack_app, name="pack")
 
 
-@pack.command(epilog="Example: `grader pack gradescope wine -o autograder.zip`")
+@pack_app.command(epilog="Example: `grader pack gradescope wine -o autograder.zip`")
 def gradescope(
     name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE")] = Path(
@@ -245,27 +266,6 @@ def gradescope(
                 )
             )
         _write(output, pack(assignments[name], isolation.value, language))
-
-
-@app.command(epilog="Example: `grader check wine.ipynb`")
-def check(
-    file: FileArgument,
-    assignment: NameOption = None,
-    format_: FormatOption = Format.TABLE,
-    lang: LangOption = None,
-) -> None:
-    """Check your own file by the public checks, on any system, before you hand it in.
-
-    The checks are those beside your file, or in `assignments` here or above. Your code is run without a sandbox.
-    """
-    language = _language(lang)
-    with _user_errors(language):
-        one = hand_in(file, _public_assignments(file), assignment)
-        from grader.selfcheck import self_check
-
-        report = self_check(one.assignment, one.submission, one.student)
-    _print_report(report, format_, language)
-    raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)
 
 
 @app.command(epilog="Example: `grader doctor`")
