@@ -7,7 +7,7 @@ from grader.errors import UserError
 from grader.record import ClassRecord
 from grader.reports.fill import Filled, Row, fill, letters, other_scale, same_words, to_number
 from grader.reports.sheet import Sheet, read_sheet
-from grader.text import tr
+from grader.text import printable, tr
 
 _IDS = ("ID", "SIS User ID", "SIS Login ID")
 
@@ -42,7 +42,7 @@ def fill_canvas(record: ClassRecord, template: str, column: str | None = None) -
         for n in range(1, len(sheet.rows))
         if sheet.value(n, 0) == "Points Possible"
         for at, assignment in columns.items()
-        for note in other_scale(assignment, to_number(sheet.value(n, at)) or assignment.max_score)
+        for note in other_scale(assignment, to_number(sheet.value(n, at)))
     ]
     return Filled(filled.text, (*scales, *filled.notes))
 
@@ -70,7 +70,9 @@ def _columns(sheet: Sheet, record: ClassRecord, column: str | None) -> dict[int,
             )
         found |= dict.fromkeys(fitting, assignment)
     if not found:
-        heads = ", ".join(head for head in sheet.header if re.search(r" \(\d+\)$", head))
+        heads = printable(
+            ", ".join(head for head in sheet.header if re.search(r" \(\d+\)$", head)), 1000
+        )
         raise UserError(
             tr(
                 "no column has the title of an assignment; say which by --column (there are: {heads})",

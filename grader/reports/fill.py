@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 import msgspec
 
@@ -37,6 +38,7 @@ def fill(
     in leaves its cell as it was.
     """
     found = _match(record.students, rows)
+    claims = Counter(row for fitting in found.values() for row in fitting)
     values: dict[tuple[int, int], str] = {}
     notes = []
     counting = record.counting
@@ -45,41 +47,28 @@ def fill(
             hand_in = counting.get((student.id, assignment.name))
             if hand_in is None:
                 continue
-            who, title = printable(student.id), assignment.title
             score = hand_in.final_score
             fitting = found[student.id]
             if score is None:
-                notes.append(
-                    tr(
-                        "{student}, {title}: ungraded, nothing was written",
-                        student=who,
-                        title=title,
-                    )
-                )
-            elif len(fitting) == 1:
-                values[fitting[0], column] = number(score)
-            elif fitting:
-                notes.append(
-                    tr(
-                        "{student}, {title}: more than one row or student fits, nothing was written",
-                        student=who,
-                        title=title,
-                    )
-                )
+                why = tr("ungraded, nothing was written")
+            elif not fitting:
+                why = tr("the file has no row of this student, nothing was written")
+            elif len(fitting) > 1 or any(claims[row] > 1 for row in fitting):
+                why = tr("more than one row or student fits, nothing was written")
             else:
-                notes.append(
-                    tr(
-                        "{student}, {title}: the file has no row of this student, nothing was written",
-                        student=who,
-                        title=title,
-                    )
-                )
+                (row,) = fitting
+                values[row, column] = number(score)
+                continue
+            who = printable(student.id)
+            notes.append(
+                tr("{student}, {title}: {why}", student=who, title=assignment.title, why=why)
+            )
     return Filled(sheet.replaced(values), tuple(notes))
 
 
-def other_scale(assignment: Assignment, maximum: float) -> list[Text]:
+def other_scale(assignment: Assignment, maximum: float | None) -> list[Text]:
     """Return a note if the platform gives the assignment another maximum than its rubric does."""
-    if maximum == assignment.max_score:
+    if maximum is None or maximum == assignment.max_score:
         return []
     return [
         tr(
@@ -107,28 +96,28 @@ def letters(words: str) -> str:
     return "".join(c for c in _folded(words) if c.isalnum())
 
 
-def _match(students: tuple[RosterEntry, ...], rows: list[Row]) -> dict[str, list[int]]:
-    """The numbers of the rows that fit each student; those that fit several students stand for each of them twice."""
-    found = {student.id: _by_id(student, rows) for student in students}
+def _match(students: tuple[RosterEntry, ...], rows: list[Row]) -> dict[str, set[int]]:
+    """The numbers of the rows that fit each student."""
+    by_id = _index((_folded(each), row.number) for row in rows for each in row.ids)
+    by_name = _index((each, row.number) for row in rows for each in _spellings(row.name))
+    found = {
+        student.id: by_id[_folded(student.id)] | by_id[_folded(student.email)]
+        for student in students
+    }
     ids_are_known = any(found.values())
     for student in students:
         named_otherwise = student.name and ids_are_known  # a namesake with another id
         if not found[student.id] and not named_otherwise:
-            found[student.id] = _by_name(student.name or student.id, rows)
-    claims = Counter(number for numbers in found.values() for number in set(numbers))
-    return {
-        student: [n for n in numbers for _ in range(claims[n])]
-        for student, numbers in found.items()
-    }
+            found[student.id] = by_name[letters(student.name or student.id)]
+    return found
 
 
-def _by_id(student: RosterEntry, rows: list[Row]) -> list[int]:
-    ours = {_folded(student.id), _folded(student.email)} - {""}
-    return [row.number for row in rows if ours & set(map(_folded, row.ids))]
-
-
-def _by_name(name: str, rows: list[Row]) -> list[int]:
-    return [row.number for row in rows if name and letters(name) in _spellings(row.name)]
+def _index(pairs: Iterable[tuple[str, int]]) -> defaultdict[str, set[int]]:
+    index: defaultdict[str, set[int]] = defaultdict(set)
+    for key, row in pairs:
+        if key:
+            index[key].add(row)
+    return index
 
 
 def _spellings(name: str) -> set[str]:

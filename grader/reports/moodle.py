@@ -6,7 +6,7 @@ from grader.errors import UserError
 from grader.record import ClassRecord
 from grader.reports.fill import Filled, Row, fill, other_scale, same_words, to_number
 from grader.reports.sheet import Sheet, read_sheet
-from grader.text import tr
+from grader.text import printable, tr
 
 _GRADE = (
     *("Grade", "성적", "점수", "評点", "成绩", "成績", "Bewertung", "Note", "Calificación"),
@@ -36,8 +36,7 @@ def fill_moodle(record: ClassRecord, template: str, column: str | None = None) -
     (assignment,) = record.assignments
     rows = [_row(sheet, n, identifier, grade) for n in students if len(sheet.rows[n]) > grade]
     filled = fill(sheet, rows, {grade: assignment}, record)
-    maximum = _same_number(sheet, students, grade + 1)
-    scale = other_scale(assignment, maximum) if maximum else []
+    scale = other_scale(assignment, _same_number(sheet, students, grade + 1))
     return Filled(filled.text, (*scale, *filled.notes))
 
 
@@ -79,7 +78,7 @@ def _grade_column(sheet: Sheet, students: list[int], column: str | None) -> int:
         raise UserError(
             tr(
                 "which column holds the grades can't be told; say it by --column (there are: {heads})",
-                heads=", ".join(sheet.header),
+                heads=printable(", ".join(sheet.header), 1000),
             )
         )
     return found[0]

@@ -172,3 +172,15 @@ def test_what_cannot_be_filled_is_told(in_class, hand_in, text, column, words):
 def test_a_column_for_several_assignments_is_refused(in_class, wine, binary):
     with pytest.raises(UserError, match="--assignment"):
         fill_canvas(in_class(assignments=(wine, binary)), GRADES, "Warm-up")
+
+
+@pytest.mark.slow
+def test_a_large_class_takes_seconds(in_class, hand_in):
+    header, *_ = GRADES.splitlines(keepends=True)
+    rows = (f"Student {n},{n},2026{n:05},s{n},가,,,\r\n" for n in range(5_000))
+
+    filled = fill_canvas(
+        in_class(*(hand_in(f"2026{n:05}") for n in range(5_000))), header + "".join(rows)
+    )
+
+    assert filled.text.count("가,,30,") == 5_000
