@@ -1,9 +1,11 @@
 """The archive for Gradescope, unpacked and run as their container does it, below a root of our own."""
 
+import ctypes
 import io
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import zipfile
@@ -39,15 +41,28 @@ def container(tmp_path, archive):
     return tmp_path
 
 
-def run(container, **env):
+def without_landlock():
+    """What a kernel without Landlock says to all that is started from here: there is no such system call."""
+    program = ctypes.create_string_buffer(
+        struct.pack("HBBI", 0x20, 0, 0, 0)  # the number of the call
+        + struct.pack("HBBI", 0x15, 0, 1, 444)  # landlock_create_ruleset?
+        + struct.pack("HBBI", 0x06, 0, 0, 0x00050026)  # ENOSYS
+        + struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)  # allowed
+    )
+    libc = ctypes.CDLL(None)
+    libc.prctl(38, 1, 0, 0, 0)
+    assert libc.prctl(22, 2, struct.pack("HxxxxxxQ", 4, ctypes.addressof(program)), 0, 0) == 0
+
+
+def run(container, before=None):
     """Run as the container does, in the worst of folders: the student's."""
     done = subprocess.run(
         [container / "run_autograder"],
         cwd=container / "submission",
         env=os.environ
         | {"AUTOGRADER_ROOT": str(container), "GRADER_PYTHON": sys.executable}
-        | {"PYTHONPATH": str(Path(grader.__file__).parents[1])}
-        | env,
+        | {"PYTHONPATH": str(Path(grader.__file__).parents[1])},
+        preexec_fn=before,
         capture_output=True,
         text=True,
         check=False,
@@ -149,3 +164,15 @@ def test_where_we_fail_there_is_no_score(container):
     assert [test for test in results["tests"] if "score" in test] == []
     assert "nothing_of_that_name" not in json.dumps(results)
     assert "nothing_of_that_name" in printed
+
+
+@pytest.mark.slow
+def test_a_container_that_is_not_closed_gives_no_score(container):
+    submit(container, "s01_binary.ipynb", "binary.ipynb")
+
+    results, printed = run(container, before=without_landlock)
+
+    assert "score" not in results
+    assert {"failed", "passed"}.isdisjoint(test.get("status") for test in results["tests"])
+    assert "isolation is none" in printed
+    assert "--isolation" in printed
