@@ -15,6 +15,8 @@ from rich.console import Console
 from grader.assignment import SETTINGS, Assignment, load_assignment, load_assignments
 from grader.errors import InfrastructureError, UserError
 from grader.intake import hand_in
+from grader.record import ClassRecord
+from grader.reports import ExportFormat
 from grader.score import ScoreReport
 from grader.text import Language, default_language, printable, tr
 
@@ -43,6 +45,13 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+class LeastIsolation(StrEnum):
+    """How well a container must lock submissions in, for them to be graded there."""
+
+    FULL = "full"
+    REDUCED = "reduced"
 
 
 class Lang(StrEnum):
@@ -272,6 +281,102 @@ def check(
     raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)
 
 
+@app.command(
+    epilog="Examples: `grader report results` · `grader report results --format csv -o scores.csv` · "
+    "`grader report results --format canvas --template Grades.csv -o upload.csv`"
+)
+def report(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", show_default=False)],
+    format_: Annotated[
+        ExportFormat | None,
+        typer.Option("--format", help="Another system's; by default a summary for people."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where it goes; else it is printed."),
+    ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The gradebook or worksheet from Canvas or Moodle."),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(metavar="TITLE", help="The column there that takes the scores.")
+    ] = None,
+    assignment: Annotated[
+        str | None, typer.Option("--assignment", metavar="NAME", help="Only this assignment.")
+    ] = None,
+    student: Annotated[
+        str | None, typer.Option("--student", metavar="ID", help="Only this student.")
+    ] = None,
+    gradebook: Annotated[
+        str | None, typer.Option(metavar="URL", help="The gradebook, if it isn't in RESULTS.")
+    ] = None,
+    lang: LangOption = None,
+) -> None:
+    """Print how a class did, or write it for another system.
+
+    Canvas and Moodle get back the file that was downloaded from them, with the scores in it. For GitHub Classroom, `-o`
+    is `$GITHUB_OUTPUT`, which is added to. Exit code 3: something is ungraded, or could not be written.
+    """
+    language = _language(lang)
+    with _user_errors(language):
+        record = _class_record(results, gradebook).only(assignment, student)
+        if format_ is None:
+            from grader.reports.table import statistics_table
+
+            Console().print(statistics_table(record, language))
+            raise typer.Exit(EXIT_UNGRADED if record.left else 0)
+        from grader.reports.export import export
+
+        text = None if template is None else _read_text(template)
+        done = export(record, format_, language, text, column)
+        sys.stdout.write(done.commands)
+        if output is None:
+            sys.stdout.buffer.write(done.data)
+        else:
+            _write(output, done.data, add=format_ is ExportFormat.GITHUB)
+    for note in done.notes:
+        Console(stderr=True).print(note.in_(language), markup=False, highlight=False)
+    raise typer.Exit(EXIT_UNGRADED if record.left or done.notes else 0)
+
+
+pack_app = typer.Typer(help="Pack an assignment for another system.", no_args_is_help=True)
+app.add_typer(pack_app, name="pack")
+
+
+@pack_app.command(epilog="Example: `grader pack gradescope wine -o autograder.zip`")
+def gradescope(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE")] = Path(
+        "autograder.zip"
+    ),
+    isolation: Annotated[
+        LeastIsolation,
+        typer.Option(help="The least isolation of the container; below it nothing is graded."),
+    ] = LeastIsolation.FULL,
+    lang: LangOption = None,
+    solutions: SolutionsOption = None,
+) -> None:
+    """Pack the grader and an assignment's hidden folder as a Gradescope autograder.
+
+    Messages to students are in the language that is chosen here.
+    """
+    from grader.autograder import pack
+
+    language = _language(lang)
+    with _user_errors(language):
+        assignments = _hidden_assignments(solutions)
+        if name not in assignments:
+            raise UserError(
+                tr(
+                    "there is no assignment {name}; there are: {known}",
+                    name=name,
+                    known=", ".join(assignments),
+                )
+            )
+        _write(output, pack(assignments[name], isolation.value, language))
+
+
 @app.command(epilog="Example: `grader doctor`")
 def doctor(lang: LangOption = None) -> None:
     """Tell whether this machine can grade: versions, the sandbox's isolation, what is missing and how to get it."""
@@ -378,6 +483,36 @@ class _user_errors:  # noqa: N801
 def _stop(message: str, code: int) -> Never:
     Console(stderr=True).print(message, markup=False, style="red", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def _class_record(results: Path, url: str | None) -> ClassRecord:
+    from grader.gradebook import Gradebook
+
+    with Gradebook(results, url) as gradebook:
+        return gradebook.class_record()
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise UserError(
+            tr("{path} can't be read: {reason}", path=path, reason=error.strerror)
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            tr("{path} is no UTF-8 text; save it as CSV in UTF-8", path=path)
+        ) from error
+
+
+def _write(path: Path, data: bytes, add: bool = False) -> None:
+    try:
+        with path.open("ab" if add else "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise UserError(
+            tr("{path} can't be written: {reason}", path=path, reason=error.strerror)
+        ) from error
 
 
 def _hidden_assignments(folder: Path | None) -> dict[str, Assignment]:

@@ -1,14 +1,15 @@
 """A student's hand-in and what became of it: the types that the gradebook keeps and every report shows."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
 from grader.assignment import Assignment
+from grader.errors import UserError
 from grader.score import ScoreReport
 from grader.submission import Cell
-from grader.text import Text
+from grader.text import Text, printable, tr
 
 
 class RosterEntry(msgspec.Struct, frozen=True):
@@ -62,6 +63,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         adjusted = sum(adjustment.points for adjustment in self.adjustments)
         return max(0.0, round(self.report.score - self.penalty + adjusted, 2))
 
+    @property
+    def final_score(self) -> float | None:
+        """The score, or None while an item is ungraded: a sum without it would count it as 0."""
+        return None if self.report.ungraded else self.score
+
 
 class Unmatched(msgspec.Struct, frozen=True):
     """A file that nobody can tell the student or the assignment of; a person must look."""
@@ -79,6 +85,51 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     roster: tuple[RosterEntry, ...] = ()
     """Empty where no roster was given; then the students are those who handed in."""
     unmatched: tuple[Unmatched, ...] = ()
+
+    @property
+    def students(self) -> tuple[RosterEntry, ...]:
+        """The roster in its order, then those who handed in without standing on it, by their ids."""
+        known = {entry.id for entry in self.roster}
+        others = sorted({record.report.student for record in self.records} - known)
+        return (*self.roster, *map(RosterEntry, others))
+
+    @property
+    def counting(self) -> dict[tuple[str, str], Record]:
+        """The hand-ins that count, by the ids of student and assignment."""
+        return {(r.report.student, r.report.assignment): r for r in self.records if r.counts}
+
+    @property
+    def left(self) -> bool:
+        """Whether a person must look: something is ungraded, or a file is nobody's."""
+        return bool(self.unmatched) or any(r.report.ungraded for r in self.counting.values())
+
+    def only(self, assignment: str | None = None, student: str | None = None) -> Self:
+        """Return the part of the class that is about one assignment, one student, or both.
+
+        Raises:
+            UserError: there is no such assignment or student in the class.
+        """
+        names = [each.name for each in self.assignments]
+        if assignment is not None and assignment not in names:
+            raise UserError(
+                tr(
+                    "there is no assignment {name}; there are: {known}",
+                    name=assignment,
+                    known=", ".join(names),
+                )
+            )
+        if student is not None and student not in {entry.id for entry in self.students}:
+            raise UserError(tr("there is no student {name} in this class", name=printable(student)))
+        return msgspec.structs.replace(
+            self,
+            assignments=tuple(a for a in self.assignments if assignment in (None, a.name)),
+            records=tuple(
+                r
+                for r in self.records
+                if assignment in (None, r.report.assignment) and student in (None, r.report.student)
+            ),
+            roster=tuple(entry for entry in self.roster if student in (None, entry.id)),
+        )
 
 
 class Total(msgspec.Struct, frozen=True):

@@ -1,16 +1,66 @@
-"""A score report as JSON for programs, its texts in one language."""
+"""Score reports as JSON for programs, their texts in one language."""
 
 from typing import Any
 
 import msgspec
 
-from grader.score import ItemResult, ScoreReport
+from grader.record import ClassRecord, Record
+from grader.score import SCHEMA_VERSION, ItemResult, ScoreReport
+from grader.statistics import item_statistics
 from grader.text import Language
 
 
 def to_json(report: ScoreReport, language: Language) -> str:
     """Return the report as indented JSON. Points of an ungraded item are null."""
+    return _indented(_report(report, language))
+
+
+def class_to_json(record: ClassRecord, language: Language) -> str:
+    """Return a whole class as indented JSON: all hand-ins, the items' statistics, and files that nobody can match.
+
+    A hand-in's `score` is the report's; `final_score` is the one after late policy and adjustments, null while an item
+    is ungraded.
+    """
     document = {
+        "schema_version": SCHEMA_VERSION,
+        "assignments": [
+            {"name": a.name, "title": a.title.in_(language), "max_score": a.max_score}
+            for a in record.assignments
+        ],
+        "students": record.students,
+        "hand_ins": [_hand_in(each, language) for each in record.records],
+        "statistics": [
+            msgspec.structs.asdict(each) | {"title": each.title.in_(language)}
+            for each in item_statistics(record)
+        ],
+        "unmatched": [
+            {"origin": each.origin, "reason": each.reason.in_(language)}
+            for each in record.unmatched
+        ],
+    }
+    return _indented(document)
+
+
+def _indented(document: dict[str, Any]) -> str:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def _hand_in(record: Record, language: Language) -> dict[str, Any]:
+    return _report(record.report, language) | {
+        "final_score": record.final_score,
+        "counts": record.counts,
+        "origin": record.origin,
+        "handed_in": record.handed_in,
+        "graded_at": record.graded_at,
+        "how": record.how,
+        "late_days": record.late_days,
+        "penalty": record.penalty,
+        "adjustments": record.adjustments,
+    }
+
+
+def _report(report: ScoreReport, language: Language) -> dict[str, Any]:
+    return {
         "schema_version": report.schema_version,
         "assignment": report.assignment,
         "student": report.student,
@@ -25,7 +75,6 @@ def to_json(report: ScoreReport, language: Language) -> str:
         "notes": [note.in_(language) for note in report.notes],
         "output": report.output,
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
 def _item(item: ItemResult, language: Language) -> dict[str, Any]:

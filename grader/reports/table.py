@@ -7,8 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.assignment import Assignment
-from grader.record import Record, Total
+from grader.record import ClassRecord, Record, Total
 from grader.score import ScoreReport, Verdict
+from grader.statistics import ItemStatistics, item_statistics
 from grader.text import Language, printable, tr
 
 _MAX_PRINTED = 5
@@ -86,6 +87,42 @@ def totals_table(totals: Iterable[Total], language: Language) -> RenderableType:
             _line(total.assignment), str(total.hand_ins), f"{total.mean:.1f}", str(total.ungraded)
         )
     return table
+
+
+def statistics_table(record: ClassRecord, language: Language) -> RenderableType:
+    """Return how the class did: a row for each rubric item. What is undefined is shown as a dash."""
+    explained = tr(
+        "difficulty: mean points of all points · discrimination: correlation with the rest"
+    )
+    table = Table(caption=explained.in_(language))
+    for head in (tr("assignment"), tr("item")):
+        table.add_column(head.in_(language), overflow="fold")
+    heads = (tr("graded"), tr("mean"), tr("difficulty"), tr("discrimination"), tr("time"))
+    for head in heads:
+        table.add_column(head.in_(language), justify="right")
+    table.add_column(tr("verdicts").in_(language), overflow="fold")
+    titles = {each.name: each.title for each in record.assignments}
+    for each in item_statistics(record):
+        table.add_row(
+            _line(titles[each.assignment].in_(language)),
+            _line(each.title.in_(language)),
+            str(each.count),
+            "–" if each.mean is None else f"{each.mean:.2f} / {each.max_points:g}",
+            _decimal(each.difficulty),
+            _decimal(each.discrimination),
+            "–" if each.seconds is None else f"{each.seconds:.2f} s",
+            _line(_verdicts(each, language)),
+        )
+    return table
+
+
+def _verdicts(statistics: ItemStatistics, language: Language) -> str:
+    counts = statistics.verdicts
+    return ", ".join(f"{v.text.in_(language)} {counts[v]}" for v in Verdict if v in counts)
+
+
+def _decimal(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _line(words: str, style: str = "") -> Text:

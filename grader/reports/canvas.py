@@ -1,0 +1,87 @@
+"""Scores for Canvas: the gradebook that was downloaded from it, filled in."""
+
+import re
+
+from grader.assignment import Assignment
+from grader.errors import UserError
+from grader.record import ClassRecord
+from grader.reports.fill import Filled, Row, fill, letters, other_scale, same_words, to_number
+from grader.reports.sheet import Sheet, read_sheet
+from grader.text import printable, tr
+
+_IDS = ("ID", "SIS User ID", "SIS Login ID")
+
+
+def fill_canvas(record: ClassRecord, template: str, column: str | None = None) -> Filled:
+    """Write the scores into a gradebook that was exported from Canvas; all else stays as it is.
+
+    An assignment's column is `<title> (<id>)`, by its title in either language or its name. `column` names it where
+    the title differs; then the class has one assignment. Students are found by ID, SIS User ID, SIS Login ID, name, or
+    what begins the names of the files that Canvas gives out: `kimminji_1001`.
+
+    Raises:
+        UserError: this is no gradebook of Canvas, or a column is missing or there twice.
+    """
+    sheet = read_sheet(template)
+    if not {"Student", "ID"} <= set(sheet.header):
+        raise UserError(
+            tr(
+                "this is no gradebook of Canvas: its first row needs the columns Student and ID; "
+                "export it from Canvas again"
+            )
+        )
+    columns = _columns(sheet, record, column)
+    rows = [
+        _row(sheet, n)
+        for n in range(1, len(sheet.rows))
+        if sheet.value(n, sheet.header.index("ID")) and len(sheet.rows[n]) > max(columns)
+    ]
+    filled = fill(sheet, rows, columns, record)
+    scales = [
+        note
+        for n in range(1, len(sheet.rows))
+        if sheet.value(n, 0) == "Points Possible"
+        for at, assignment in columns.items()
+        for note in other_scale(assignment, to_number(sheet.value(n, at)))
+    ]
+    return Filled(filled.text, (*scales, *filled.notes))
+
+
+def _row(sheet: Sheet, row: int) -> Row:
+    ids = [sheet.value(row, sheet.header.index(name)) for name in _IDS if name in sheet.header]
+    name = sheet.value(row, sheet.header.index("Student"))
+    in_file_names = f"{letters(name)}_{ids[0]}"
+    return Row(row, (*ids, in_file_names), name)
+
+
+def _columns(sheet: Sheet, record: ClassRecord, column: str | None) -> dict[int, Assignment]:
+    if column is not None and len(record.assignments) > 1:
+        raise UserError(tr("a column is for one assignment; say which by --assignment"))
+    found: dict[int, Assignment] = {}
+    for assignment in record.assignments:
+        titles = [column] if column else [assignment.title.ko, assignment.title.en, assignment.name]
+        fitting = [n for n, head in enumerate(sheet.header) if _is_titled(head, titles)]
+        if len(fitting) > 1:
+            raise UserError(
+                tr(
+                    "more than one column is called {title}; say which by --column, with its number",
+                    title=column or assignment.title,
+                )
+            )
+        found |= dict.fromkeys(fitting, assignment)
+    if not found:
+        heads = printable(
+            ", ".join(head for head in sheet.header if re.search(r" \(\d+\)$", head)), 1000
+        )
+        raise UserError(
+            tr(
+                "no column has the title of an assignment; say which by --column (there are: {heads})",
+                heads=heads or "–",
+            )
+        )
+    return found
+
+
+def _is_titled(head: str, titles: list[str]) -> bool:
+    title = re.sub(r" \(\d+\)$", "", head)
+    return any(same_words(each, head) or same_words(each, title) for each in titles)

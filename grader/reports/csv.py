@@ -1,0 +1,75 @@
+"""A class as CSV, for spreadsheets: a row for each student."""
+
+import csv
+import io
+
+from grader.assignment import Assignment
+from grader.record import ClassRecord, Record
+from grader.reports.sheet import number
+from grader.score import Verdict
+from grader.text import Language, Text, printable, tr
+
+
+def to_csv(record: ClassRecord, language: Language) -> bytes:
+    """Return the class in UTF-8 with a byte-order mark, as Excel wants it: the roster in its order, then all others.
+
+    What is ungraded or was not handed in is an empty cell, and the verdicts' column says so. No text is a formula.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow([_text(head.in_(language)) for head in _heads(record.assignments)])
+    counting = record.counting
+    for student in record.students:
+        row = [_text(student.id), _text(student.name), _text(student.email)]
+        for assignment in record.assignments:
+            row += _cells(assignment, counting.get((student.id, assignment.name)), language)
+        writer.writerow(row)
+    return file.getvalue().encode("utf-8-sig")
+
+
+def _heads(assignments: tuple[Assignment, ...]) -> list[Text]:
+    heads = [tr("student"), tr("name"), tr("email")]
+    for assignment in assignments:
+        title = assignment.title
+        heads += [
+            tr("{title}: score of {points}", title=title, points=number(assignment.max_score)),
+            tr("{title}: late penalty", title=title),
+            tr("{title}: adjustment", title=title),
+            *(
+                tr(
+                    "{title}: {item}, of {points}",
+                    title=title,
+                    item=item.title,
+                    points=number(item.points),
+                )
+                for item in assignment.items
+            ),
+            tr("{title}: verdicts", title=title),
+        ]
+    return heads
+
+
+def _cells(assignment: Assignment, record: Record | None, language: Language) -> list[str]:
+    if record is None:
+        return [""] * (3 + len(assignment.items)) + [tr("not handed in").in_(language)]
+    points = {item.id: item.points for item in record.report.items}
+    adjusted = sum(adjustment.points for adjustment in record.adjustments)
+    lost = [item for item in record.report.items if item.verdict is not Verdict.PASSED]
+    verdicts = [f"{item.title.in_(language)}: {item.verdict.text.in_(language)}" for item in lost]
+    return [
+        _points(record.final_score),
+        number(record.penalty),
+        number(adjusted),
+        *(_points(points.get(item.id)) for item in assignment.items),
+        _text("; ".join(verdicts)),
+    ]
+
+
+def _points(points: float | None) -> str:
+    return "" if points is None else number(points)
+
+
+def _text(words: str) -> str:
+    """Words that no spreadsheet takes for a formula."""
+    line = printable(words, 1000)
+    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line

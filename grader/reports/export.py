@@ -1,0 +1,79 @@
+"""A class in the format that is asked for."""
+
+import msgspec
+
+from grader.errors import UserError
+from grader.record import ClassRecord, Record
+from grader.reports import ExportFormat
+from grader.reports.canvas import fill_canvas
+from grader.reports.csv import to_csv
+from grader.reports.fill import Filled
+from grader.reports.github import to_github
+from grader.reports.gradescope import to_gradescope
+from grader.reports.json import class_to_json
+from grader.reports.junit import to_junit
+from grader.reports.moodle import fill_moodle
+from grader.text import Language, Text, tr
+
+
+class Export(msgspec.Struct, frozen=True):
+    """A class as another system reads it."""
+
+    data: bytes
+    commands: str = ""
+    """What the system reads from the standard output besides."""
+    notes: tuple[Text, ...] = ()
+    """What is left to a person."""
+
+
+def export(
+    record: ClassRecord,
+    format_: ExportFormat,
+    language: Language,
+    template: str | None = None,
+    column: str | None = None,
+) -> Export:
+    """Return a class in a format; `template` is the text of the file that Canvas or Moodle gave, `column` its scores'.
+
+    Raises:
+        UserError: the format needs a template, or one hand-in alone, or the template is wrong.
+    """
+    match format_:
+        case ExportFormat.CSV:
+            return Export(to_csv(record, language))
+        case ExportFormat.JSON:
+            return Export(f"{class_to_json(record, language)}\n".encode())
+        case ExportFormat.JUNIT:
+            return Export(to_junit(record, language))
+        case ExportFormat.GRADESCOPE:
+            return Export(f"{to_gradescope(_the_one(record), language)}\n".encode())
+        case ExportFormat.GITHUB:
+            result = to_github(_the_one(record), language)
+            return Export(result.output.encode(), result.commands)
+        case ExportFormat.CANVAS:
+            return _filled(fill_canvas(record, _given(template), column))
+        case ExportFormat.MOODLE:
+            return _filled(fill_moodle(record, _given(template), column))
+
+
+def _filled(filled: Filled) -> Export:
+    return Export(filled.text.encode(), notes=filled.notes)
+
+
+def _given(template: str | None) -> str:
+    if template is None:
+        raise UserError(tr("name the file that you downloaded from the platform by --template"))
+    return template
+
+
+def _the_one(record: ClassRecord) -> Record:
+    hand_ins = list(record.counting.values())
+    if len(hand_ins) != 1:
+        raise UserError(
+            tr(
+                "this format is for one hand-in and there are {count}; "
+                "say which by --assignment and --student",
+                count=len(hand_ins),
+            )
+        )
+    return hand_ins[0]

@@ -1,0 +1,66 @@
+"""A hand-in as the `results.json` of a Gradescope autograder."""
+
+from typing import Any
+
+import msgspec
+
+from grader.record import Record
+from grader.score import ItemResult, Verdict
+from grader.text import Language, Text, printable, tr
+
+
+def to_gradescope(record: Record, language: Language) -> str:
+    """Return what Gradescope shows to the student: a test for each rubric item, with its message and never its detail.
+
+    While an item is ungraded there is no `score`, neither in all nor of that test: Gradescope then reports that the
+    autograder failed, and gives no points.
+    """
+    report = record.report
+    document = {
+        "score": record.final_score,
+        "execution_time": round(sum(item.seconds for item in report.items), 2),
+        "output": "\n".join(printable(line.in_(language), 1000) for line in _lines(record)),
+        "output_format": "text",
+        "test_output_format": "text",
+        "test_name_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": [_test(n, item, language) for n, item in enumerate(report.items, 1)],
+        "extra_data": {"sha256": report.sha256, "isolation": report.isolation},
+    }
+    return msgspec.json.format(msgspec.json.encode(_without_none(document)), indent=2).decode()
+
+
+def _lines(record: Record) -> list[Text]:
+    lines = list(record.report.notes)
+    if record.report.ungraded:
+        lines.insert(0, tr("we could not grade all of this; there is no score yet"))
+    if record.penalty:
+        lines.append(tr("late penalty: {points} points", points=f"{record.penalty:g}"))
+    lines += [
+        tr("adjusted by {points} points: {reason}", points=f"{a.points:+g}", reason=a.reason)
+        for a in record.adjustments
+    ]
+    return lines
+
+
+def _test(position: int, item: ItemResult, language: Language) -> dict[str, Any]:
+    graded = item.verdict is not Verdict.UNGRADED
+    passed = item.verdict is Verdict.PASSED
+    words = [item.verdict.text.in_(language), item.message.in_(language)]
+    return _without_none(
+        {
+            "name": printable(item.title.in_(language)),
+            "number": str(position),
+            "score": item.points,
+            "max_score": item.max_points,
+            "status": ("passed" if passed else "failed") if graded else None,
+            "output": printable(": ".join(filter(None, words)), 1000),
+            "visibility": "visible",
+            "extra_data": {"id": item.id, "verdict": item.verdict},
+        }
+    )
+
+
+def _without_none(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if value is not None}

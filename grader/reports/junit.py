@@ -1,0 +1,79 @@
+"""A class as JUnit XML, in the form that pytest writes."""
+
+from xml.etree import ElementTree as Xml
+
+from grader.record import ClassRecord, Record
+from grader.score import ItemResult, Verdict
+from grader.text import Language, printable, tr
+
+
+def to_junit(record: ClassRecord, language: Language) -> bytes:
+    """Return a suite for each hand-in that counts, with a test case for each rubric item.
+
+    What is ungraded is an error, every other lost item a failure. Details for the assistant are left out, because
+    students often see the reports of a build.
+    """
+    root = Xml.Element("testsuites", name="grader")
+    for hand_in in record.counting.values():
+        root.append(_suite(hand_in, language))
+    Xml.indent(root)
+    document: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document
+
+
+def _suite(record: Record, language: Language) -> Xml.Element:
+    report = record.report
+    ungraded = sum(item.verdict is Verdict.UNGRADED for item in report.items)
+    passed = sum(item.verdict is Verdict.PASSED for item in report.items)
+    suite = Xml.Element(
+        "testsuite",
+        name=_line(f"{report.assignment}.{report.student}"),
+        errors=str(ungraded),
+        failures=str(len(report.items) - passed - ungraded),
+        skipped="0",
+        tests=str(len(report.items)),
+        time=f"{sum(item.seconds for item in report.items):.3f}",
+        timestamp=record.graded_at.isoformat(),
+        hostname="localhost",  # what the schema wants where nothing tells
+    )
+    score = record.final_score
+    _properties(
+        suite,
+        {
+            "score": "" if score is None else f"{score:g}",
+            "max_score": f"{report.max_score:g}",
+            "late_penalty": f"{record.penalty:g}",
+        },
+    )
+    suite.extend(_case(item, suite.attrib["name"], language) for item in report.items)
+    return suite
+
+
+def _case(item: ItemResult, suite: str, language: Language) -> Xml.Element:
+    case = Xml.Element("testcase", classname=suite, name=item.id, time=f"{item.seconds:.3f}")
+    points = "" if item.points is None else f"{item.points:g}"
+    _properties(
+        case,
+        {"points": points, "max_points": f"{item.max_points:g}", "verdict": item.verdict.value},
+    )
+    if item.verdict is not Verdict.PASSED:
+        kind = "error" if item.verdict is Verdict.UNGRADED else "failure"
+        message = tr(
+            "{item}: {verdict}. {message}",
+            item=item.title,
+            verdict=item.verdict.text,
+            message=item.message,
+        )
+        Xml.SubElement(case, kind, message=_line(message.in_(language)))
+    return case
+
+
+def _properties(parent: Xml.Element, values: dict[str, str]) -> None:
+    properties = Xml.SubElement(parent, "properties")
+    for name, value in values.items():
+        Xml.SubElement(properties, "property", name=name, value=value)
+
+
+def _line(words: str) -> str:
+    """Words without the characters that XML can't hold, which are all among those that `printable` replaces."""
+    return printable(words, 1000)

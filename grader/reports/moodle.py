@@ -1,0 +1,90 @@
+"""Scores for Moodle: the grading worksheet that was downloaded from it, filled in."""
+
+import re
+
+from grader.errors import UserError
+from grader.record import ClassRecord
+from grader.reports.fill import Filled, Row, fill, other_scale, same_words, to_number
+from grader.reports.sheet import Sheet, read_sheet
+from grader.text import printable, tr
+
+_GRADE = (
+    *("Grade", "성적", "점수", "評点", "成绩", "成績", "Bewertung", "Note", "Calificación"),
+    *("Nota", "Avaliação", "Valutazione", "Beoordeling", "Оценка", "Not", "Điểm"),
+)
+"""What Moodle calls the column of grades, in the languages that are used most."""
+
+
+def fill_moodle(record: ClassRecord, template: str, column: str | None = None) -> Filled:
+    """Write the scores into the grading worksheet of one assignment; all else stays as it is.
+
+    The worksheet's header is in the site's language, so columns are told by what they hold. The column of grades is
+    `column`, or known by its name in the commonest languages, or stands before the one that holds the same maximum
+    in every row. Students are found by whatever stands before it: identifier, name, email, ID number; a namesake by
+    `Kim Minji (101)`.
+
+    Raises:
+        UserError: this is no grading worksheet, its column of grades can't be told, or the class has more than one
+            assignment.
+    """
+    if len(record.assignments) != 1:
+        raise UserError(tr("a grading worksheet is for one assignment; say which by --assignment"))
+    sheet = read_sheet(template)
+    identifier = _identifier(sheet)
+    students = [n for n in range(1, len(sheet.rows)) if sheet.value(n, identifier)]
+    grade = _grade_column(sheet, students, column)
+    (assignment,) = record.assignments
+    rows = [_row(sheet, n, identifier, grade) for n in students if len(sheet.rows[n]) > grade]
+    filled = fill(sheet, rows, {grade: assignment}, record)
+    scale = other_scale(assignment, _same_number(sheet, students, grade + 1))
+    return Filled(filled.text, (*scale, *filled.notes))
+
+
+def _row(sheet: Sheet, row: int, identifier: int, grade: int) -> Row:
+    name = sheet.value(row, identifier + 1)
+    number = re.findall(r"\d+", sheet.value(row, identifier))[-1]
+    ids = [sheet.value(row, at) for at in range(grade) if at != identifier + 1]
+    return Row(row, (*ids, f"{name} ({number})"), name)
+
+
+def _identifier(sheet: Sheet) -> int:
+    """The first column in which every row has words and a number, as in `Participant 123`."""
+    for column in range(len(sheet.header)):
+        values = [sheet.value(n, column) for n in range(1, len(sheet.rows))]
+        filled = [value for value in values if value]
+        if filled and all(re.fullmatch(r"[^\d@]*[^\d\W]\s?\d+", value) for value in filled):
+            return column
+    raise UserError(
+        tr(
+            "this is no grading worksheet of Moodle: no column holds identifiers such as "
+            "“Participant 123”; download it from the assignment's submissions again"
+        )
+    )
+
+
+def _grade_column(sheet: Sheet, students: list[int], column: str | None) -> int:
+    names = [column] if column else _GRADE
+    found = [
+        n for n, head in enumerate(sheet.header) if any(same_words(head, name) for name in names)
+    ]
+    if not found and column is None:
+        found = [
+            at - 1
+            for at in range(1, len(sheet.header))
+            if _same_number(sheet, students, at)
+            and all(to_number(sheet.value(n, at - 1) or "0") is not None for n in students)
+        ]
+    if len(found) != 1:
+        raise UserError(
+            tr(
+                "which column holds the grades can't be told; say it by --column (there are: {heads})",
+                heads=printable(", ".join(sheet.header), 1000),
+            )
+        )
+    return found[0]
+
+
+def _same_number(sheet: Sheet, students: list[int], column: int) -> float | None:
+    """The positive number that a column holds in every student's row."""
+    values = {to_number(sheet.value(n, column)) for n in students}
+    return values.pop() or None if len(values) == 1 else None

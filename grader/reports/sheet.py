@@ -1,0 +1,76 @@
+"""A downloaded CSV file: read as rows of cells, some of them replaced, everything else kept as it is, byte by byte."""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+_DELIMITERS = ",;\t"
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A cell and where it stands in the text."""
+
+    start: int
+    end: int
+    value: str
+    """Without the quotes of CSV, and without those of `="…"`, which keeps a text from being a formula."""
+
+
+class Sheet(msgspec.Struct, frozen=True):
+    """The rows of a CSV file, the header first."""
+
+    text: str
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def header(self) -> list[str]:
+        """The names of the columns."""
+        return [cell.value.strip() for cell in self.rows[0]]
+
+    def value(self, row: int, column: int) -> str:
+        """Return what stands in a cell, nothing where the row is too short."""
+        cells = self.rows[row]
+        return cells[column].value.strip() if column < len(cells) else ""
+
+    def replaced(self, values: Mapping[tuple[int, int], str]) -> str:
+        """Return the text with other values in the cells at these rows and columns. The values need no quotes."""
+        pieces, at = [], 0
+        for (row, column), value in sorted(values.items()):
+            cell = self.rows[row][column]
+            pieces += [self.text[at : cell.start], value]
+            at = cell.end
+        return "".join([*pieces, self.text[at:]])
+
+
+def read_sheet(text: str) -> Sheet:
+    """Read a CSV text of any line ends, delimited by what its first line has most of: comma, semicolon or tab."""
+    first = text.split("\n", 1)[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    end = rf"{delimiter}|\r\n|\r|\n|\Z"
+    cell = re.compile(rf'(=?"(?:[^"]|"")*+"(?={end})|[^{delimiter}\r\n]*)({end})')
+    rows: list[tuple[Cell, ...]] = []
+    row: list[Cell] = []
+    at = len(text) - len(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}"))
+    while found := cell.match(text, at):
+        row.append(Cell(found.start(1), found.end(1), _value(found[1])))
+        at = found.end()
+        if found[2] == delimiter:
+            continue
+        rows.append(tuple(row))
+        row = []
+        if at == len(text):
+            break
+    return Sheet(text, tuple(rows))
+
+
+def number(value: float) -> str:
+    """Return points as a spreadsheet reads them: at most two decimals, no needless zeros."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _value(raw: str) -> str:
+    quoted = re.fullmatch(r'"(.*)"', raw, re.DOTALL)
+    value = quoted[1].replace('""', '"') if quoted else raw
+    formula = re.fullmatch(r'="(.*)"', value, re.DOTALL)
+    return formula[1].replace('""', '"') if formula else value

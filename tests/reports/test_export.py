@@ -1,0 +1,121 @@
+"""A class in every format that is asked for, and the summary that a terminal shows."""
+
+import json
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from grader.errors import UserError
+from grader.record import RosterEntry, Unmatched
+from grader.reports import ExportFormat
+from grader.reports.export import export
+from grader.reports.json import class_to_json
+from grader.reports.table import statistics_table
+from grader.text import Text
+
+CANVAS = "Student,ID,Predict the cultivar (1)\nKim,1,\n"
+MOODLE = "Identifier,Full name,Grade\nParticipant 1,Kim,\n"
+
+
+@pytest.mark.parametrize(
+    "format_, template, words",
+    [
+        (ExportFormat.CSV, None, "학습 과정"),
+        (ExportFormat.JSON, None, '"title": "학습 과정"'),
+        (ExportFormat.GRADESCOPE, None, '"name": "학습 과정"'),
+        (ExportFormat.CANVAS, CANVAS, "Kim,1,30\n"),
+        (ExportFormat.MOODLE, MOODLE, "Participant 1,Kim,30\n"),
+        (ExportFormat.JUNIT, None, "<testsuites"),
+        (ExportFormat.GITHUB, None, "result="),
+    ],
+)
+def test_every_format(in_class, hand_in, format_, template, words):
+    done = export(in_class(hand_in("Kim")), format_, "ko", template)
+
+    assert words in done.data.decode()
+    assert done.notes == ()
+
+
+def test_commands_are_apart_from_data(in_class, hand_in):
+    done = export(in_class(hand_in("kim")), ExportFormat.GITHUB, "en")
+
+    assert done.data.decode().count("\n") == 1
+    assert done.commands.count("\n") == 2
+
+
+def test_notes_come_along(in_class, hand_in):
+    done = export(in_class(hand_in("lee")), ExportFormat.CANVAS, "en", CANVAS)
+
+    assert len(done.notes) == 1
+
+
+@pytest.mark.parametrize("format_", [ExportFormat.GRADESCOPE, ExportFormat.GITHUB])
+@pytest.mark.parametrize("students", [(), ("kim", "lee")])
+def test_formats_of_one_hand_in_want_one(in_class, hand_in, format_, students):
+    with pytest.raises(UserError, match=f"there are {len(students)}; .*--student"):
+        export(in_class(*map(hand_in, students)), format_, "en")
+
+
+@pytest.mark.parametrize("format_", [ExportFormat.CANVAS, ExportFormat.MOODLE])
+def test_platforms_want_their_file(in_class, format_):
+    with pytest.raises(UserError, match="--template"):
+        export(in_class(), format_, "en")
+
+
+def test_json_of_a_class(in_class, hand_in):
+    reason = Text(ko="모릅니다", en="unknown")
+    record = in_class(
+        hand_in("김철수", (20, 2.5), penalty=1.5, late_days=2),
+        hand_in("lee", (20, None)),
+        roster=(RosterEntry("lee", "Lee"),),
+        unmatched=(Unmatched("notes.py", reason),),
+    )
+
+    document = json.loads(class_to_json(record, "en"))
+
+    kim, lee = document["hand_ins"]
+    assert document["assignments"] == [
+        {"name": "wine", "title": "Predict the cultivar", "max_score": 30}
+    ]
+    assert [s["id"] for s in document["students"]] == ["lee", "김철수"]
+    assert (kim["score"], kim["penalty"], kim["final_score"], kim["late_days"]) == (
+        22.5,
+        1.5,
+        21,
+        2,
+    )
+    assert lee["final_score"] is None
+    assert lee["items"][1]["points"] is None
+    assert kim["graded_at"] == "2026-03-02T09:30:00Z"
+    assert [s["count"] for s in document["statistics"]] == [2, 1]
+    assert document["statistics"][0]["title"] == "Training loop"
+    assert document["statistics"][0]["discrimination"] is None
+    assert document["unmatched"] == [{"origin": "notes.py", "reason": "unknown"}]
+
+
+def printed(record, language):
+    file = StringIO()
+    Console(file=file, width=200).print(statistics_table(record, language))
+    return file.getvalue()
+
+
+def test_summary_has_a_row_for_each_item(in_class, hand_in):
+    record = in_class(hand_in("a", (20, 4)), hand_in("b", (0, 2)), hand_in("c", (20, None)))
+
+    lines = printed(record, "en").splitlines()
+
+    train, predict = ([c.strip() for c in x.split("│")[1:-1]] for x in lines if "cultivar" in x)
+    assert train == [
+        *("Predict the cultivar", "Training loop", "3", "13.33 / 20", "0.67", "1.00", "0.50 s"),
+        "passed 2, failed 1",
+    ]
+    assert predict[2:6] == ["2", "3.00 / 10", "0.30", "1.00"]
+    assert predict[-1] == "partial 2, ungraded 1"
+
+
+def test_summary_of_nothing_is_dashes(in_class):
+    lines = printed(in_class(), "ko").splitlines()
+
+    (train,) = ([c.strip() for c in x.split("│")[1:-1]] for x in lines if "학습 과정" in x)
+    assert train[2:] == ["0", "–", "–", "–", "–", ""]
