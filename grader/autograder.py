@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from grader.assignment import Assignment, load_assignments
-from grader.errors import SandboxError, UserError
+from grader.errors import UserError
 from grader.record import Record
 from grader.reports.gradescope import to_gradescope
 from grader.score import ScoreReport
@@ -107,15 +107,8 @@ def _graded(assignment: Assignment, submission: Submission, isolation: Level) ->
     if submission.problem is not None:
         return no_submission(assignment, submission, submission.problem, "")
     from grader.grading import Grader
-    from grader.sandbox.probe import LEVELS
 
-    with Grader() as grader:
-        found = grader.isolation
-        if LEVELS.index(found.level) < LEVELS.index(isolation):
-            raise SandboxError(
-                f"this container's isolation is {found.level} ({found.reason}), {isolation} is asked for; "
-                "to accept it, pack again with --isolation"
-            )
+    with Grader(isolation) as grader:
         return grader.grade(assignment, submission, "")
 
 

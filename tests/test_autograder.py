@@ -174,5 +174,5 @@ def test_a_container_that_is_not_closed_gives_no_score(container):
 
     assert "score" not in results
     assert {"failed", "passed"}.isdisjoint(test.get("status") for test in results["tests"])
-    assert "isolation is none" in printed
+    assert "isolation: none" in printed
     assert "--isolation" in printed
