@@ -75,7 +75,8 @@ def main() -> None:
     logging.disable()  # matplotlib tells that it looks for fonts
     _warm_up()
     logging.disable(logging.NOTSET)
-    _remove_abandoned()
+    removals = _Removals()
+    _remove_abandoned(removals)
     root = Path(tempfile.mkdtemp(prefix=_PREFIX))
     fcntl.flock(os.open(root, os.O_RDONLY), fcntl.LOCK_EX)
     try:
@@ -84,10 +85,11 @@ def main() -> None:
         forkserver.serve(
             control,
             lambda fds: _work(root, fds, isolation),
-            after=lambda pid: _remove(_workdir(root, pid)),
+            after=lambda pid: removals.start(_workdir(root, pid)),
         )
     finally:
-        _remove(root)
+        removals.start(root)
+        removals.wait()
 
 
 # The package is found through the parent's path, but is not left on the path of submissions, nor is an editable
@@ -157,6 +159,7 @@ def _work(root: Path, fds: list[int], isolation: Isolation) -> None:
     channel, output, settings = fds
     limits = msgspec.msgpack.decode(os.read(settings, 4096), type=WorkerLimits)
     os.close(settings)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # its own, with flags that nobody else sees
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
@@ -182,16 +185,34 @@ def _workdir(root: Path, pid: int) -> Path:
     return root / str(pid)
 
 
-def _remove(folder: Path) -> None:
+def _remove(folder: Path) -> subprocess.Popen[bytes] | None:
     """Remove a folder, whatever is in it: `rm` has no limit on depth, and `chmod` opens what was closed."""
     with contextlib.suppress(OSError):
         folder.rmdir()  # it is empty where it was a file system of its own
-        return
-    for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-        subprocess.run([*command, "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
+        return None
+    if not folder.exists():
+        return None
+    script = 'chmod -R u+rwX -- "$1"; rm -rf -- "$1"'
+    return subprocess.Popen(["sh", "-c", script, "sh", str(folder)], stderr=subprocess.DEVNULL)
 
 
-def _remove_abandoned() -> None:
+class _Removals:
+    """Folders that are being removed beside the serving: a deep one takes seconds."""
+
+    def __init__(self) -> None:
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, folder: Path) -> None:
+        self._running = [each for each in self._running if each.poll() is None]
+        if (removal := _remove(folder)) is not None:
+            self._running.append(removal)
+
+    def wait(self) -> None:
+        for each in self._running:
+            each.wait()
+
+
+def _remove_abandoned(removals: _Removals) -> None:
     """Remove the folders of servers that were killed: nobody holds the lock on them."""
     import fcntl
 
@@ -200,6 +221,6 @@ def _remove_abandoned() -> None:
             fd = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(folder)
+                removals.start(folder)
             finally:
                 os.close(fd)

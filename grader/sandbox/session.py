@@ -22,6 +22,7 @@ from grader.text import Text, tr
 
 _START_SECONDS = 120.0  # for what is our own work, on a machine however busy
 _FORK_SECONDS = 30.0
+_MAX_LOAD_ERRORS = 100  # one a cell; what comes from a submission has limits
 
 
 class Sandbox(Protocol):
@@ -161,8 +162,8 @@ class ForkingSandbox:
             )
         else:
             self.meter.add(used)
-            self.meter.load_errors = reply.errors
-            self.notes = loading_notes(reply.errors)
+            self.meter.load_errors = reply.errors[:_MAX_LOAD_ERRORS]
+            self.notes = loading_notes(self.meter.load_errors)
         if self._broken is not None:
             self.notes = (self._broken.text,)
 

@@ -416,7 +416,10 @@ def adapt() -> None:
 def prepare(workdir: Path) -> None:
     """Make ordinary code feel at home: a folder of its own, quiet plots, a known random state."""
     os.chdir(workdir)
-    os.environ.update(HOME=str(workdir), TMPDIR=str(workdir), MPLBACKEND="agg")
+    os.environ.update(
+        dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR"), str(workdir)),
+        MPLBACKEND="agg",
+    )
     tempfile.tempdir = str(workdir)
     if hasattr(signal, "SIGXFSZ"):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full disk is an OSError, not a death
