@@ -130,7 +130,6 @@ def children_of(pid):
 def test_a_class_is_graded_once(home):
     hand_in(home, 3)
     first = batch(home)
-    begin = time.monotonic()
     second = batch(home)
 
     assert (first.returncode, second.returncode) == (0, 0), first.err + second.err
@@ -138,9 +137,9 @@ def test_a_class_is_graded_once(home):
     assert "3 graded now" in first.out
     assert "0 graded now, 0 of them left ungraded; 3 known already" in second.out
     assert "10 / 10" in second.out
-    assert time.monotonic() - begin < 60
 
 
+@pytest.mark.slow
 def test_what_changed_is_graded_and_regrade_grades_all(home):
     hand_in(home, 2, "def double(x): return 2 * x\n")
     batch(home)
@@ -168,6 +167,7 @@ def test_a_file_that_two_students_hand_in_is_graded_once(home):
     assert done.out.count("10 / 10") == 3
 
 
+@pytest.mark.slow
 def test_checks_that_fail_leave_it_ungraded_and_the_next_run_grades_it(home):
     hand_in(home, 2, "def double(x): return 2 * x\n")
     flag = home / "broken"
@@ -197,6 +197,7 @@ def test_a_file_without_a_match_is_told_and_is_exit_code_3(home):
         assert [each.origin for each in book.class_record().unmatched] == ["in/notes.py"]
 
 
+@pytest.mark.slow
 def test_adjusted_points_show_in_the_class(home):
     hand_in(home, 1)
     batch(home)
@@ -218,26 +219,26 @@ def test_adjusted_points_show_in_the_class(home):
     assert "7.5 / 10" in done.out
 
 
-@pytest.mark.parametrize(
-    "args, words",
-    [
-        (["nobody", "tiny", "1", "--reason", "x"], "nobody"),
-        (["s00000", "beer", "1", "--reason", "x"], "there are: tiny"),
-        (["s00000", "tiny", "1", "--reason", "x", "--item", "no"], "it has: double"),
-        (["s00000", "tiny", "nan", "--reason", "x"], "number"),
-    ],
-)
-def test_a_wrong_adjustment_is_one_sentence(home, args, words):
+def test_a_wrong_adjustment_is_one_sentence(home):
     (home / "in" / "s00000_tiny.py").write_text("")
     batch(home)
+    for args, words in (
+        (["nobody", "tiny", "1"], "nobody"),
+        (["s00000", "beer", "1"], "there are: tiny"),
+        (["s00000", "tiny", "1", "--item", "no"], "it has: double"),
+        (["s00000", "tiny", "nan"], "no number of points"),
+    ):
+        done = subprocess.run(
+            command("adjust", "out", *args, "--reason", "x"),
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
-    done = subprocess.run(
-        command("adjust", "out", *args), cwd=home, capture_output=True, text=True, check=False
-    )
-
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+        assert done.returncode == 2
+        assert words in done.stderr.replace("\n", " ")
+        assert "Traceback" not in done.stderr
 
 
 def test_two_batches_in_one_folder_are_refused(home):
@@ -263,6 +264,7 @@ def test_results_that_cannot_be_written_are_one_sentence(home):
         pass
 
 
+@pytest.mark.slow
 def test_a_log_gets_plain_lines(home):
     hand_in(home, 2, SLOW.replace("0.3", "6"))
 

@@ -228,43 +228,7 @@ class Gradebook:
         if not math.isfinite(adjustment.points):
             raise UserError(tr("{points} is no number of points", points=adjustment.points))
         with transaction(self._engine) as connection:
-            known = {each.name: each for each in _assignments(connection)}
-            if assignment not in known:
-                raise UserError(
-                    tr(
-                        "there is no assignment {name}; there are: {known}",
-                        name=assignment,
-                        known=", ".join(known),
-                    )
-                )
-            items = [item.id for item in known[assignment].items]
-            if adjustment.item is not None and adjustment.item not in items:
-                raise UserError(
-                    tr(
-                        "{assignment} has no rubric item {item}; it has: {known}",
-                        assignment=assignment,
-                        item=adjustment.item,
-                        known=", ".join(items),
-                    )
-                )
-            theirs = select(HAND_IN.c.assignment).where(HAND_IN.c.student == student).distinct()
-            handed_in = sorted(connection.execute(theirs).scalars())
-            if not handed_in:
-                raise UserError(
-                    tr(
-                        "nothing of a student {student} is in the gradebook; write the name as the reports do",
-                        student=student,
-                    )
-                )
-            if assignment not in handed_in:
-                raise UserError(
-                    tr(
-                        "{student} handed in nothing for {assignment}, only for: {known}",
-                        student=student,
-                        assignment=assignment,
-                        known=", ".join(handed_in),
-                    )
-                )
+            _refuse_unknown(connection, student, assignment, adjustment.item)
             values = msgspec.structs.asdict(adjustment)
             values |= {"student": student, "assignment": assignment}
             connection.execute(insert(ADJUSTMENT).values(values))
@@ -369,6 +333,48 @@ class Gradebook:
             self._upsert(table).values(values).on_conflict_do_update(index_elements=key, set_=rest)
         )
         return connection.execute(statement.returning(*table.primary_key)).scalar_one()
+
+
+def _refuse_unknown(
+    connection: Connection, student: str, assignment: str, item: str | None
+) -> None:
+    known = {each.name: each for each in _assignments(connection)}
+    if assignment not in known:
+        raise UserError(
+            tr(
+                "there is no assignment {name}; there are: {known}",
+                name=assignment,
+                known=", ".join(known),
+            )
+        )
+    items = [item.id for item in known[assignment].items]
+    if item is not None and item not in items:
+        raise UserError(
+            tr(
+                "{assignment} has no rubric item {item}; it has: {known}",
+                assignment=assignment,
+                item=item,
+                known=", ".join(items),
+            )
+        )
+    theirs = select(HAND_IN.c.assignment).where(HAND_IN.c.student == student).distinct()
+    handed_in = sorted(connection.execute(theirs).scalars())
+    if not handed_in:
+        raise UserError(
+            tr(
+                "nothing of a student {student} is in the gradebook; write the name as the reports do",
+                student=student,
+            )
+        )
+    if assignment not in handed_in:
+        raise UserError(
+            tr(
+                "{student} handed in nothing for {assignment}, only for: {known}",
+                student=student,
+                assignment=assignment,
+                known=", ".join(handed_in),
+            )
+        )
 
 
 def _circumstances(run: int, entry: Entry) -> dict[str, Any]:
