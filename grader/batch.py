@@ -22,7 +22,7 @@ def grade_all(grader: Grader, hand_ins: Iterable[HandIn], jobs: int) -> Iterator
         ]
         try:
             for future in as_completed(futures):
-                yield future.result()
+                yield future.result().report
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -84,7 +84,7 @@ def grade(
 
         with Grader() as grader:
             _refuse_open_sandbox(grader.isolation.level)
-            report = grader.grade(one.assignment, one.submission, one.student)
+            report = grader.grade(one.assignment, one.submission, one.student).report
     _print_report(report, format_, language)
     raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)
 

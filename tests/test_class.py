@@ -22,7 +22,7 @@ def test_verdicts(name, grader, assignments):
     path, lost = EXPECTED[name]
     assignment = assignments[path.parent.name]
 
-    report = grader.grade(assignment, read_submission(path), "x")
+    report = grader.grade(assignment, read_submission(path), "x").report
 
     verdicts = {i.id: str(i.verdict) for i in report.items if i.verdict is not Verdict.PASSED}
     messages = "\n".join(f"{i.id}: {i.message.en}\n{i.detail}" for i in report.items)

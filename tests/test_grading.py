@@ -80,7 +80,7 @@ def test_reference_gets_full_marks(grader, assignments):
     for name, assignment in assignments.items():
         report = grader.grade(
             assignment, read_submission(SOLUTION.parent.parent / name / "solution.py"), "ref"
-        )
+        ).report
 
         assert report.score == report.max_score == 100
         assert report.gradable
@@ -93,7 +93,7 @@ def test_untouched_template_is_not_implemented(grader, assignments):
         for suffix in ("py", "ipynb"):
             file = ROOT / "assignments" / name / f"{name}.{suffix}"
 
-            report = grader.grade(assignment, read_submission(file), "x")
+            report = grader.grade(assignment, read_submission(file), "x").report
 
             assert set(verdicts(report).values()) == {Verdict.NOT_IMPLEMENTED}
             assert report.score == 0
@@ -103,7 +103,7 @@ def test_untouched_template_is_not_implemented(grader, assignments):
 def test_file_that_is_no_submission(grader, assignments):
     submission = parse_submission("wine.ipynb", b'{"cells": [')
 
-    report = grader.grade(assignments["wine"], submission, "x")
+    report = grader.grade(assignments["wine"], submission, "x").report
 
     assert set(verdicts(report).values()) == {Verdict.ERROR}
     assert not report.gradable
@@ -111,7 +111,7 @@ def test_file_that_is_no_submission(grader, assignments):
 
 
 def test_weights_of_the_settings_give_part_of_the_points(grader, tiny, submit):
-    report = grader.grade(tiny(), submit("def double(x): return abs(x) * 2"), "x")
+    report = grader.grade(tiny(), submit("def double(x): return abs(x) * 2"), "x").report
 
     assert verdicts(report) == {"double": Verdict.PARTIAL, "whole": Verdict.PASSED}
     assert report.items[0].points == 2
@@ -120,7 +120,7 @@ def test_weights_of_the_settings_give_part_of_the_points(grader, tiny, submit):
 def test_one_call_that_hangs_costs_its_item_only(grader, tiny, submit):
     source = "def double(x):\n    while x < 0: pass\n    return 2 * x"
 
-    report = grader.grade(tiny(), submit(source), "x")
+    report = grader.grade(tiny(), submit(source), "x").report
 
     assert verdicts(report) == {"double": Verdict.PARTIAL, "whole": Verdict.PASSED}
     assert "longer than 1 s" in report.items[0].message.en
@@ -129,20 +129,20 @@ def test_one_call_that_hangs_costs_its_item_only(grader, tiny, submit):
 def test_time_of_all_calls_is_bounded(grader, tiny, submit):
     begin = time.monotonic()
 
-    report = grader.grade(tiny(), submit("def double(x):\n    while True: pass"), "x")
+    report = grader.grade(tiny(), submit("def double(x):\n    while True: pass"), "x").report
 
     assert set(verdicts(report).values()) == {Verdict.TIMEOUT}
     assert time.monotonic() - begin < 30
 
 
 def test_death_of_the_process_is_a_verdict(grader, tiny, submit):
-    report = grader.grade(tiny(), submit("import os\ndef double(x): os._exit(0)"), "x")
+    report = grader.grade(tiny(), submit("import os\ndef double(x): os._exit(0)"), "x").report
 
     assert set(verdicts(report).values()) == {Verdict.CRASHED}
 
 
 def test_death_while_loading_is_a_verdict(grader, tiny, submit):
-    report = grader.grade(tiny(), submit("import os\nos._exit(0)"), "x")
+    report = grader.grade(tiny(), submit("import os\nos._exit(0)"), "x").report
 
     assert set(verdicts(report).values()) == {Verdict.CRASHED}
     assert report.gradable
@@ -151,7 +151,7 @@ def test_death_while_loading_is_a_verdict(grader, tiny, submit):
 def test_a_check_that_fails_itself_leaves_its_item_ungraded(grader, tiny, submit):
     broken = CHECKS.replace("assert_close(number(student.double(-2)), -4)", "1 / 0")
 
-    report = grader.grade(tiny(broken), submit("def double(x): return 2 * x"), "x")
+    report = grader.grade(tiny(broken), submit("def double(x): return 2 * x"), "x").report
 
     assert verdicts(report) == {"double": Verdict.UNGRADED, "whole": Verdict.PASSED}
     assert report.items[0].points is None
@@ -163,7 +163,7 @@ def test_a_check_that_fails_itself_leaves_its_item_ungraded(grader, tiny, submit
 def test_a_grading_process_that_dies_leaves_everything_ungraded(grader, tiny, submit):
     deadly = CHECKS.replace("assert_close(number(student.double(2)), 4)", "import os; os._exit(1)")
 
-    report = grader.grade(tiny(deadly), submit("def double(x): return 2 * x"), "x")
+    report = grader.grade(tiny(deadly), submit("def double(x): return 2 * x"), "x").report
 
     assert set(verdicts(report).values()) == {Verdict.UNGRADED}
 
@@ -183,7 +183,7 @@ def test_what_is_printed_is_kept_for_the_assistant_and_costs_nothing(grader, tin
         "import warnings\ndef double(x):\n    print('seen', x); warnings.warn('hm'); return 2 * x"
     )
 
-    report = grader.grade(tiny(), submit(source), "x")
+    report = grader.grade(tiny(), submit(source), "x").report
 
     assert report.score == 10
     assert "seen -2" in report.output
@@ -192,7 +192,7 @@ def test_what_is_printed_is_kept_for_the_assistant_and_costs_nothing(grader, tin
 def test_no_message_shows_an_expected_value(grader, tiny, submit):
     report = grader.grade(
         tiny(CHECKS.replace("-4", "-4.125")), submit("def double(x): return 7"), "x"
-    )
+    ).report
 
     shown = "".join(item.message.en + item.message.ko for item in report.items)
     assert "4.125" not in shown
@@ -203,13 +203,13 @@ def test_servers_that_are_killed_are_started_again(tiny, submit):
     others = children_of(os.getpid())
     with Grader() as own:
         assignment, submission = tiny(), submit("def double(x): return 2 * x")
-        assert own.grade(assignment, submission, "x").score == 10
+        assert own.grade(assignment, submission, "x").report.score == 10
         servers = children_of(os.getpid()) - others
         assert len(servers) == 2
         for pid in servers:
             os.kill(pid, signal.SIGKILL)
 
-        assert own.grade(assignment, submission, "x").score == 10
+        assert own.grade(assignment, submission, "x").report.score == 10
 
 
 def children_of(pid):
@@ -232,13 +232,13 @@ def test_the_same_report_twice_on_a_loaded_machine(grader, assignments):
     submission = read_submission(
         ROOT / "tests" / "class" / "wine" / "right_dataloader_adamw_tqdm.py"
     )
-    first = grader.grade(assignments["wine"], submission, "x")
+    first = grader.grade(assignments["wine"], submission, "x").report
     burners = [
         subprocess.Popen([sys.executable, "-c", "while True: pass"])
         for _ in range(2 * len(os.sched_getaffinity(0)))
     ]
     try:
-        second = grader.grade(assignments["wine"], submission, "x")
+        second = grader.grade(assignments["wine"], submission, "x").report
     finally:
         for burner in burners:
             burner.kill()
@@ -254,7 +254,9 @@ def test_threads_may_share_a_grader(grader, assignments):
     reports = []
     threads = [
         threading.Thread(
-            target=lambda: reports.append(grader.grade(assignments["binary"], submission, "x"))
+            target=lambda: reports.append(
+                grader.grade(assignments["binary"], submission, "x").report
+            )
         )
         for _ in range(6)
     ]
