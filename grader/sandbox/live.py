@@ -56,6 +56,9 @@ class LiveProcesses:
                     ),
                 )
             except InfrastructureError as error:
+                ours.close()
+                self._output.close_write_end()
+                self._output.close()
                 raise SandboxError(str(error)) from error
         self._output.close_write_end()
         self.loaded = ForkedProcess(ours, self._output.drain, self._output.read_end)
@@ -63,9 +66,9 @@ class LiveProcesses:
             self.loaded.greet(_START_SECONDS)
         except (ProcessTimeoutError, ProcessDiedError) as error:
             exit_ = self._child.wait(1)
-            raise SandboxError(
-                f"the sandbox did not start ({exit_}): {self.output[-2000:]}"
-            ) from error
+            words = f"the sandbox did not start ({exit_}): {self.output[-2000:]}"
+            self.close()
+            raise SandboxError(words) from error
 
     @property
     def output(self) -> str:
@@ -80,10 +83,14 @@ class LiveProcesses:
             ProcessTimeoutError: no copy came.
         """
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = ForkedProcess(ours, self._output.drain, self._output.read_end)
-            self.loaded.fork(theirs)
-        process.greet(_FORK_SECONDS)
+        process = ForkedProcess(ours, self._output.drain, self._output.read_end)
+        try:
+            with theirs:
+                self.loaded.fork(theirs)
+            process.greet(_FORK_SECONDS)
+        except (ProcessTimeoutError, ProcessDiedError):
+            process.close()
+            raise
         return process
 
     def close(self) -> None:
