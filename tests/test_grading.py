@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -61,9 +62,10 @@ def test_state(student):
 @pytest.fixture
 def tiny(tmp_path):
     def make(checks=CHECKS, settings=TINY):
-        (tmp_path / "assignment.toml").write_text(settings, encoding="utf-8")
-        (tmp_path / "test_tiny.py").write_text(checks, encoding="utf-8")
-        return load_assignment(tmp_path)
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        (folder / "assignment.toml").write_text(settings, encoding="utf-8")
+        (folder / "test_tiny.py").write_text(checks, encoding="utf-8")
+        return load_assignment(folder)
 
     return make
 
@@ -210,6 +212,127 @@ def test_servers_that_are_killed_are_started_again(tiny, submit):
             os.kill(pid, signal.SIGKILL)
 
         assert own.grade(assignment, submission, "x").report.score == 10
+
+
+@pytest.mark.slow
+def test_a_sandbox_that_dies_under_a_submission_is_not_its_fault(tiny, submit):
+    others = children_of(os.getpid())
+    with Grader() as own:
+        assert own.isolation
+        (sandbox,) = children_of(os.getpid()) - others
+        assignment = tiny()
+        own.grade(assignment, submit("def double(x): return 2 * x"), "x")
+        killer = threading.Timer(1, os.kill, (sandbox, signal.SIGKILL))
+        killer.start()
+
+        graded = own.grade(
+            assignment, submit("import time\ndef double(x): time.sleep(1); return 2 * x"), "x"
+        )
+
+    assert not killer.is_alive()
+    assert graded.report.score == 10
+    assert graded.recording is not None
+
+
+# --- grading again
+
+
+def test_the_same_checks_are_answered_by_the_recording(grader, tiny, submit):
+    assignment = tiny()
+    source = "print('loaded')\ndef double(x):\n    print(x)\n    if x < 0: 1 / 0\n    return 2 * x"
+    first = grader.grade(assignment, submit(source), "x")
+
+    again = grader.grade(assignment, submit(source), "x", first.recording)
+
+    assert first.how == "run"
+    assert again.how == "replayed"
+    assert again.report == first.report
+    assert again.recording == first.recording
+
+
+@pytest.mark.parametrize(
+    "checks, settings",
+    [
+        (CHECKS, TINY.replace("points = 6", "points = 7")),
+        (CHECKS, TINY.replace("test_negative = 2", "test_negative = 3")),
+        (CHECKS.replace("-4)", "-4, tolerance=0.5)"), TINY),
+        (CHECKS.replace("assert_close(number(student.double(2)), 4)",
+                        "require(student.double(2) == 5, ko='다섯', en='five')"), TINY),
+        (CHECKS.replace("(2)), 4)", "(2)), 5)"), TINY),
+    ],
+    ids=["points", "weights", "tolerance", "message", "expected value"],
+)  # fmt: skip
+def test_changed_judgements_are_made_on_the_recording(grader, tiny, submit, checks, settings):
+    submission = submit("def double(x): return 2 * x if x > 0 else -4.25")
+    before = grader.grade(tiny(), submission, "x")
+    changed = tiny(checks, settings)
+
+    again = grader.grade(changed, submission, "x", before.recording)
+
+    assert again.how == "replayed"
+    assert without_measures(again.report) == without_measures(
+        grader.grade(changed, submission, "x").report
+    )
+    assert without_measures(again.report) != without_measures(before.report)
+
+
+ADDED = """
+@pytest.mark.item("whole")
+def test_more(student):
+    assert_close(number(student.double(1)), 2)
+    assert_close(number(student.double(5)), 10)
+"""
+
+
+def test_only_an_added_check_is_run(grader, tiny, submit):
+    submission = submit("def double(x): return min(2 * x, 8)")
+    before = grader.grade(tiny(), submission, "x")
+    assert before.report.score == 10
+    changed = tiny(CHECKS + ADDED)
+
+    mixed = grader.grade(changed, submission, "x", before.recording)
+    again = grader.grade(changed, submission, "x", mixed.recording)
+
+    assert mixed.how == "mixed"
+    assert verdicts(mixed.report) == {"double": Verdict.PASSED, "whole": Verdict.FAILED}
+    assert again.how == "replayed"
+    assert again.report == mixed.report
+
+
+def test_a_submission_that_does_not_repeat_itself_is_run_as_a_whole(grader, tiny, submit):
+    submission = submit("import os\ndef double(x): return [2 * x, os.urandom(8)]")
+    before = grader.grade(tiny(), submission, "x")
+
+    again = grader.grade(
+        tiny(CHECKS + ADDED.replace("(student.double(1)), 2", "(student.double(1)[0]), 2")),
+        submission,
+        "x",
+        before.recording,
+    )
+
+    assert again.how == "run"
+    assert set(verdicts(again.report).values()) == {Verdict.FAILED}
+
+
+def test_a_damaged_recording_is_noted_and_the_submission_run_again(grader, tiny, submit):
+    assignment, submission = tiny(), submit("def double(x): return 2 * x")
+    first = grader.grade(assignment, submission, "x")
+
+    again = grader.grade(assignment, submission, "x", first.recording[:-9])
+
+    assert again.how == "run"
+    assert again.report.items[0].points == 6
+    assert any("could not be read" in note.en for note in again.report.notes)
+    assert again.recording is not None
+
+
+def test_what_is_no_answer_of_the_submission_is_not_recorded(grader, assignments, tiny, submit):
+    deadly = CHECKS.replace("assert_close(number(student.double(2)), 4)", "import os; os._exit(1)")
+
+    ungraded = grader.grade(tiny(deadly), submit("def double(x): return 2 * x"), "x")
+    unread = grader.grade(assignments["wine"], parse_submission("wine.ipynb", b"{"), "x")
+
+    assert ungraded.recording is unread.recording is None
 
 
 def children_of(pid):
