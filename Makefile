@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: grade test test-fast check setup messages benchmark clean
+.PHONY: grade test test-fast check setup messages benchmark benchmark-replay clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -23,6 +23,9 @@ check: setup ## lint, format and types
 
 benchmark: setup ## what grading costs above the student's own time
 	$(BIN)/python benchmarks/overhead.py
+
+benchmark-replay: setup ## what grading again by the recorded answers costs
+	$(BIN)/python benchmarks/replay.py
 
 messages: setup ## take new messages into the Korean catalogue
 	$(BIN)/pybabel -q extract -k tr --no-location --omit-header -o $(VENV)/grader.pot grader

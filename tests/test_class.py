@@ -64,7 +64,7 @@ def changed(assignments, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(EXPECTED)[::6])
+@pytest.mark.parametrize("name", list(EXPECTED)[::9])
 def test_a_regrade_finds_what_a_run_finds(name, grader, assignments, changed):
     path, _ = EXPECTED[name]
     assignment, submission = path.parent.name, read_submission(path)
@@ -72,7 +72,8 @@ def test_a_regrade_finds_what_a_run_finds(name, grader, assignments, changed):
     again = grader.grade(assignments[assignment], submission, "x", first.recording)
 
     assert again.how == "replayed"
-    assert again.report == first.report
+    assert without_measures(again.report) == without_measures(first.report)
+    assert again.report.output == first.report.output
 
     run = grader.grade(changed[assignment], submission, "x")
     mixed = grader.grade(changed[assignment], submission, "x", first.recording)
@@ -81,7 +82,7 @@ def test_a_regrade_finds_what_a_run_finds(name, grader, assignments, changed):
     assert mixed.how != "run"
     assert without_measures(mixed.report) == without_measures(run.report)
     assert again.how == "replayed"
-    assert again.report == mixed.report
+    assert without_measures(again.report) == without_measures(mixed.report)
 
 
 def without_measures(report):
