@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: grade test test-fast check setup messages benchmark benchmark-batch endurance fuzz clean
+.PHONY: grade test test-fast check setup messages benchmark benchmark-batch benchmark-replay endurance fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -30,8 +30,12 @@ endurance: setup ## what is left behind by 2,000 submissions in one batch
 fuzz: setup ## the codec under a coverage-guided fuzzer, SECONDS long
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python tests/fuzz/fuzz_wire.py -max_total_time=$(or $(SECONDS),60)
+
 benchmark-batch: setup ## what grading a class costs, against a fresh process for each submission
 	$(BIN)/python benchmarks/batch.py
+
+benchmark-replay: setup ## what grading again by the recorded answers costs
+	$(BIN)/python benchmarks/replay.py
 
 messages: setup ## take new messages into the Korean catalogue
 	$(BIN)/pybabel -q extract -k tr --no-location --omit-header -o $(VENV)/grader.pot grader

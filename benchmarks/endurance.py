@@ -69,7 +69,8 @@ def tiny(folder: Path) -> Assignment:
 
 def score(grader: Grader, assignment: Assignment, number: int) -> float:
     source = f"# {number}\n{SUBMISSIONS[number % len(SUBMISSIONS)]}"
-    return grader.grade(assignment, parse_submission("x_tiny.py", source.encode()), "x").score
+    submission = parse_submission("x_tiny.py", source.encode())
+    return grader.grade(assignment, submission, "x").report.score
 
 
 def temporary() -> set[Path]:

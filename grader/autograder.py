@@ -109,7 +109,7 @@ def _graded(assignment: Assignment, submission: Submission, isolation: Level) ->
     from grader.grading import Grader
 
     with Grader(isolation) as grader:
-        return grader.grade(assignment, submission, "")
+        return grader.grade(assignment, submission, "").report
 
 
 def _the_submission(folder: Path, assignment: Assignment) -> Submission:

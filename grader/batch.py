@@ -17,7 +17,7 @@ import msgspec
 from grader.assignment import Assignment
 from grader.errors import UserError
 from grader.gradebook import Entry, Gradebook, digest_of
-from grader.grading import Grader
+from grader.grading import Graded, Grader
 from grader.intake import HandIn, find_hand_ins, read_extensions, read_roster
 from grader.late import Lateness, lateness
 from grader.record import RosterEntry, Unmatched
@@ -148,11 +148,13 @@ def grade_all(
     *,
     jobs: int,
     reuse: bool,
+    replay: bool = True,
     show: Callable[[State], None],
 ) -> State:
     """Grade `jobs` submissions at a time, keep each report when it is made, and return the state at the end.
 
-    With `reuse` what is handed in twice is graded once. `show` is called every half second and at each report.
+    With `reuse` what is handed in twice is graded once; with `replay` recorded answers are judged where there are any.
+    `show` is called every half second and at each report.
 
     Raises:
         UserError: an assignment's checks can't be run, or the gradebook can't take a report. What was made is kept.
@@ -167,13 +169,22 @@ def grade_all(
                 if reuse and not gradebook.settle(run, [entry]):
                     state = msgspec.structs.replace(state, kept=state.kept + 1)
                 else:
-                    running[pool.submit(_grade, grader, entry)] = entry
+                    recording = gradebook.recording(entry) if replay else None
+                    running[pool.submit(_grade, grader, entry, recording)] = entry
             show(msgspec.structs.replace(state, running=len(running)))
             for future in wait(running, _TICK, FIRST_COMPLETED).done:
                 done = future.result()
                 entry = running.pop(future)
-                gradebook.land(run, entry, done.submission, done.report, seconds=done.seconds)
-                state = _with(state, done.report)
+                gradebook.land(
+                    run,
+                    entry,
+                    done.submission,
+                    done.graded.report,
+                    seconds=done.seconds,
+                    how=done.graded.how,
+                    recording=done.graded.recording,
+                )
+                state = _with(state, done.graded.report)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     show(state)
@@ -204,15 +215,15 @@ def _longest_first(
 
 class _Done(NamedTuple):
     submission: Submission
-    report: ScoreReport
+    graded: Graded
     seconds: float
 
 
-def _grade(grader: Grader, entry: Entry) -> _Done:
+def _grade(grader: Grader, entry: Entry, recording: bytes | None) -> _Done:
     begin = time.monotonic()
     submission = entry.load()
-    report = grader.grade(entry.assignment, submission, entry.student)
-    return _Done(submission, report, time.monotonic() - begin)
+    graded = grader.grade(entry.assignment, submission, entry.student, recording)
+    return _Done(submission, graded, time.monotonic() - begin)
 
 
 def _with(state: State, report: ScoreReport) -> State:

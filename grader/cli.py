@@ -125,7 +125,7 @@ def grade(
         from grader.grading import Grader
 
         with Grader(isolation.value) as grader:
-            report = grader.grade(one.assignment, one.submission, one.student)
+            report = grader.grade(one.assignment, one.submission, one.student).report
     _print_report(report, format_, language)
     raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)
 
@@ -160,7 +160,14 @@ def batch(
     ] = False,
     gradebook: GradebookOption = None,
     regrade: Annotated[
-        bool, typer.Option("--regrade", help="Grade again what was graded already.")
+        bool,
+        typer.Option(
+            "--regrade",
+            help="Grade again what was graded already, by the recorded answers where they suffice.",
+        ),
+    ] = False,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Grade again, and run every submission for it.")
     ] = False,
     lang: LangOption = None,
     isolation: IsolationOption = Isolation.FULL,
@@ -195,7 +202,8 @@ def batch(
                 trust_file_times=trust_file_times,
             )
             run = book.begin_run(work.paths, work.assignments, work.unmatched, work.roster)
-            left = work.entries if regrade else book.settle(run, work.entries)
+            again = regrade or rerun
+            left = work.entries if again else book.settle(run, work.entries)
             state = State(total=len(work.entries), kept=len(work.entries) - len(left))
             with Grader(isolation.value) as grader, Display(language) as display:
                 state = grade_all(
@@ -205,7 +213,8 @@ def batch(
                     left,
                     state,
                     jobs=jobs or processors(),
-                    reuse=not regrade,
+                    reuse=not again,
+                    replay=not rerun,
                     show=display.show,
                 )
             book.end_run(run)

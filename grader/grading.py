@@ -23,7 +23,17 @@ from grader import forkserver, plugin
 from grader.assignment import Assignment, load_assignment
 from grader.errors import AssignmentError, GradingError, InfrastructureError
 from grader.forkserver import ForkServer
-from grader.sandbox import Isolation, Level, SandboxServer, open_sandbox, refuse_readable
+from grader.sandbox import (
+    How,
+    Isolation,
+    Level,
+    Sandbox,
+    SandboxServer,
+    StaleRecordingError,
+    Tape,
+    open_sandbox,
+    refuse_readable,
+)
 from grader.score import ScoreReport
 from grader.scoring import make_report, no_submission, ungraded
 from grader.submission import Submission
@@ -32,6 +42,16 @@ from grader.text import tr
 _PAUSES = (0.0, 0.5, 2.0)
 """Seconds before each attempt to grade a submission, when a process of ours dies under it."""
 _LENGTH = struct.Struct(">I")
+
+
+class Graded(msgspec.Struct, frozen=True):
+    """A submission's report, and what the next grading of it needs."""
+
+    report: ScoreReport
+    recording: bytes | None = None
+    """What the submission answered; None where the next grading must run it in any case."""
+    how: How = "run"
+    """Whether the submission ran, or its recorded answers were enough, or some of both."""
 
 
 class Grader:
@@ -68,8 +88,16 @@ class Grader:
         """
         return self._warm_sandbox().isolation
 
-    def grade(self, assignment: Assignment, submission: Submission, student: str) -> ScoreReport:
+    def grade(
+        self,
+        assignment: Assignment,
+        submission: Submission,
+        student: str,
+        recording: bytes | None = None,
+    ) -> Graded:
         """Return a report with a result for every item of the assignment, whatever happened.
+
+        A `recording` of an earlier grading answers what was asked then; only the rest is run.
 
         Raises:
             AssignmentError: the assignment's checks can't be run at all.
@@ -77,17 +105,27 @@ class Grader:
             InfrastructureError: the grader was closed meanwhile.
         """
         if submission.problem is not None:
-            return no_submission(assignment, submission, submission.problem, student)
+            return Graded(no_submission(assignment, submission, submission.problem, student))
         reason = ""
         for pause in _PAUSES:
             time.sleep(pause)
             try:
-                return self._server(assignment).grade(submission, student)
+                return self._grade(assignment, submission, student, recording)
             except InfrastructureError as error:
                 if self._closed:
                     raise
                 reason = str(error)
-        return ungraded(assignment, submission, student, reason)
+                recording = None
+        return Graded(ungraded(assignment, submission, student, reason))
+
+    def _grade(
+        self, assignment: Assignment, submission: Submission, student: str, recording: bytes | None
+    ) -> Graded:
+        server = self._server(assignment)
+        graded = server.grade(submission, student, recording) or server.grade(submission, student)
+        if graded is None or not server.sandbox.alive:  # then the deaths of its children are ours
+            raise GradingError("the server of the sandbox has ended")
+        return graded
 
     def _warm_sandbox(self) -> SandboxServer:
         with self._lock:
@@ -119,6 +157,8 @@ class _Order(msgspec.Struct):
 
     submission: Submission
     student: str
+    isolation: str
+    recording: bytes | None
 
 
 class _GradingServer(ForkServer):
@@ -126,7 +166,7 @@ class _GradingServer(ForkServer):
 
     def __init__(self, assignment: Assignment, sandbox: SandboxServer) -> None:
         self._assignment = assignment
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         door = sandbox.control.fileno()
         super().__init__(
             ["-P", "-c", _BOOT, str(assignment.folder), str(door)],
@@ -134,8 +174,11 @@ class _GradingServer(ForkServer):
             fds=(door,),
         )
 
-    def grade(self, submission: Submission, student: str) -> ScoreReport:
-        isolation = self._sandbox.isolation
+    def grade(
+        self, submission: Submission, student: str, recording: bytes | None = None
+    ) -> Graded | None:
+        """Return None if the submission contradicts its recording."""
+        isolation = self.sandbox.isolation
         self._await_ready()
         ours, theirs = socket.socketpair()
         with ours:
@@ -143,17 +186,21 @@ class _GradingServer(ForkServer):
                 child = forkserver.request_child(self.control, [theirs.fileno()])
             try:
                 ours.settimeout(self._patience())
-                _send(ours, msgspec.msgpack.encode(_Order(submission, student)))
-                report = msgspec.msgpack.decode(_receive(ours), type=ScoreReport)
+                order = _Order(submission, student, isolation.level, recording)
+                _send(ours, msgspec.msgpack.encode(order))
+                graded = msgspec.msgpack.decode(_receive(ours), type=Graded | None)
             except (OSError, msgspec.MsgspecError) as error:
                 raise GradingError(
                     f"the grading process ended without a report: {error}"
                 ) from error
             finally:
                 child.close()
-        return msgspec.structs.replace(
-            report, isolation=isolation.level, not_blocked=isolation.holes
+        if graded is None:
+            return None
+        report = msgspec.structs.replace(
+            graded.report, isolation=isolation.level, not_blocked=isolation.holes
         )
+        return msgspec.structs.replace(graded, report=report)
 
     def _await_ready(self) -> None:
         """Wait until the checks are collected.
@@ -242,19 +289,34 @@ class _GradingSession:
             order = msgspec.msgpack.decode(_receive(sock), type=_Order)
             limits = self._grading.assignment.limits
             self._grading.submission = order.submission
-            with open_sandbox(self._door, order.submission, limits) as sandbox:
-                self._grading.open_sandbox = lambda _: sandbox
-                for item, following in zip(session.items, [*session.items[1:], None], strict=True):
-                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                report = make_report(
-                    self._grading.assignment,
-                    order.submission,
-                    order.student,
-                    self._grading.checks,
-                    (*sandbox.notes, *self._grading.remarks),
-                    sandbox.output,
-                )
-            _send(sock, msgspec.msgpack.encode(report))
+            tape = Tape(order.recording, order.submission, limits, order.isolation)
+            try:
+                with open_sandbox(self._door, order.submission, limits, tape) as sandbox:
+                    self._run_checks(session, sandbox, tape)
+                    graded = Graded(self._report(order, sandbox, tape), tape.recording(), tape.how)
+            except StaleRecordingError:
+                graded = None
+            _send(sock, msgspec.msgpack.encode(graded))
+
+    def _run_checks(self, session: pytest.Session, sandbox: Sandbox, tape: Tape) -> None:
+        self._grading.open_sandbox = lambda _: sandbox
+        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if tape.fault is not None:
+                raise tape.fault
+
+    def _report(self, order: _Order, sandbox: Sandbox, tape: Tape) -> ScoreReport:
+        notes = (*sandbox.notes, *self._grading.remarks)
+        if tape.damaged:
+            notes += (tr("the recorded answers could not be read; the submission was run again"),)
+        return make_report(
+            self._grading.assignment,
+            order.submission,
+            order.student,
+            self._grading.checks,
+            notes,
+            sandbox.output,
+        )
 
 
 def _send(sock: socket.socket, data: bytes) -> None:

@@ -1,10 +1,13 @@
 """A class of students: every submission gets exactly the verdicts that the contract gives it."""
 
+import re
+import shutil
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from grader.assignment import load_assignment
 from grader.score import Verdict
 from grader.submission import read_submission
 
@@ -22,13 +25,68 @@ def test_verdicts(name, grader, assignments):
     path, lost = EXPECTED[name]
     assignment = assignments[path.parent.name]
 
-    report = grader.grade(assignment, read_submission(path), "x")
+    report = grader.grade(assignment, read_submission(path), "x").report
 
     verdicts = {i.id: str(i.verdict) for i in report.items if i.verdict is not Verdict.PASSED}
     messages = "\n".join(f"{i.id}: {i.message.en}\n{i.detail}" for i in report.items)
     assert lost == verdicts, messages
     kept = sum(item.points for item in assignment.items if item.id not in lost)
     assert kept == report.score
+
+
+ADDED = """
+@pytest.mark.item("model_shape")
+def test_added(student, settings):
+    net = model(student.seed(settings.seed + 1).build_model())
+    require(net.is_module and net.parameters(), ko="모델이 아닙니다", en="no model")
+
+@pytest.mark.item("convergence")
+def test_added_to_what_is_shared(trained):
+    require(len(trained.net.gradients()) > 2, ko="기울기가 없습니다", en="no gradients")
+"""
+
+
+@pytest.fixture(scope="module")
+def changed(assignments, tmp_path_factory):
+    """The assignments with other points, thresholds, messages, and some checks more."""
+
+    def change(assignment):
+        folder = tmp_path_factory.mktemp(assignment.name) / assignment.name
+        shutil.copytree(assignment.folder, folder)
+        settings, checks = folder / "assignment.toml", folder / f"test_{assignment.name}.py"
+        text = re.sub(r"points = (\d+)", r"points = 3\1", settings.read_text("utf-8"))
+        settings.write_text(re.sub(r"max_loss = [\d.]+", "max_loss = 0.2", text), "utf-8")
+        text = checks.read_text("utf-8").replace("the last loss", "the loss at the end")
+        checks.write_text(text + ADDED, "utf-8")
+        return load_assignment(folder)
+
+    return {name: change(assignment) for name, assignment in assignments.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(EXPECTED)[::9])
+def test_a_regrade_finds_what_a_run_finds(name, grader, assignments, changed):
+    path, _ = EXPECTED[name]
+    assignment, submission = path.parent.name, read_submission(path)
+    first = grader.grade(assignments[assignment], submission, "x")
+    again = grader.grade(assignments[assignment], submission, "x", first.recording)
+
+    assert again.how == "replayed"
+    assert without_measures(again.report) == without_measures(first.report)
+    assert again.report.output == first.report.output
+
+    run = grader.grade(changed[assignment], submission, "x")
+    mixed = grader.grade(changed[assignment], submission, "x", first.recording)
+    again = grader.grade(changed[assignment], submission, "x", mixed.recording)
+
+    assert mixed.how != "run"
+    assert without_measures(mixed.report) == without_measures(run.report)
+    assert again.how == "replayed"
+    assert without_measures(again.report) == without_measures(mixed.report)
+
+
+def without_measures(report):
+    return [(i.id, i.points, i.verdict, i.message, i.detail) for i in report.items], report.notes
 
 
 def test_every_file_is_expected():

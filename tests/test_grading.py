@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,12 +59,16 @@ def test_state(student):
 """
 
 
-@pytest.fixture
-def tiny(tmp_path):
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """Make an assignment: the same one for the same settings and checks, so that its server stays warm."""
+
+    @cache
     def make(checks=CHECKS, settings=TINY):
-        (tmp_path / "assignment.toml").write_text(settings, encoding="utf-8")
-        (tmp_path / "test_tiny.py").write_text(checks, encoding="utf-8")
-        return load_assignment(tmp_path)
+        folder = tmp_path_factory.mktemp("tiny")
+        (folder / "assignment.toml").write_text(settings, encoding="utf-8")
+        (folder / "test_tiny.py").write_text(checks, encoding="utf-8")
+        return load_assignment(folder)
 
     return make
 
@@ -80,7 +85,7 @@ def test_reference_gets_full_marks(grader, assignments):
     for name, assignment in assignments.items():
         report = grader.grade(
             assignment, read_submission(SOLUTION.parent.parent / name / "solution.py"), "ref"
-        )
+        ).report
 
         assert report.score == report.max_score == 100
         assert report.gradable
@@ -93,7 +98,7 @@ def test_untouched_template_is_not_implemented(grader, assignments):
         for suffix in ("py", "ipynb"):
             file = ROOT / "assignments" / name / f"{name}.{suffix}"
 
-            report = grader.grade(assignment, read_submission(file), "x")
+            report = grader.grade(assignment, read_submission(file), "x").report
 
             assert set(verdicts(report).values()) == {Verdict.NOT_IMPLEMENTED}
             assert report.score == 0
@@ -103,7 +108,7 @@ def test_untouched_template_is_not_implemented(grader, assignments):
 def test_file_that_is_no_submission(grader, assignments):
     submission = parse_submission("wine.ipynb", b'{"cells": [')
 
-    report = grader.grade(assignments["wine"], submission, "x")
+    report = grader.grade(assignments["wine"], submission, "x").report
 
     assert set(verdicts(report).values()) == {Verdict.ERROR}
     assert not report.gradable
@@ -111,7 +116,7 @@ def test_file_that_is_no_submission(grader, assignments):
 
 
 def test_weights_of_the_settings_give_part_of_the_points(grader, tiny, submit):
-    report = grader.grade(tiny(), submit("def double(x): return abs(x) * 2"), "x")
+    report = grader.grade(tiny(), submit("def double(x): return abs(x) * 2"), "x").report
 
     assert verdicts(report) == {"double": Verdict.PARTIAL, "whole": Verdict.PASSED}
     assert report.items[0].points == 2
@@ -120,7 +125,7 @@ def test_weights_of_the_settings_give_part_of_the_points(grader, tiny, submit):
 def test_one_call_that_hangs_costs_its_item_only(grader, tiny, submit):
     source = "def double(x):\n    while x < 0: pass\n    return 2 * x"
 
-    report = grader.grade(tiny(), submit(source), "x")
+    report = grader.grade(tiny(), submit(source), "x").report
 
     assert verdicts(report) == {"double": Verdict.PARTIAL, "whole": Verdict.PASSED}
     assert "longer than 1 s" in report.items[0].message.en
@@ -129,20 +134,20 @@ def test_one_call_that_hangs_costs_its_item_only(grader, tiny, submit):
 def test_time_of_all_calls_is_bounded(grader, tiny, submit):
     begin = time.monotonic()
 
-    report = grader.grade(tiny(), submit("def double(x):\n    while True: pass"), "x")
+    report = grader.grade(tiny(), submit("def double(x):\n    while True: pass"), "x").report
 
     assert set(verdicts(report).values()) == {Verdict.TIMEOUT}
     assert time.monotonic() - begin < 30
 
 
 def test_death_of_the_process_is_a_verdict(grader, tiny, submit):
-    report = grader.grade(tiny(), submit("import os\ndef double(x): os._exit(0)"), "x")
+    report = grader.grade(tiny(), submit("import os\ndef double(x): os._exit(0)"), "x").report
 
     assert set(verdicts(report).values()) == {Verdict.CRASHED}
 
 
 def test_death_while_loading_is_a_verdict(grader, tiny, submit):
-    report = grader.grade(tiny(), submit("import os\nos._exit(0)"), "x")
+    report = grader.grade(tiny(), submit("import os\nos._exit(0)"), "x").report
 
     assert set(verdicts(report).values()) == {Verdict.CRASHED}
     assert report.gradable
@@ -151,7 +156,7 @@ def test_death_while_loading_is_a_verdict(grader, tiny, submit):
 def test_a_check_that_fails_itself_leaves_its_item_ungraded(grader, tiny, submit):
     broken = CHECKS.replace("assert_close(number(student.double(-2)), -4)", "1 / 0")
 
-    report = grader.grade(tiny(broken), submit("def double(x): return 2 * x"), "x")
+    report = grader.grade(tiny(broken), submit("def double(x): return 2 * x"), "x").report
 
     assert verdicts(report) == {"double": Verdict.UNGRADED, "whole": Verdict.PASSED}
     assert report.items[0].points is None
@@ -163,7 +168,7 @@ def test_a_check_that_fails_itself_leaves_its_item_ungraded(grader, tiny, submit
 def test_a_grading_process_that_dies_leaves_everything_ungraded(grader, tiny, submit):
     deadly = CHECKS.replace("assert_close(number(student.double(2)), 4)", "import os; os._exit(1)")
 
-    report = grader.grade(tiny(deadly), submit("def double(x): return 2 * x"), "x")
+    report = grader.grade(tiny(deadly), submit("def double(x): return 2 * x"), "x").report
 
     assert set(verdicts(report).values()) == {Verdict.UNGRADED}
 
@@ -183,7 +188,7 @@ def test_what_is_printed_is_kept_for_the_assistant_and_costs_nothing(grader, tin
         "import warnings\ndef double(x):\n    print('seen', x); warnings.warn('hm'); return 2 * x"
     )
 
-    report = grader.grade(tiny(), submit(source), "x")
+    report = grader.grade(tiny(), submit(source), "x").report
 
     assert report.score == 10
     assert "seen -2" in report.output
@@ -192,7 +197,7 @@ def test_what_is_printed_is_kept_for_the_assistant_and_costs_nothing(grader, tin
 def test_no_message_shows_an_expected_value(grader, tiny, submit):
     report = grader.grade(
         tiny(CHECKS.replace("-4", "-4.125")), submit("def double(x): return 7"), "x"
-    )
+    ).report
 
     shown = "".join(item.message.en + item.message.ko for item in report.items)
     assert "4.125" not in shown
@@ -203,13 +208,132 @@ def test_servers_that_are_killed_are_started_again(tiny, submit):
     others = children_of(os.getpid())
     with Grader() as own:
         assignment, submission = tiny(), submit("def double(x): return 2 * x")
-        assert own.grade(assignment, submission, "x").score == 10
+        assert own.grade(assignment, submission, "x").report.score == 10
         servers = children_of(os.getpid()) - others
         assert len(servers) == 2
         for pid in servers:
             os.kill(pid, signal.SIGKILL)
 
-        assert own.grade(assignment, submission, "x").score == 10
+        assert own.grade(assignment, submission, "x").report.score == 10
+
+
+@pytest.mark.slow
+def test_a_sandbox_that_dies_under_a_submission_is_not_its_fault(tiny, submit):
+    others = children_of(os.getpid())
+    with Grader() as own:
+        assert own.isolation
+        (sandbox,) = children_of(os.getpid()) - others
+        assignment = tiny()
+        own.grade(assignment, submit("def double(x): return 2 * x"), "x")
+        killer = threading.Timer(1, os.kill, (sandbox, signal.SIGKILL))
+        killer.start()
+
+        graded = own.grade(
+            assignment, submit("import time\ndef double(x): time.sleep(1); return 2 * x"), "x"
+        )
+
+    assert not killer.is_alive()
+    assert graded.report.score == 10
+    assert graded.recording is not None
+
+
+# --- grading again
+
+
+def test_the_same_checks_are_answered_by_the_recording(grader, tiny, submit):
+    assignment = tiny()
+    source = "print('loaded')\ndef double(x):\n    print(x)\n    if x < 0: 1 / 0\n    return 2 * x"
+    first = grader.grade(assignment, submit(source), "x")
+
+    again = grader.grade(assignment, submit(source), "x", first.recording)
+
+    assert first.how == "run"
+    assert again.how == "replayed"
+    assert again.report == first.report
+    assert again.recording == first.recording
+
+
+@pytest.mark.parametrize(
+    "checks, settings",
+    [
+        (CHECKS, TINY.replace("points = 6", "points = 7").replace("_negative = 2", "_negative = 3")),
+        (CHECKS.replace("-4)", "-4, tolerance=0.5)"), TINY),
+        (CHECKS.replace("assert_close(number(student.double(2)), 4)",
+                        "require(student.double(2) == 5, ko='다섯', en='five')"), TINY),
+    ],
+    ids=["points and weights", "tolerance", "expected value and message"],
+)  # fmt: skip
+def test_changed_judgements_are_made_on_the_recording(grader, tiny, submit, checks, settings):
+    submission = submit("def double(x): return 2 * x if x > 0 else -4.25")
+    before = grader.grade(tiny(), submission, "x")
+    changed = tiny(checks, settings)
+
+    again = grader.grade(changed, submission, "x", before.recording)
+
+    assert again.how == "replayed"
+    assert without_measures(again.report) == without_measures(
+        grader.grade(changed, submission, "x").report
+    )
+    assert without_measures(again.report) != without_measures(before.report)
+
+
+ADDED = """
+@pytest.mark.item("whole")
+def test_more(student):
+    assert_close(number(student.double(1)), 2)
+    assert_close(number(student.double(5)), 10)
+"""
+
+
+def test_only_an_added_check_is_run(grader, tiny, submit):
+    submission = submit("def double(x): return min(2 * x, 8)")
+    before = grader.grade(tiny(), submission, "x")
+    assert before.report.score == 10
+    changed = tiny(CHECKS + ADDED)
+
+    mixed = grader.grade(changed, submission, "x", before.recording)
+    again = grader.grade(changed, submission, "x", mixed.recording)
+
+    assert mixed.how == "mixed"
+    assert verdicts(mixed.report) == {"double": Verdict.PASSED, "whole": Verdict.FAILED}
+    assert again.how == "replayed"
+    assert again.report == mixed.report
+
+
+def test_a_submission_that_does_not_repeat_itself_is_run_as_a_whole(grader, tiny, submit):
+    submission = submit("import os\ndef double(x): return [2 * x, os.urandom(8)]")
+    before = grader.grade(tiny(), submission, "x")
+
+    again = grader.grade(
+        tiny(CHECKS + ADDED.replace("(student.double(1)), 2", "(student.double(1)[0]), 2")),
+        submission,
+        "x",
+        before.recording,
+    )
+
+    assert again.how == "run"
+    assert set(verdicts(again.report).values()) == {Verdict.FAILED}
+
+
+def test_a_damaged_recording_is_noted_and_the_submission_run_again(grader, tiny, submit):
+    assignment, submission = tiny(), submit("def double(x): return 2 * x")
+    first = grader.grade(assignment, submission, "x")
+
+    again = grader.grade(assignment, submission, "x", first.recording[:-9])
+
+    assert again.how == "run"
+    assert again.report.items[0].points == 6
+    assert any("could not be read" in note.en for note in again.report.notes)
+    assert again.recording is not None
+
+
+def test_what_is_no_answer_of_the_submission_is_not_recorded(grader, assignments, tiny, submit):
+    deadly = CHECKS.replace("assert_close(number(student.double(2)), 4)", "import os; os._exit(1)")
+
+    ungraded = grader.grade(tiny(deadly), submit("def double(x): return 2 * x"), "x")
+    unread = grader.grade(assignments["wine"], parse_submission("wine.ipynb", b"{"), "x")
+
+    assert ungraded.recording is unread.recording is None
 
 
 def children_of(pid):
@@ -232,13 +356,13 @@ def test_the_same_report_twice_on_a_loaded_machine(grader, assignments):
     submission = read_submission(
         ROOT / "tests" / "class" / "wine" / "right_dataloader_adamw_tqdm.py"
     )
-    first = grader.grade(assignments["wine"], submission, "x")
+    first = grader.grade(assignments["wine"], submission, "x").report
     burners = [
         subprocess.Popen([sys.executable, "-c", "while True: pass"])
         for _ in range(2 * len(os.sched_getaffinity(0)))
     ]
     try:
-        second = grader.grade(assignments["wine"], submission, "x")
+        second = grader.grade(assignments["wine"], submission, "x").report
     finally:
         for burner in burners:
             burner.kill()
@@ -254,7 +378,9 @@ def test_threads_may_share_a_grader(grader, assignments):
     reports = []
     threads = [
         threading.Thread(
-            target=lambda: reports.append(grader.grade(assignments["binary"], submission, "x"))
+            target=lambda: reports.append(
+                grader.grade(assignments["binary"], submission, "x").report
+            )
         )
         for _ in range(6)
     ]

@@ -6,32 +6,46 @@ Nothing outside of this package knows how it works; what it offers is listed her
 import socket
 
 from grader.assignment import Limits
+from grader.sandbox.live import LiveProcesses
 from grader.sandbox.plain import PlainSandbox
 from grader.sandbox.probe import Isolation, Level, refuse_readable
 from grader.sandbox.proxy import Handle, Student, StudentCodeError, describe
+from grader.sandbox.recording import How, StaleRecordingError, Tape, TapedProcesses
 from grader.sandbox.server import SandboxServer
 from grader.sandbox.session import ForkingSandbox, Sandbox
 from grader.submission import Submission
 
 
-def open_sandbox(control: socket.socket, submission: Submission, limits: Limits) -> Sandbox:
+def open_sandbox(
+    control: socket.socket, submission: Submission, limits: Limits, tape: Tape | None = None
+) -> Sandbox:
     """Load a submission in a locked-down process of the server behind `control`.
+
+    With a `tape` that knows the submission's answers, that is put off until something else is asked.
 
     Raises:
         SandboxError: the process could not be started.
     """
-    return ForkingSandbox(control, submission, limits)
+
+    def start() -> LiveProcesses:
+        return LiveProcesses(control, limits)
+
+    processes = start() if tape is None else TapedProcesses(tape, start, limits)
+    return ForkingSandbox(processes, submission, limits)
 
 
 __all__ = [
     "Handle",
+    "How",
     "Isolation",
     "Level",
     "PlainSandbox",
     "Sandbox",
     "SandboxServer",
+    "StaleRecordingError",
     "Student",
     "StudentCodeError",
+    "Tape",
     "describe",
     "open_sandbox",
     "refuse_readable",

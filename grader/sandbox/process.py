@@ -100,7 +100,7 @@ class ForkedProcess:
         try:
             self._pidfd = os.pidfd_open(self._pid)
             self._memory_at_start = self._memory("VmRSS")
-            reply = self._receive(clocks)
+            reply = wire.decode_reply(*self._receive(clocks))
         except (OSError, ValueError, WireError) as error:
             raise ProcessDiedError("the process died at its start") from error
         if not isinstance(reply, Ready):
@@ -111,14 +111,25 @@ class ForkedProcess:
     ) -> tuple[Reply, float]:
         """See `Process`."""
         try:
+            parts, used = self.ask(wire.encode(request), cpu_seconds, wall_seconds)
+            return wire.decode_reply(*parts), used
+        except WireError as error:
+            self.close()
+            raise ProcessDiedError(str(error)) from error
+
+    def ask(
+        self, frame: bytes, cpu_seconds: float, wall_seconds: float
+    ) -> tuple[tuple[bytes, bytearray], float]:
+        """Exchange a request for a reply, both encoded; otherwise as `Process.exchange`."""
+        try:
             before = self._cpu()
             self._socket.settimeout(wall_seconds)
-            self._socket.sendall(wire.encode(request))
+            self._socket.sendall(frame)
             self._socket.setblocking(False)
-            reply = self._receive(
+            parts = self._receive(
                 _Clocks(wall_seconds, lambda: self._watch(before + cpu_seconds), self._starved)
             )
-            return reply, self._cpu() - before
+            return parts, self._cpu() - before
         except (TimeoutError, ProcessTimeoutError) as error:
             self.close()
             raise ProcessTimeoutError from error
@@ -169,10 +180,10 @@ class ForkedProcess:
             self._forks = -1
         self._socket.close()
 
-    def _receive(self, clocks: "_Clocks") -> Reply:
+    def _receive(self, clocks: "_Clocks") -> tuple[bytes, bytearray]:
         structure, bulk = wire.lengths(self._read(wire.HEADER.size, clocks))
         first = bytes(self._read(structure, clocks))
-        return wire.decode_reply(first, self._read(bulk, clocks))
+        return first, self._read(bulk, clocks)
 
     def _read(self, count: int, clocks: "_Clocks") -> bytearray:
         data = bytearray(count)

@@ -14,6 +14,8 @@ from grader.score import Verdict
 from grader.submission import place
 from grader.text import Text, printable, tr
 
+_NOT_SCALAR = (Ref, list, dict)
+
 
 class StudentCodeError(Exception):
     """A call of the submission returned nothing that could be judged. It is a verdict, not a fault of ours."""
@@ -317,7 +319,7 @@ def _trace(raised: Raised) -> str:
 
 
 def _has_ref(value: list[Any]) -> bool:
-    return any(isinstance(v, Ref | list | dict) for v in value)
+    return any(isinstance(v, _NOT_SCALAR) for v in value)
 
 
 def _tensors(value: object) -> list[torch.Tensor]:

@@ -99,14 +99,14 @@ def attacked(
     """Grade a hostile submission: in time, with nothing left behind, and the next one gets its right score."""
 
     def good() -> ScoreReport:
-        return grader.grade(quick, submit(PRELUDE + GOOD), "good")
+        return grader.grade(quick, submit(PRELUDE + GOOD), "good").report
 
     def run(source: str) -> ScoreReport:
         assert in_time(only_servers_run)
         servers = descendants(os.getpid())
         memory, cpu, begin = memory_of(servers), cpu_seconds(), time.monotonic()
 
-        report = grader.grade(quick, submit(PRELUDE + source), "x")
+        report = grader.grade(quick, submit(PRELUDE + source), "x").report
 
         assert time.monotonic() - begin < MOST_WALL_SECONDS
         assert in_time(only_servers_run)
@@ -305,7 +305,7 @@ def test_all_items_that_never_end_are_bounded_together(grader, quick, submit, na
     source = PRELUDE + f"def double(x):\n    {ENDLESS[name]}\nattack = double"
     begin = time.monotonic()
 
-    report = grader.grade(quick, submit(source), "x")
+    report = grader.grade(quick, submit(source), "x").report
 
     assert {Verdict.TIMEOUT} == set(verdicts(report)) - {Verdict.ERROR}
     assert time.monotonic() - begin < MOST_WALL_SECONDS
@@ -783,7 +783,7 @@ def test_recursion_without_an_end_costs_its_item_only(attacked, name):
     ids=["minus", "brackets", "sum", "names"],
 )  # fmt: skip
 def test_source_that_no_compiler_bears_is_a_verdict(grader, quick, submit, source):
-    report = grader.grade(quick, submit(source), "x")
+    report = grader.grade(quick, submit(source), "x").report
 
     assert report.gradable
     assert set(verdicts(report)) <= {

@@ -560,7 +560,7 @@ def test_no_message_is_a_template(grader, assignments, submit):
     words = "{words.__class__} {0} {call} %s %(x)s ${HOME} {self._grading.assignment.hidden_seed}"
     source = f"def weighted_sum(*a): print({words!r}); raise ValueError({words!r})"
 
-    report = grader.grade(assignments["binary"], submit(source), "x")
+    report = grader.grade(assignments["binary"], submit(source), "x").report
 
     assert words in report.output
     assert words in report.items[0].message.en
@@ -583,7 +583,9 @@ raise ValueError
 def test_a_path_that_it_names_is_not_read_for_it(grader, assignments, submit, targets, secret):
     paths = [targets["path"], f"{targets['folder']}/hidden_checks.py"]
 
-    report = grader.grade(assignments["binary"], submit(f"PATHS = {paths!r}\n{FORGED_FRAMES}"), "x")
+    report = grader.grade(
+        assignments["binary"], submit(f"PATHS = {paths!r}\n{FORGED_FRAMES}"), "x"
+    ).report
 
     assert paths[0] in report.items[0].message.en
     assert secret not in str(report)

@@ -498,9 +498,9 @@ def points_of(grader, little, submit) -> Callable[[str], dict[str, float]]:
     """The points of a hostile submission; an honest one that comes after it gets all of its own."""
 
     def grade(source: str) -> dict[str, float]:
-        report = grader.grade(little, submit(source), "hostile")
+        report = grader.grade(little, submit(source), "hostile").report
         assert not report.ungraded, report
-        honest = grader.grade(little, submit(HONEST), "honest")
+        honest = grader.grade(little, submit(HONEST), "honest").report
         assert {item.id: item.points for item in honest.items} == ALL
         return {item.id: item.points for item in report.items}
 
@@ -729,7 +729,7 @@ def test_errors_of_loading_without_end_make_a_report_of_bounded_size(grader, lit
     errors = "[['c', {'type': 'Raised', 'exception': 'E', 'message': '', 'kind': 'error'}]] * 50000"
     source = f"{HONEST}\n{FORGER}\nsend(reply('Loaded', errors={errors}))\ntime.sleep(1)"
 
-    report = grader.grade(little, submit(source), "x")
+    report = grader.grade(little, submit(source), "x").report
 
     assert 0 < len(report.notes) <= 1000
 

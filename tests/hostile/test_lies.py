@@ -248,8 +248,8 @@ def answered(
     grader: Grader, answers: Assignment, submit: Callable[..., Submission]
 ) -> Callable[[str], ScoreReport]:
     """Grade a submission whose answer is an expression."""
-    return lambda expression: grader.grade(
-        answers, submit(f"{PRELUDE}\ndef answer(): return {expression}"), "x"
+    return lambda expression: (
+        grader.grade(answers, submit(f"{PRELUDE}\ndef answer(): return {expression}"), "x").report
     )
 
 
@@ -540,7 +540,9 @@ UNDONE = {
 def test_work_that_was_not_done_earns_nothing(grader, assignments, submit, name):
     assignment, changes, expected = UNDONE[name]
 
-    found = lost(grader.grade(assignments[assignment], submit(solution(assignment, changes)), "x"))
+    found = lost(
+        grader.grade(assignments[assignment], submit(solution(assignment, changes)), "x").report
+    )
 
     if expected is None:
         assert found >= {"weighted_sum", "sigmoid", "bce_loss", "training_loop", "convergence"}
@@ -568,7 +570,7 @@ def test_without_its_defence_it_would_earn_its_points(
     assert text.count(defence) == 1
     checks.write_text(text.replace(defence, weaker), encoding="utf-8")
 
-    report = grader.grade(load_assignment(folder), submit(solution(name, changes)), "x")
+    report = grader.grade(load_assignment(folder), submit(solution(name, changes)), "x").report
 
     assert item not in lost(report)
 
@@ -607,6 +609,6 @@ def test_without_its_defence_it_would_earn_its_points(
 def test_an_odd_model_costs_points_and_leaves_nothing_ungraded(
     grader, assignments, submit, name, changes, expected
 ):
-    report = grader.grade(assignments[name], submit(solution(name, changes)), "x")
+    report = grader.grade(assignments[name], submit(solution(name, changes)), "x").report
 
     assert lost(report) >= expected

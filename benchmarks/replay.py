@@ -1,0 +1,74 @@
+"""What grading again costs when the answers are recorded, against running the reference solution of each assignment.
+
+    python benchmarks/replay.py [RUNS]
+
+`run` and `replay` are the CPU time of every process that took part, from the same run of this program; `class of 500`
+is the wall time of as many replays, one at a time for each processor.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from overhead import cpu_of_tree, our_processes
+
+from grader.assignment import Assignment, load_assignments
+from grader.grading import Graded, Grader
+from grader.submission import read_submission
+
+ROOT = Path(__file__).parent.parent
+CLASS = 500
+
+
+def cpu_ms(grade: Callable[[], Graded], runs: int) -> float:
+    """CPU milliseconds of one grading, in this process and those that it started."""
+
+    def used() -> float:
+        return time.process_time() + sum(map(cpu_of_tree, our_processes()))
+
+    before = used()
+    for _ in range(runs):
+        assert grade().report.score == 100
+    time.sleep(0.2)  # until the last process is waited for
+    return (used() - before) / runs * 1e3
+
+
+def measure(grader: Grader, assignment: Assignment, runs: int) -> None:
+    submission = read_submission(assignment.folder / "solution.py")
+    jobs = len(os.sched_getaffinity(0))
+
+    def run() -> Graded:
+        return grader.grade(assignment, submission, "x")
+
+    def replay() -> Graded:
+        return grader.grade(assignment, submission, "x", recording)
+
+    recording = run().recording
+    assert recording is not None
+    run_ms, replay_ms = cpu_ms(run, runs), cpu_ms(replay, 5 * runs)
+    begin = time.monotonic()
+    with ThreadPoolExecutor(jobs) as pool:
+        graded = list(pool.map(lambda _: replay(), range(CLASS)))
+    seconds = time.monotonic() - begin
+    assert {each.how for each in graded} == {"replayed"}
+    print(
+        f"{assignment.name:<12} {run_ms:8.0f} {replay_ms:10.0f} {run_ms / replay_ms:13.1f} "
+        f"{len(recording) / 1e3:12.0f} {seconds:15.0f}"
+    )
+
+
+def main(runs: int) -> None:
+    print(
+        f"{'assignment':<12} {'run ms':>8} {'replay ms':>10} {'run / replay':>13} {'recorded kB':>12} "
+        f"{f'class of {CLASS}, s':>15}"
+    )
+    with Grader() as grader:
+        for assignment in load_assignments(ROOT / "solutions").values():
+            measure(grader, assignment, runs)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)

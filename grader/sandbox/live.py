@@ -1,0 +1,135 @@
+"""The real processes of a submission: the one that it is loaded in, the copies of that one, and what they print."""
+
+import contextlib
+import os
+import socket
+
+from grader.assignment import Limits
+from grader.errors import InfrastructureError, SandboxError
+from grader.sandbox.process import ForkedProcess, ProcessDiedError, ProcessTimeoutError
+from grader.sandbox.server import WorkerLimits, request_worker
+
+_START_SECONDS = 120.0  # for what is our own work, on a machine however busy
+_FORK_SECONDS = 30.0
+
+
+class Printed:
+    """What was printed, kept up to a limit."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._kept = bytearray()
+        self._limit = int(limits.output_kb * 1024)
+        self._cut = False
+
+    @property
+    def text(self) -> str:
+        """What is kept, with a mark at the end where something is not."""
+        return self._kept.decode("utf-8", "replace") + ("\n[…]" if self._cut else "")
+
+    def add(self, data: bytes) -> None:
+        """Keep what there is room for."""
+        room = self._limit - len(self._kept)
+        self._kept += data[:room]
+        self._cut = self._cut or len(data) > room
+
+
+class LiveProcesses:
+    """A locked-down process, to be loaded with a submission and forked."""
+
+    def __init__(self, control: socket.socket, limits: Limits) -> None:
+        """Start it in the server behind `control`.
+
+        Raises:
+            SandboxError: it could not be started.
+        """
+        self._output = _Output(limits)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._child = request_worker(
+                    control,
+                    theirs,
+                    self._output.write_end,
+                    WorkerLimits(
+                        memory_bytes=int(limits.memory_mb * 2**20),
+                        cpu_seconds=int(limits.total_cpu_seconds) + 1,
+                    ),
+                )
+            except InfrastructureError as error:
+                ours.close()
+                self._output.close_write_end()
+                self._output.close()
+                raise SandboxError(str(error)) from error
+        self._output.close_write_end()
+        self.loaded = ForkedProcess(ours, self._output.drain, self._output.read_end)
+        try:
+            self.loaded.greet(_START_SECONDS)
+        except (ProcessTimeoutError, ProcessDiedError) as error:
+            exit_ = self._child.wait(1)
+            words = f"the sandbox did not start ({exit_}): {self.output[-2000:]}"
+            self.close()
+            raise SandboxError(words) from error
+
+    @property
+    def output(self) -> str:
+        """What all of them have printed so far, cut at its limit."""
+        return self._output.text
+
+    def copy(self) -> ForkedProcess:
+        """Return a copy of the loaded process as it is now.
+
+        Raises:
+            ProcessDiedError: it is gone.
+            ProcessTimeoutError: no copy came.
+        """
+        ours, theirs = socket.socketpair()
+        process = ForkedProcess(
+            ours, self._output.drain, self._output.read_end, forked_from=self.loaded
+        )
+        try:
+            with theirs:
+                self.loaded.fork(theirs, _FORK_SECONDS)
+            process.greet(_FORK_SECONDS)
+        except (ProcessTimeoutError, ProcessDiedError):
+            process.close()
+            raise
+        return process
+
+    def close(self) -> None:
+        """End all of them."""
+        self.loaded.close()
+        self._child.close()
+        self._output.close()
+
+
+class _Output:
+    """The pipe that processes print to: it is read to the end and kept up to a limit."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.read_end, self.write_end = os.pipe()
+        os.set_blocking(self.read_end, False)
+        self._printed = Printed(limits)
+
+    @property
+    def text(self) -> str:
+        self.drain()
+        return self._printed.text
+
+    def drain(self) -> bool:
+        """Keep what can be read now; False if nothing more can ever come."""
+        with contextlib.suppress(OSError):
+            for _ in range(64):  # a flood must not keep us from looking at the clock
+                data = os.read(self.read_end, 65536)
+                if not data:
+                    return False
+                self._printed.add(data)
+        return True
+
+    def close_write_end(self) -> None:
+        os.close(self.write_end)
+
+    def close(self) -> None:
+        if self.read_end >= 0:
+            self.drain()
+            os.close(self.read_end)
+            self.read_end = -1
