@@ -203,7 +203,9 @@ def told(
         case "not_implemented":
             stub = printable(raised.frames[-1].function) if raised.frames else function
             return StudentCodeError(
-                Verdict.NOT_IMPLEMENTED, tr("`{name}` is not implemented yet", name=stub)
+                Verdict.NOT_IMPLEMENTED,
+                tr("`{name}` is not implemented yet", name=stub),
+                place=_place(raised),
             )
         case "missing":
             return _missing(function, load_errors)
