@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: grade test test-fast check setup messages benchmark clean
+.PHONY: grade test test-fast check setup messages benchmark bands screenshots clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -23,6 +23,12 @@ check: setup ## lint, format and types
 
 benchmark: setup ## what grading costs above the student's own time
 	$(BIN)/python benchmarks/overhead.py
+
+bands: setup ## the reference's losses, which reports draw behind a student's
+	$(BIN)/python tools/loss_band.py
+
+screenshots: setup ## the pictures of the reports in docs/screenshots; needs chromium and chromedriver
+	$(BIN)/python tools/screenshots.py
 
 messages: setup ## take new messages into the Korean catalogue
 	$(BIN)/pybabel -q extract -k tr --no-location --omit-header -o $(VENV)/grader.pot grader

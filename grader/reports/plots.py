@@ -44,11 +44,10 @@ def predictions_plot(curve: Curve, label: str) -> Markup:
     """Return a student's predictions as dots within the rings of the true values, row by row."""
 
     def draw(axes: Axes) -> None:
-        rows = range(1, len(curve.values) + 1)
         if curve.low is not None:
             true = _drawable(curve.low)
-            axes.plot(rows[: len(true)], true, "o", mec=_REFERENCE, mfc="none", ms=9, mew=2.5)
-        axes.plot(rows, _drawable(curve.values), "o", color=_MINE, ms=4)
+            axes.plot(_rows(true), true, "o", mec=_REFERENCE, mfc="none", ms=9, mew=2.5)
+        axes.plot(_rows(curve.values), _drawable(curve.values), "o", color=_MINE, ms=4)
         axes.margins(0.05, 0.15)
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
 
@@ -146,6 +145,10 @@ def _scale_losses(axes: Axes, losses: Sequence[Sequence[float]]) -> None:
 
 def _progress(values: Sequence[float]) -> list[float]:
     return [100 * i / max(1, len(values) - 1) for i in range(len(values))]
+
+
+def _rows(values: Sequence[float]) -> range:
+    return range(1, len(values) + 1)
 
 
 def _drawable(values: Sequence[float]) -> list[float]:
