@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: grade test test-fast check setup messages benchmark benchmark-batch benchmark-replay endurance fuzz clean
+.PHONY: grade test test-fast check setup messages bands screenshots benchmark benchmark-batch benchmark-replay endurance fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -36,6 +36,12 @@ benchmark-batch: setup ## what grading a class costs, against a fresh process fo
 
 benchmark-replay: setup ## what grading again by the recorded answers costs
 	$(BIN)/python benchmarks/replay.py
+
+bands: setup ## the reference's losses, which reports draw behind a student's
+	$(BIN)/python tools/loss_band.py
+
+screenshots: setup ## the pictures of the reports in docs/screenshots; needs chromium and chromedriver
+	$(BIN)/python tools/screenshots.py
 
 messages: setup ## take new messages into the Korean catalogue
 	$(BIN)/pybabel -q extract -k tr --no-location --omit-header -o $(VENV)/grader.pot grader

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from grader.errors import AssignmentError, UserError
 from grader.late import LatePolicy
+from grader.score import Verdict
 from grader.text import Text, tr
 
 SETTINGS = "assignment.toml"
@@ -24,6 +25,8 @@ class RubricItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points: Positive
     weights: dict[str, Positive] = {}
     """The weights of the item's checks, by the names of their tests. Without them the item is all or nothing."""
+    hints: dict[Verdict, Text] = {}
+    """What the author tells a student whose item ended so, besides the message of the check."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

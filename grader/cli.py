@@ -18,7 +18,7 @@ from grader.intake import hand_in
 from grader.record import ClassRecord
 from grader.reports import ExportFormat
 from grader.score import ScoreReport
-from grader.text import Language, default_language, printable, tr
+from grader.text import Language, Text, default_language, printable, tr
 
 if TYPE_CHECKING:
     from grader.batch import State
@@ -29,6 +29,7 @@ EXIT_USER_ERROR = 2
 EXIT_UNGRADED = 3
 EXIT_INTERRUPTED = 130
 
+_MAX_PAGES = 2000  # hand-ins; the pages of more take minutes
 _MAX_ROWS = 300
 _MAX_UNMATCHED = 50
 
@@ -219,7 +220,9 @@ def batch(
                 )
             book.end_run(run)
             _print_class(book, language)
+            pages = _write_pages(book, results, language)
     _print_batch(state, work.unmatched, book.place, language)
+    Console().print(pages.in_(language), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(EXIT_UNGRADED if state.ungraded or work.unmatched else 0)
 
 
@@ -291,18 +294,24 @@ def check(
 
 
 @app.command(
-    epilog="Examples: `grader report results` · `grader report results --format csv -o scores.csv` · "
+    epilog="Examples: `grader report results` · `grader report results --format html --anonymous -o shared` · "
+    "`grader report results --format csv -o scores.csv` · "
     "`grader report results --format canvas --template Grades.csv -o upload.csv`"
 )
 def report(
     results: Annotated[Path, typer.Argument(metavar="RESULTS", show_default=False)],
     format_: Annotated[
         ExportFormat | None,
-        typer.Option("--format", help="Another system's; by default a summary for people."),
+        typer.Option("--format", help="Pages, or another system's; by default a summary."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where it goes; else it is printed."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where it goes; else it is printed, pages to RESULTS.",
+        ),
     ] = None,
     template: Annotated[
         Path | None,
@@ -317,12 +326,13 @@ def report(
     student: Annotated[
         str | None, typer.Option("--student", metavar="ID", help="Only this student.")
     ] = None,
-    gradebook: Annotated[
-        str | None, typer.Option(metavar="URL", help="The gradebook, if it isn't in RESULTS.")
-    ] = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Pages with pseudonyms, the same each time.")
+    ] = False,
+    gradebook: GradebookOption = None,
     lang: LangOption = None,
 ) -> None:
-    """Print how a class did, or write it for another system.
+    """Print how a class did, or write it as pages or for another system.
 
     Canvas and Moodle get back the file that was downloaded from them, with the scores in it. For GitHub Classroom, `-o`
     is `$GITHUB_OUTPUT`, which is added to. Exit code 3: something is ungraded, or could not be written.
@@ -334,6 +344,12 @@ def report(
             from grader.reports.table import statistics_table
 
             Console().print(statistics_table(record, language))
+            raise typer.Exit(EXIT_UNGRADED if record.left else 0)
+        if format_ is ExportFormat.HTML:
+            from grader.reports.html import own_key, write_site
+
+            key = own_key(results) if anonymous else None
+            print(write_site(record, output or results, language, key))
             raise typer.Exit(EXIT_UNGRADED if record.left else 0)
         from grader.reports.export import export
 
@@ -416,6 +432,15 @@ def _print_class(book: "Gradebook", language: Language) -> None:
     else:
         record = book.class_record()
         Console().print(class_table(record.records, record.assignments, language))
+
+
+def _write_pages(book: "Gradebook", results: Path, language: Language) -> Text:
+    from grader.reports.html import write_site
+
+    if sum(total.hand_ins for total in book.totals()) > _MAX_PAGES:
+        return tr("for the pages run: grader report {folder} --format html", folder=results)
+    index = write_site(book.class_record(), results, language)
+    return tr("The class page is {path}", path=index.resolve())
 
 
 def _print_batch(

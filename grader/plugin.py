@@ -3,15 +3,17 @@
 `pytest solutions/wine --submission kim.ipynb` works by itself: that is how one debugs a check.
 """
 
+import math
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from grader.score import Verdict
+from grader.score import Curve, Verdict, sampled
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +34,8 @@ class Grading:
         self.open_sandbox: Callable[[Submission], Sandbox] | None = None
         self.checks: list[CheckResult] = []
         self.remarks: list[Text] = []
+        self.curves: list[Curve] = []
+        """What the running check has recorded."""
         self._sandbox: Sandbox | None = None
         self._seconds_before = 0.0
 
@@ -48,9 +52,11 @@ class Grading:
         """A check begins."""
         meter = self.sandbox.meter
         meter.last_call, meter.memory_bytes, self._seconds_before = None, 0, meter.cpu_seconds
+        self.curves.clear()
 
     def end(self, item: pytest.Item, error: BaseException | None, detail: str) -> None:
         """A check has ended, by `error` if it didn't hold."""
+        from grader.sandbox import StudentCodeError
         from grader.scoring import CheckResult
 
         meter = self._sandbox.meter if self._sandbox else None
@@ -64,6 +70,8 @@ class Grading:
                 detail="\n".join(filter(None, (detail, own_detail))),
                 seconds=meter.cpu_seconds - self._seconds_before if meter else 0.0,
                 memory_bytes=meter.memory_bytes if meter else 0,
+                place=error.place if isinstance(error, StudentCodeError) else None,
+                curves=tuple(self.curves),
             )
         )
 
@@ -133,6 +141,41 @@ class Rng:
         import torch
 
         return torch.randint(count, (rows,), generator=self._generator)
+
+
+LOSS_BAND = "loss_band.json"
+"""Beside the settings: between what losses trainings of the reference solution run."""
+
+
+class LossBand(msgspec.Struct, frozen=True):
+    """The lowest and the highest losses of a few trainings, evenly over their length."""
+
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+
+
+class Draw:
+    """Records what reports draw. Only from public data: students see it. What is not finite is not drawn."""
+
+    def __init__(self, grading: Grading) -> None:
+        self._grading = grading
+
+    def loss(self, losses: Sequence[float]) -> None:
+        """Record the history of the default training, to be drawn against the reference's."""
+        path = self._grading.assignment.folder / LOSS_BAND
+        band = (
+            msgspec.json.decode(path.read_bytes(), type=LossBand) if path.is_file() else LossBand()
+        )
+        self._record(Curve(kind="loss", values=sampled(losses), low=band.low, high=band.high))
+
+    def predictions(self, predicted: Sequence[float], truth: Sequence[float]) -> None:
+        """Record a prediction and the true value of each row."""
+        true = sampled(truth)
+        self._record(Curve(kind="predictions", values=sampled(predicted), low=true, high=true))
+
+    def _record(self, curve: Curve) -> None:
+        if all(map(math.isfinite, curve.values)):
+            self._grading.curves.append(curve)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -257,6 +300,12 @@ def student(grading: Grading) -> "Iterator[Student]":
 def rng(grading: Grading, request: pytest.FixtureRequest) -> Rng:
     """Hidden random data, other data for each check."""
     return Rng(grading.assignment.hidden_seed + zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture
+def draw(grading: Grading) -> Draw:
+    """A recorder of what reports draw: `draw.loss(losses)`, `draw.predictions(predicted, truth)`."""
+    return Draw(grading)
 
 
 @pytest.fixture

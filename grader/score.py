@@ -1,12 +1,16 @@
 """What grading says: a verdict and points for every rubric item, and their sum."""
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
 from grader.text import Text, tr
 
 SCHEMA_VERSION = 1
+MAX_POINTS = 200
+"""How many points a curve has at most."""
 
 
 class Verdict(StrEnum):
@@ -53,6 +57,35 @@ _WORDS = {
 }
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A line of a submission. The submission's process names it: it may not exist."""
+
+    cell: str
+    """The name of the cell."""
+    line: int
+    """Counted from 1."""
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """Finite numbers that a check recorded to be drawn, and what they are compared with. Never hidden data."""
+
+    kind: Literal["loss", "predictions"]
+    """The losses of a training, evenly over its length; or a prediction for each row of the data."""
+    values: tuple[float, ...]
+    low: tuple[float, ...] | None = None
+    """The lower edge of the reference: losses of our own trainings, or the true values of the rows."""
+    high: tuple[float, ...] | None = None
+    """The upper edge; of true values it is the same."""
+
+
+def sampled(values: Sequence[float]) -> tuple[float, ...]:
+    """Return at most `MAX_POINTS` of the values, evenly chosen, the first and the last among them."""
+    if len(values) <= MAX_POINTS:
+        return tuple(values)
+    step = (len(values) - 1) / (MAX_POINTS - 1)
+    return tuple(values[round(i * step)] for i in range(MAX_POINTS))
+
+
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
     """How one rubric item ended."""
 
@@ -71,6 +104,10 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
     """CPU seconds that the student's process used for this item."""
     memory_bytes: int = 0
     """The peak resident memory of the student's processes for this item."""
+    place: Place | None = None
+    """The line of the submission that `message` speaks of."""
+    curves: tuple[Curve, ...] = ()
+    """What the item's checks recorded to be drawn."""
 
 
 class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import msgspec
 
 from grader.assignment import Assignment, RubricItem
-from grader.score import ItemResult, ScoreReport, Verdict
+from grader.score import Curve, ItemResult, Place, ScoreReport, Verdict
 from grader.submission import Submission
 from grader.text import Text, tr
 
@@ -20,6 +20,9 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     """CPU seconds of the student's process."""
     memory_bytes: int = 0
+    place: Place | None = None
+    """The line of the submission that `message` speaks of."""
+    curves: tuple[Curve, ...] = ()
 
 
 def make_report(
@@ -75,13 +78,15 @@ def ungraded(
 def _judge(item: RubricItem, checks: list[CheckResult]) -> ItemResult:
     lost = [check for check in checks if check.verdict is not Verdict.PASSED]
     points: float | None = item.points
+    place = None
     if not checks:
         verdict, message = Verdict.UNGRADED, tr("no check of this item was run")
     elif not lost:
         verdict, message = Verdict.PASSED, Text(ko="", en="")
     else:
         ours = [check for check in lost if check.verdict is Verdict.UNGRADED]
-        verdict, message = (ours or lost)[0].verdict, (ours or lost)[0].message
+        first = (ours or lost)[0]
+        verdict, message, place = first.verdict, first.message, first.place
         points = round(item.points * _fraction(item, checks), 2)
         if points > 0 and verdict is not Verdict.UNGRADED:
             verdict = Verdict.PARTIAL
@@ -98,6 +103,8 @@ def _judge(item: RubricItem, checks: list[CheckResult]) -> ItemResult:
         ),
         seconds=round(sum(check.seconds for check in checks), 4),
         memory_bytes=max((check.memory_bytes for check in checks), default=0),
+        place=place,
+        curves=tuple(curve for check in checks for curve in check.curves),
     )
 
 

@@ -54,6 +54,14 @@ def printable(words: str, limit: int = 300) -> str:
     return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(c) else c for c in line)
 
 
+def visible(text: str) -> str:
+    """Return what somebody else wrote with its lines and tabs, without anything else that a screen obeys."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if c not in "\n\t" and _is_control(c) else c for c in text
+    )
+
+
 def _is_control(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 

@@ -6,6 +6,7 @@ import pytest
 
 from grader.assignment import Limits, load_assignment, load_assignments
 from grader.errors import AssignmentError, UserError
+from grader.score import Verdict
 from grader.text import Text
 
 ROOT = Path(__file__).parent.parent
@@ -125,6 +126,18 @@ def test_weights_and_limits_are_read(write):
     assert assignment.items[0].weights == {"test_a": 3, "test_b": 1}
 
 
+def test_hints_are_read_by_verdict(write):
+    text = HEAD + ITEM + 'hints.timeout = { ko = "반복", en = "the loop" }\n'
+
+    assert load_assignment(write(text)).items[0].hints == {
+        Verdict.TIMEOUT: Text(ko="반복", en="the loop")
+    }
+
+
+def test_the_course_has_a_hint_for_each_wrong_answer(assignments):
+    assert all(Verdict.FAILED in item.hints for a in assignments.values() for item in a.items)
+
+
 def test_points_may_be_fractions(write):
     text = HEAD + ITEM.replace("10", "2.5") + ITEM.replace("one", "two")
 
@@ -150,6 +163,11 @@ def test_points_may_be_fractions(write):
         pytest.param(HEAD + ITEM.replace("10", "'10'"), "items[0].points", id="points as text"),
         pytest.param(
             HEAD + ITEM + "weights = { test_a = 0 }", "items[0].weights[...]", id="no weight at all"
+        ),
+        pytest.param(
+            HEAD + ITEM + 'hints.wrong = { ko = "", en = "" }',
+            "'wrong'",
+            id="a hint for no verdict",
         ),
         pytest.param(HEAD.replace(', en = "Tiny"', "") + ITEM, "`en`", id="one language only"),
         pytest.param(

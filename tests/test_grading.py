@@ -14,7 +14,7 @@ import pytest
 from grader.assignment import load_assignment
 from grader.errors import AssignmentError
 from grader.grading import Grader
-from grader.score import Verdict
+from grader.score import Curve, Place, Verdict
 from grader.submission import parse_submission, read_submission
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +56,24 @@ def test_negative(student):
 def test_state(student):
     assert_close(number(student.double(1)), 2)
     assert_close(number(student.double(1)), 2)
+"""
+
+
+CURVES = """
+import pytest
+
+@pytest.mark.item("double")
+def test_numbers(draw):
+    draw.predictions([1.0, 2.0], [1, 3])
+
+@pytest.mark.item("double")
+def test_negative(draw):
+    draw.loss([1.0, float("inf")])
+
+@pytest.mark.item("whole")
+def test_state(draw):
+    draw.loss([float(n) for n in range(1000)])
+    assert False
 """
 
 
@@ -390,3 +408,47 @@ def test_threads_may_share_a_grader(grader, assignments):
         thread.join()
 
     assert [report.score for report in reports] == [100] * 6
+
+
+def test_curves_of_a_check_are_in_its_item(grader, tiny, submit):
+    report = grader.grade(tiny(CURVES), submit("def double(x): return 2 * x"), "kim")
+
+    double, whole = (item.curves for item in report.items)
+    assert double == (Curve(kind="predictions", values=(1, 2), low=(1, 3), high=(1, 3)),)
+    assert (whole[0].kind, len(whole[0].values)) == ("loss", 200)
+    assert (whole[0].values[0], whole[0].values[-1]) == (0, 999)
+
+
+def test_losses_are_drawn_against_the_band_beside_the_settings(grader, tiny, submit, tmp_path):
+    (tmp_path / "loss_band.json").write_text('{"low": [0.5, 0.1], "high": [0.75, 0.2]}')
+
+    report = grader.grade(tiny(CURVES), submit("def double(x): return 2 * x"), "kim")
+
+    (curve,) = report.items[1].curves
+    assert (curve.low, curve.high) == ((0.5, 0.1), (0.75, 0.2))
+
+
+def test_place_is_where_the_submission_raised(grader, tiny, submit):
+    report = grader.grade(tiny(), submit("def double(x):\n    return 1 / 0\n", "kim.py"), "kim")
+
+    assert [item.place for item in report.items] == [Place("kim.py", 2)] * 2
+
+
+def test_place_of_a_missing_function_is_where_loading_stopped(grader, tiny, submit):
+    report = grader.grade(tiny(), submit("import os\n1 / 0\ndef double(x): ...\n", "kim.py"), "kim")
+
+    assert [item.place for item in report.items] == [Place("kim.py", 2)] * 2
+
+
+@pytest.mark.parametrize("name", ["binary", "multinomial", "wine"])
+def test_reference_is_drawn_and_within_its_band(grader, assignments, name):
+    solution = read_submission(ROOT / "solutions" / name / "solution.py")
+
+    report = grader.grade(assignments[name], solution, "kim")
+
+    loss, predictions = (curve for item in report.items for curve in item.curves)
+    assert (loss.kind, predictions.kind) == ("loss", "predictions")
+    assert len(loss.low) == len(loss.high) == len(loss.values)
+    inside = zip(loss.low, loss.values, loss.high, strict=True)
+    assert all(low - 1e-3 <= value <= high + 1e-3 for low, value, high in inside)
+    assert len(predictions.values) == len(predictions.low)

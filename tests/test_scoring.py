@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 
 from grader.assignment import Assignment, RubricItem
-from grader.score import SCHEMA_VERSION, ItemResult, ScoreReport, Verdict
+from grader.score import (
+    MAX_POINTS,
+    SCHEMA_VERSION,
+    Curve,
+    ItemResult,
+    Place,
+    ScoreReport,
+    Verdict,
+    sampled,
+)
 from grader.scoring import CheckResult, make_report, no_submission, ungraded
 from grader.submission import parse_submission
 from grader.text import Text
@@ -173,6 +182,38 @@ def test_time_is_summed_and_memory_is_the_peak():
     )
 
     assert (item.seconds, item.memory_bytes) == (0.75, 7)
+
+
+def test_place_is_that_of_the_message():
+    item = judge(
+        [
+            a_check(Verdict.PASSED, "a", place=Place("cell 1", 1)),
+            a_check(Verdict.ERROR, "b", words="first", place=Place("cell 7", 3)),
+            a_check(Verdict.ERROR, "c", words="second", place=Place("cell 8", 4)),
+        ]
+    )
+
+    assert (item.message.en, item.place) == ("first", Place("cell 7", 3))
+
+
+def test_curves_of_all_checks_are_kept():
+    one, two = (Curve(kind="loss", values=(value, 0.5)) for value in (1.0, 2.0))
+
+    item = judge(
+        [a_check(Verdict.PASSED, "a", curves=(one,)), a_check(Verdict.FAILED, curves=(two,))]
+    )
+
+    assert item.curves == (one, two)
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=3 * MAX_POINTS))
+def test_sample_has_the_ends_and_keeps_the_order(values):
+    found = sampled(values)
+
+    assert len(found) == min(len(values), MAX_POINTS)
+    assert (found[0], found[-1]) == (values[0], values[-1])
+    rest = iter(values)
+    assert all(value in rest for value in found)
 
 
 def test_report_says_what_was_graded_and_how():

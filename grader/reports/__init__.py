@@ -4,8 +4,9 @@ from enum import StrEnum
 
 
 class ExportFormat(StrEnum):
-    """What another system reads."""
+    """What a class is written as."""
 
+    HTML = "html"
     CSV = "csv"
     JSON = "json"
     GRADESCOPE = "gradescope"

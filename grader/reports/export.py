@@ -33,7 +33,9 @@ def export(
     template: str | None = None,
     column: str | None = None,
 ) -> Export:
-    """Return a class in a format; `template` is the text of the file that Canvas or Moodle gave, `column` its scores'.
+    """Return a class in a format that is one file.
+
+    `template` is the text of the file that Canvas or Moodle gave, `column` the title of its scores'.
 
     Raises:
         UserError: the format needs a template, or one hand-in alone, or the template is wrong.
@@ -54,6 +56,8 @@ def export(
             return _filled(fill_canvas(record, _given(template), column))
         case ExportFormat.MOODLE:
             return _filled(fill_moodle(record, _given(template), column))
+        case ExportFormat.HTML:
+            raise ValueError("pages are many files: see `write_site`")
 
 
 def _filled(filled: Filled) -> Export:

@@ -88,4 +88,6 @@ def _item(item: ItemResult, language: Language) -> dict[str, Any]:
         "detail": item.detail,
         "seconds": item.seconds,
         "memory_bytes": item.memory_bytes,
+        "place": item.place,
+        "curves": item.curves,
     }

@@ -10,7 +10,7 @@ import torch
 from grader.assignment import Limits
 from grader.sandbox.process import Process, ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.wire import Call, Raised, Ref, Reply, Returned
-from grader.score import Verdict
+from grader.score import Place, Verdict
 from grader.submission import place
 from grader.text import Text, printable, tr
 
@@ -20,11 +20,14 @@ _NOT_SCALAR = (Ref, list, dict)
 class StudentCodeError(Exception):
     """A call of the submission returned nothing that could be judged. It is a verdict, not a fault of ours."""
 
-    def __init__(self, verdict: Verdict, text: Text, detail: str = "") -> None:
+    def __init__(
+        self, verdict: Verdict, text: Text, detail: str = "", place: Place | None = None
+    ) -> None:
         super().__init__(text.en)
         self.verdict = verdict
         self.text = text
         self.detail = detail
+        self.place = place
 
 
 class Meter:
@@ -211,7 +214,9 @@ def told(
         case "not_implemented":
             stub = printable(raised.frames[-1].function) if raised.frames else function
             return StudentCodeError(
-                Verdict.NOT_IMPLEMENTED, tr("`{name}` is not implemented yet", name=stub)
+                Verdict.NOT_IMPLEMENTED,
+                tr("`{name}` is not implemented yet", name=stub),
+                place=_place(raised),
             )
         case "missing":
             return _missing(function, load_errors)
@@ -229,7 +234,7 @@ def told(
         case _:
             verdict = Verdict.ERROR
             text = tr("{call} raised {words}{where}", call=what, words=words, where=where)
-    return StudentCodeError(verdict, text, _trace(raised))
+    return StudentCodeError(verdict, text, _trace(raised), _place(raised))
 
 
 def _missing(function: str, load_errors: list[tuple[str, Raised]]) -> StudentCodeError:
@@ -245,6 +250,7 @@ def _missing(function: str, load_errors: list[tuple[str, Raised]]) -> StudentCod
             reason=loading_notes(load_errors[:1])[0],
         ),
         "\n".join(_trace(raised) for _, raised in load_errors),
+        _place(load_errors[0][1]),
     )
 
 
@@ -308,6 +314,11 @@ def _where(raised: Raised) -> Text:
         return Text(ko="", en="")
     frame = raised.frames[-1]
     return tr(" ({place})", place=place(printable(frame.cell), frame.line))
+
+
+def _place(raised: Raised) -> Place | None:
+    frame = raised.frames[-1] if raised.frames else None
+    return Place(printable(frame.cell), frame.line) if frame and 0 < frame.line < 2**31 else None
 
 
 def _trace(raised: Raised) -> str:

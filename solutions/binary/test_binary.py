@@ -160,7 +160,8 @@ def trained(new_student, settings):
 
 
 @pytest.mark.item("convergence")
-def test_default_training_converges(trained):
+def test_default_training_converges(trained, draw):
+    draw.loss(trained.losses)
     require(
         trained.is_good(trained.losses[-1]),
         ko="기본값으로 학습했을 때 마지막 손실이 기준보다 큽니다",
@@ -189,7 +190,7 @@ def trained_or_fitted(new_student, settings, request):
 
 
 @pytest.mark.item("predict")
-def test_classes_by_the_threshold(trained_or_fitted, rng):
+def test_classes_by_the_threshold(trained_or_fitted, rng, draw):
     student, net = trained_or_fitted
     student.take_changed()
     ten = torch.tensor([[10.0]])
@@ -200,6 +201,8 @@ def test_classes_by_the_threshold(trained_or_fitted, rng):
     )
     for x in (X, 20 * rng.uniform(5, 1), 20 * rng.uniform(33, 1)):
         p = tensor(net(x), len(x), 1)
+        if x is X:
+            draw.predictions(p.flatten().tolist(), Y.flatten().tolist())
         for threshold in (None, 0.2, 0.9):
             given = {} if threshold is None else {"threshold": threshold}
             check_classes(student.predict(net, x, **given), p, threshold or 0.5)

@@ -131,7 +131,8 @@ def trained(new_student, settings):
 
 
 @pytest.mark.item("convergence")
-def test_default_training_converges(trained, settings):
+def test_default_training_converges(trained, settings, draw):
+    draw.loss(trained.losses)
     bound = settings.thresholds["max_loss"]
     require(
         trained.losses[-1] <= bound,
@@ -190,7 +191,7 @@ def only_class(value):
 
 
 @pytest.mark.item("predict")
-def test_class_of_the_largest_probability(trained_or_fitted, rng):
+def test_class_of_the_largest_probability(trained_or_fitted, rng, draw):
     student, net = trained_or_fitted
     student.take_changed()
     require(
@@ -200,6 +201,8 @@ def test_class_of_the_largest_probability(trained_or_fitted, rng):
     )
     for x in (X, 8 * rng.uniform(17, 4), 8 * rng.uniform(40, 4)):
         found = classes(student.predict(net, x), len(x))
+        if x is X:
+            draw.predictions(found, Y.tolist())
         best = torch.softmax(matrix(net(x), len(x)), dim=1).sort(dim=1, descending=True)
         clear = best.values[:, 0] - best.values[:, 1] > 1e-4
         require(

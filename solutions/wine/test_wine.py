@@ -283,15 +283,18 @@ def check_convergence(trained, settings):
 
 
 @pytest.mark.item("convergence")
-def test_default_training_converges(trained, trained_permuted, settings):
+def test_default_training_converges(trained, trained_permuted, settings, draw):
+    if trained.losses is not None:
+        draw.loss(trained.losses)
     check_convergence(trained, settings)
     check_convergence(trained_permuted, settings)
 
 
 @pytest.mark.item("accuracy")
-def test_accuracy_on_the_test_part(trained, settings):
-    logits = matrix(trained.net(trained.data.X_test), TEST)
-    accuracy = float((logits.argmax(dim=1) == trained.data.y_test).double().mean())
+def test_accuracy_on_the_test_part(trained, settings, draw):
+    predicted = matrix(trained.net(trained.data.X_test), TEST).argmax(dim=1)
+    draw.predictions(predicted.tolist(), trained.data.y_test.tolist())
+    accuracy = float((predicted == trained.data.y_test).double().mean())
     require(
         accuracy >= settings.thresholds["min_accuracy"],
         ko="학습한 모델의 테스트 정확도가 기준보다 낮습니다",

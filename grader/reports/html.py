@@ -1,0 +1,605 @@
+"""Pages for people: one for each hand-in, as its student and as an assistant sees it, and one for the class.
+
+A page is one file: styles, script and pictures are in it, nothing is fetched, and nothing that a student wrote is
+markup in it.
+"""
+
+import base64
+import hashlib
+import hmac
+import multiprocessing
+import os
+import re
+import secrets
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+from statistics import fmean, median
+from urllib.parse import quote
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer, TextLexer
+
+from grader.assignment import Assignment
+from grader.record import ClassRecord, Record, RosterEntry
+from grader.reports.plots import loss_plot, losses_plot, predictions_plot, scores_plot
+from grader.score import Curve, ItemResult, Place, Verdict
+from grader.statistics import ItemStatistics, item_statistics
+from grader.submission import Cell
+from grader.submission import place as place_text
+from grader.text import Language, Text, tr, visible
+
+INDEX = "index.html"
+_SLOWEST = 10
+_MAX_HIGHLIGHTED = 100_000
+"""Characters of a cell that are worth being highlighted; what is larger is no homework, and is shown plain."""
+_MAX_NAME_BYTES = 120
+
+
+def student_page(record: Record, assignment: Assignment, language: Language, name: str = "") -> str:
+    """Return what a student sees of a hand-in. What it printed and the checks' own words are not on it.
+
+    `name` is the student's, where it is another than the id.
+    """
+    return _hand_in_page(_hand_in_view(record, assignment, language, name), language)
+
+
+def assistant_page(
+    record: Record, assignment: Assignment, language: Language, twin: str, name: str = ""
+) -> str:
+    """Return the same page with everything that is for assistants only. `twin` is the address of the student's."""
+    return _hand_in_page(_hand_in_view(record, assignment, language, name), language, twin)
+
+
+def class_page(record: ClassRecord, language: Language) -> str:
+    """Return the overview of a class. Its links lead to where `write_site` puts the other pages."""
+    students = _students(record)
+    addresses = {key: quote(str(path)) for key, path in _paths(record, "assistant").items()}
+    counting, statistics = record.counting, item_statistics(record)
+    assignments = [
+        _assignment_view(
+            number,
+            assignment,
+            [each for each in statistics if each.assignment == assignment.name],
+            students,
+            counting,
+            language,
+        )
+        for number, assignment in enumerate(record.assignments)
+    ]
+    return _render(
+        "class.html.j2",
+        language,
+        assignments=assignments,
+        students=students,
+        counting=counting,
+        addresses=addresses,
+        concerns=[(each, reasons) for each in counting.values() if (reasons := _concerns(each))],
+        late=[each for each in counting.values() if each.late_days or each.late_mark],
+        unmatched=record.unmatched,
+        names={student.id: student.name or student.id for student in students},
+        titles={a.name: a.title for a in record.assignments},
+        results_of=lambda each: {item.id: item for item in each.report.items},
+        words_ungraded=Verdict.UNGRADED.text,
+        shown=tr("{shown} of {all} students are shown", shown="{shown}", all="{all}"),
+    )
+
+
+def write_site(
+    record: ClassRecord, folder: Path, language: Language, key: bytes | None = None
+) -> Path:
+    """Write all pages below `folder`, each whole or not at all, and return the path of the class page.
+
+    With a `key` the students are pseudonyms (see `anonymous`).
+    """
+    if key is not None:
+        record = anonymous(record, key)
+    own, assistants = _paths(record, "students"), _paths(record, "assistant")
+    assignments = {assignment.name: assignment for assignment in record.assignments}
+    names = {student.id: student.name for student in _students(record)}
+    jobs = [
+        _Job(
+            record=each,
+            assignment=assignments[each.report.assignment],
+            name=names[each.report.student],
+            own=folder / own[at],
+            assistants=folder / assistants[at],
+        )
+        for each in record.records
+        if each.counts and (at := (each.report.student, each.report.assignment)) in own
+    ]
+    write = partial(_write_hand_in, language=language)
+    workers = min(os.cpu_count() or 1, 1 + len(jobs) // 50)
+    if workers > 1:
+        context = multiprocessing.get_context("spawn")  # a fork would copy the caller's threads
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            list(pool.map(write, jobs, chunksize=10))
+    else:
+        list(map(write, jobs))
+    index = folder / INDEX
+    _write(index, class_page(record, language))
+    return index
+
+
+class _Job(msgspec.Struct, frozen=True, kw_only=True):
+    """The two pages of one hand-in."""
+
+    record: Record
+    assignment: Assignment
+    name: str
+    own: Path
+    assistants: Path
+
+
+def _write_hand_in(job: _Job, language: Language) -> None:
+    twin = quote(os.path.relpath(job.own, job.assistants.parent))
+    view = _hand_in_view(job.record, job.assignment, language, job.name)
+    _write(job.own, _hand_in_page(view, language))
+    _write(job.assistants, _hand_in_page(view, language, twin))
+
+
+def _write(path: Path, page: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(page.encode())
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(path)
+
+
+# --- who is who ------------------------------------------------------------------------------------------------------
+
+
+def pseudonym(student: str, key: bytes) -> str:
+    """Return the name that stands for a student: always the same under one key, and nobody's without it."""
+    return f"anon-{hmac.digest(key, student.encode(), 'sha256').hex()[:10]}"
+
+
+def own_key(folder: Path) -> bytes:
+    """Return the key of the pseudonyms in `folder`; it is made when it is first asked for."""
+    path = folder / "anonymous.key"
+    if not path.exists():
+        path.touch(0o600)
+        path.write_bytes(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def anonymous(record: ClassRecord, key: bytes) -> ClassRecord:
+    """Return the class with pseudonyms for its students, also in file names and in what quotes them.
+
+    What students wrote into their code stays, except for their own names and ids.
+    """
+    names = {entry.id: entry.name for entry in record.roster}
+    return msgspec.structs.replace(
+        record,
+        roster=tuple(RosterEntry(pseudonym(entry.id, key)) for entry in record.roster),
+        records=tuple(
+            _anonymous_record(each, names.get(each.report.student, ""), key)
+            for each in record.records
+        ),
+        unmatched=tuple(
+            msgspec.structs.replace(
+                each,
+                origin=pseudonym(each.origin, key),
+                reason=tr("its name is left out here"),
+            )
+            for each in record.unmatched
+        ),
+    )
+
+
+def _anonymous_record(record: Record, name: str, key: bytes) -> Record:
+    report = record.report
+    alias = pseudonym(report.student, key)
+    file = alias + Path(report.submission).suffix
+    words = {report.submission: file, report.student: alias, name: alias}
+    known = [re.escape(word) for word in words if len(word) > 1]
+    pattern = re.compile("|".join(known) or "(?!)")
+
+    def hide(text: str) -> str:
+        return pattern.sub(lambda match: words[match[0]], text)
+
+    def hidden(text: Text) -> Text:
+        return Text(ko=hide(text.ko), en=hide(text.en))
+
+    return msgspec.structs.replace(
+        record,
+        origin=file,
+        cells=tuple(Cell(hide(cell.name), hide(cell.source)) for cell in record.cells),
+        report=msgspec.structs.replace(
+            report,
+            student=alias,
+            submission=file,
+            notes=tuple(map(hidden, report.notes)),
+            output=hide(report.output),
+            items=tuple(
+                msgspec.structs.replace(
+                    item,
+                    message=hidden(item.message),
+                    detail=hide(item.detail),
+                    place=item.place and Place(hide(item.place.cell), item.place.line),
+                )
+                for item in report.items
+            ),
+        ),
+    )
+
+
+def _students(record: ClassRecord) -> list[RosterEntry]:
+    """The class in the order of names: who is on the roster, and who handed in without being on it."""
+    known = {entry.id: entry for entry in record.roster}
+    for each in record.records:
+        known.setdefault(each.report.student, RosterEntry(each.report.student))
+    return sorted(known.values(), key=lambda entry: (entry.name or entry.id, entry.id))
+
+
+def _paths(record: ClassRecord, top: str) -> dict[tuple[str, str], PurePosixPath]:
+    """Where the page of each student and assignment is, below the class page."""
+    students = file_names(entry.id for entry in _students(record))
+    assignments = file_names(assignment.name for assignment in record.assignments)
+    return {
+        (student, name): PurePosixPath(top, students[student], f"{assignments[name]}.html")
+        for student, name in {(r.report.student, r.report.assignment) for r in record.records}
+        if name in assignments
+    }
+
+
+def file_names(names: Iterable[str]) -> dict[str, str]:
+    """Return for each name one that is safe as a file's on any system, and no other's in any case of letters.
+
+    A name that can't be a file's as it is gets a part of its digest, so that it is the same in every class.
+    """
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sorted(set(names), key=lambda name: (_safe(name) != name, name)):
+        safe = _safe(name)
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+        lengths = range(8, 65, 8) if safe != name or safe.casefold() in taken else [0]
+        choices = (f"{safe}-{digest[:length]}" if length else safe for length in lengths)
+        found[name] = next(choice for choice in choices if choice.casefold() not in taken)
+        taken.add(found[name].casefold())
+    return found
+
+
+def _safe(name: str) -> str:
+    """The letters, digits and dashes of a name, without what a system gives a meaning to."""
+    words = re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFC", name)).strip("_-")
+    words = words.encode("utf-8", "ignore")[:_MAX_NAME_BYTES].decode("utf-8", "ignore")
+    device = re.fullmatch(r"(?i)con|prn|aux|nul|(com|lpt)\d", words)
+    return f"_{words}" if device or not words else words
+
+
+# --- one hand-in -----------------------------------------------------------------------------------------------------
+
+
+class _CellView(msgspec.Struct, frozen=True):
+    title: Text
+    html: Markup
+
+
+class _ItemView(msgspec.Struct, frozen=True):
+    result: ItemResult
+    hint: Text | None
+    where: str
+    """The anchor of the line that the message speaks of, empty where it isn't shown."""
+    where_text: Text | None
+    pictures: tuple["_Picture", ...]
+
+
+class _Picture(msgspec.Struct, frozen=True):
+    kind: str
+    svg: Markup
+    words: Text
+    compared: bool
+    """Whether there is a reference in it."""
+
+
+class _HandInView(msgspec.Struct, frozen=True):
+    record: Record
+    assignment: Assignment
+    name: str
+    items: list[_ItemView]
+    cells: list[_CellView]
+
+
+def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
+    """The page of a hand-in: with the address of the student's, the one for assistants."""
+    return _render(
+        "hand_in.html.j2",
+        language,
+        view=view,
+        record=view.record,
+        report=view.record.report,
+        titles={item.id: item.title for item in view.assignment.items},
+        twin=twin,
+    )
+
+
+def _hand_in_view(
+    record: Record, assignment: Assignment, language: Language, name: str
+) -> _HandInView:
+    cells = {cell.name: number for number, cell in enumerate(record.cells, start=1)}
+    lines = {cell.name: len(_lines(cell.source)) for cell in record.cells}
+    hints = {item.id: item.hints for item in assignment.items}
+
+    def view(item: ItemResult) -> _ItemView:
+        place = item.place
+        known = place is not None and 0 < place.line <= lines.get(place.cell, 0)
+        return _ItemView(
+            result=item,
+            hint=hints.get(item.id, {}).get(item.verdict),
+            where=f"c{cells[place.cell]}-{place.line}" if place and known else "",
+            where_text=place_text(place.cell, place.line) if place and known else None,
+            pictures=tuple(_picture(curve, language) for curve in item.curves),
+        )
+
+    marked = {item.place for item in record.report.items if item.place is not None}
+    return _HandInView(
+        record=record,
+        assignment=assignment,
+        name=name or record.report.student,
+        items=[view(item) for item in record.report.items],
+        cells=[
+            _CellView(place_text(cell.name), _code(cell, f"c{number}", marked))
+            for number, cell in enumerate(record.cells, start=1)
+        ],
+    )
+
+
+def _picture(curve: Curve, language: Language) -> _Picture:
+    if curve.kind == "loss":
+        words = tr(
+            "The loss of the default training goes from {first} to {last}.",
+            first=f"{curve.values[0]:.4g}",
+            last=f"{curve.values[-1]:.4g}",
+        )
+        return _Picture(
+            curve.kind, loss_plot(curve, words.in_(language)), words, curve.low is not None
+        )
+    right = sum(
+        abs(value - true) < 0.5 for value, true in zip(curve.values, curve.low or (), strict=False)
+    )
+    words = tr("{right} of {count} predictions are right.", right=right, count=len(curve.values))
+    return _Picture(
+        curve.kind, predictions_plot(curve, words.in_(language)), words, curve.low is not None
+    )
+
+
+def _lines(source: str) -> list[str]:
+    return visible(source).split("\n")
+
+
+def _code(cell: Cell, anchor: str, marked: set[Place]) -> Markup:
+    """The code of a cell, its lines numbered and with anchors."""
+    lexer = PythonLexer if len(cell.source) <= _MAX_HIGHLIGHTED else TextLexer
+    formatter = HtmlFormatter(
+        linenos="inline",
+        linespans=anchor,
+        hl_lines=[place.line for place in marked if place.cell == cell.name],
+    )
+    source = visible(cell.source)
+    return Markup(highlight(source, lexer(stripnl=False, ensurenl=False), formatter))
+
+
+# --- a class ---------------------------------------------------------------------------------------------------------
+
+
+class _RubricView(msgspec.Struct, frozen=True):
+    id: str
+    title: Text
+    points: float
+    statistics: ItemStatistics
+    verdicts: list[tuple[Verdict, int]]
+    """The verdicts that occur, each with how many hand-ins have it."""
+
+
+class _AssignmentView(msgspec.Struct, frozen=True):
+    assignment: Assignment
+    records: list[Record]
+    rubric: list[_RubricView]
+    mean: float | None
+    median: float | None
+    scores: Markup | None
+    losses: Markup | None
+    slowest: list[tuple[Record, float]]
+    """Hand-ins with the CPU seconds that they took, the slowest first."""
+
+
+def _assignment_view(
+    number: int,
+    assignment: Assignment,
+    items: list[ItemStatistics],
+    students: list[RosterEntry],
+    counting: Mapping[tuple[str, str], Record],
+    language: Language,
+) -> _AssignmentView:
+    positions = {student.id: position for position, student in enumerate(students)}
+    records = [each for (_, name), each in counting.items() if name == assignment.name]
+    reports = [each.report for each in records]
+    scores = [each.score for each in records if not each.report.ungraded]
+    curves = {
+        f"curve-{number}-{positions[report.student]}": curve
+        for report in reports
+        for item in report.items
+        for curve in item.curves
+        if curve.kind == "loss"
+    }
+    seconds = [(each, sum(item.seconds for item in each.report.items)) for each in records]
+    return _AssignmentView(
+        assignment=assignment,
+        records=records,
+        rubric=[
+            _RubricView(
+                id=item.id,
+                title=item.title,
+                points=item.points,
+                statistics=each,
+                verdicts=[(v, each.verdicts[v]) for v in Verdict if v in each.verdicts],
+            )
+            for item, each in zip(assignment.items, items, strict=True)
+        ],
+        mean=fmean(scores) if scores else None,
+        median=median(scores) if scores else None,
+        scores=scores_plot(
+            scores,
+            assignment.max_score,
+            tr("How the scores of {count} students are spread", count=len(scores)).in_(language),
+        )
+        if scores
+        else None,
+        losses=losses_plot(
+            curves, tr("The losses of {count} students", count=len(curves)).in_(language)
+        )
+        if curves
+        else None,
+        slowest=sorted(seconds, key=lambda pair: -pair[1])[:_SLOWEST],
+    )
+
+
+def _concerns(record: Record) -> list[Text]:
+    """Why a person must look at a hand-in."""
+    report = record.report
+    found = []
+    for verdict in (Verdict.UNGRADED, Verdict.FORBIDDEN):
+        items = [item.title for item in report.items if item.verdict is verdict]
+        if items:
+            titles = Text(
+                ko=", ".join(title.ko for title in items), en=", ".join(t.en for t in items)
+            )
+            found.append(tr("{verdict}: {items}", verdict=verdict.text, items=titles))
+    if not report.gradable and not report.ungraded:
+        found.append(report.items[0].message)
+    if report.gradable and report.isolation != "full":
+        found.append(tr("the isolation was {level}, not full", level=report.isolation))
+    return found
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+_WORDS = {
+    "adjustment": tr("Adjustment"),
+    "all_hand_ins": tr("The whole class"),
+    "assignment": tr("Assignment"),
+    "assistants_only": tr("For teaching assistants only: don't pass this page on."),
+    "attention": tr("A person must look at these"),
+    "class_page": tr("Class"),
+    "code": tr("Your code"),
+    "code_as_handed_in": tr("Code"),
+    "cpu_seconds": tr("CPU seconds"),
+    "detail": tr("The checks' own words"),
+    "difficulty": tr("difficulty"),
+    "discrimination": tr("discrimination"),
+    "distribution": tr("Scores"),
+    "distribution_axes": tr("Across: points. Up: students."),
+    "file": tr("File"),
+    "file_column": tr("file"),
+    "from_items": tr("Points of the items"),
+    "graded": tr("Graded"),
+    "handed_in": tr("Handed in"),
+    "how": tr("How"),
+    "highlight": tr("Highlight a student in the loss curves"),
+    "hint": tr("Hint"),
+    "isolation": tr("Isolation"),
+    "item": tr("item"),
+    "late": tr("Late"),
+    "late_mark": tr("marked late by the platform, which doesn't tell when"),
+    "legend_mine": tr("this training"),
+    "legend_reference": tr("trainings of our solution"),
+    "legend_truth": tr("true value"),
+    "legend_prediction": tr("prediction"),
+    "losses": tr("Loss curves"),
+    "loss_axes": tr("Across: progress of the training (%). Up: loss."),
+    "mean": tr("mean"),
+    "median": tr("median"),
+    "missing": tr("not handed in"),
+    "mixed": tr("partly judged by recorded answers"),
+    "nobody": tr("nobody"),
+    "none_attention": tr("Nothing is left for a person to look at."),
+    "notes": tr("Notes"),
+    "notes_cost_nothing": tr("They cost no points."),
+    "origin": tr("Found at"),
+    "output": tr("What the submission printed"),
+    "overview": tr("Results"),
+    "penalty": tr("late penalty"),
+    "points": tr("points"),
+    "predictions_axes": tr("Across: rows of the data. Up: class or probability."),
+    "reason": tr("why"),
+    "replayed": tr("judged by recorded answers"),
+    "rubric": tr("Rubric items"),
+    "score": tr("Score"),
+    "search": tr("Search for a student or a verdict"),
+    "slowest": tr("Slowest submissions"),
+    "statistics": tr("Rubric items in numbers"),
+    "statistics_words": tr(
+        "Difficulty is the mean part of the points that was earned: 1 is easy. Discrimination is "
+        "the correlation with the points of all other items; near 0 or below, the item deserves a look."
+    ),
+    "student": tr("student"),
+    "students_page": tr("The page that the student sees"),
+    "table_words": tr(
+        "Points for each item. The total is after the late policy and adjustments. – was not handed in or not graded."
+    ),
+    "to_line": tr("Show the line:"),
+    "total": tr("total"),
+    "unmatched": tr("Files whose student or assignment is not known"),
+    "verdict": tr("verdict"),
+    "verdicts": tr("verdicts"),
+    "memory": tr("memory"),
+    "waiting": tr("Not everything could be graded yet, so this score will still change."),
+}
+_MARKS = {
+    Verdict.PASSED: "✓",
+    Verdict.PARTIAL: "◐",
+    Verdict.UNGRADED: "?",
+    Verdict.FORBIDDEN: "⊘",
+}
+
+
+def _render(template: str, language: Language, **values: object) -> str:
+    environment = _environment()
+    say: Callable[[Text], str] = lambda text: text.in_(language)  # noqa: E731
+    style, script = _asset("page.css"), _asset("class.js")
+    return environment.get_template(template).render(
+        language=language,
+        say=say,
+        t={name: text.in_(language) for name, text in _WORDS.items()},
+        days=lambda count: tr("{count} days", count=count),
+        mark=lambda verdict: _MARKS.get(verdict, "✗"),
+        style=Markup(style),
+        script=Markup(script),
+        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'",
+        **values,
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("grader.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )
+    environment.filters["number"] = lambda value: "–" if value is None else f"{value:g}"
+    environment.filters["short"] = lambda value: "–" if value is None else f"{value:.2f}"
+    environment.filters["time"] = lambda moment: f"{moment:%Y-%m-%d %H:%M %Z}"
+    return environment
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("grader.reports").joinpath("templates", name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,201 @@
+"""The pages in a real browser: clicks, keys, console, screen readers, and what hostile students wrote."""
+
+import shutil
+import warnings
+
+import pytest
+
+from grader.reports.html import write_site
+from grader.text import visible
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    selenium = pytest.importorskip("selenium", reason="selenium drives the browser of these tests")
+    axe = pytest.importorskip("axe_selenium_python", reason="axe looks for what readers can't use")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.select import Select
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="no chromium with chromedriver on this machine"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,1000"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_page_load_timeout(120)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def site(hostile_class, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    write_site(hostile_class, folder, "en")
+    return folder
+
+
+@pytest.fixture
+def overview(browser, site):
+    browser.get((site / "index.html").as_uri())
+    return browser
+
+
+def rows(browser):
+    """The names in the class table, from top to bottom, of the rows that are shown."""
+    found = browser.find_elements(By.CSS_SELECTOR, "#table tbody tr")
+    return [row.find_element(By.TAG_NAME, "bdi").text for row in found if row.is_displayed()]
+
+
+def column(browser, number):
+    cells = browser.find_elements(By.CSS_SELECTOR, f"#table tbody tr > :nth-child({number + 1})")
+    return [float(cell.get_attribute("data-value")) for cell in cells]
+
+
+def heading(browser, number):
+    return browser.find_element(By.CSS_SELECTOR, f"th[data-column='{number}']")
+
+
+def pages(site):
+    return [site / "index.html", *sorted(site.rglob("wine.html"))]
+
+
+def test_nothing_is_written_to_the_console_and_nothing_of_a_student_runs(browser, site):
+    for page in pages(site):
+        browser.get(page.as_uri())
+
+        assert browser.get_log("browser") == []
+        assert browser.title != "pwned"
+        assert browser.find_elements(By.CSS_SELECTOR, "img, iframe, object, main script") == []
+
+
+def test_hostile_names_are_read_as_they_are_written(overview, hostile_class):
+    shown = rows(overview)
+
+    for each in hostile_class.records:
+        if each.report.student != "ann":
+            assert visible(each.report.student) in shown
+
+
+def test_table_is_sorted_by_clicks_both_ways(overview):
+    for direction in ("ascending", "descending"):
+        heading(overview, 17).find_element(By.TAG_NAME, "button").click()
+
+        values = column(overview, 17)
+        assert heading(overview, 17).get_attribute("aria-sort") == direction
+        assert values == sorted(values, reverse=direction == "descending")
+        assert len(set(values)) > 1
+
+
+def test_table_is_sorted_by_keys(overview):
+    button = heading(overview, 0).find_element(By.TAG_NAME, "button")
+    button.send_keys(Keys.ENTER)
+    forth = rows(overview)
+    button.send_keys(Keys.SPACE)
+
+    assert rows(overview) != forth
+    assert heading(overview, 0).get_attribute("aria-sort") == "descending"
+    assert len(overview.find_elements(By.CSS_SELECTOR, "th[aria-sort]")) == 1
+
+
+@pytest.mark.parametrize(
+    "words, found",
+    [
+        ("BOB", ["bob"]),
+        ("forbidden", ["bob"]),
+        ("김하", ["김하늘"]),
+        ("<img", None),
+        ("nobody", []),
+    ],
+)
+def test_search_shows_the_rows_that_hold_the_words(overview, words, found):
+    everyone = len(rows(overview))
+    search = overview.find_element(By.ID, "search")
+    search.send_keys(words)
+
+    shown = rows(overview)
+    told = overview.find_element(By.ID, "shown").text
+    assert (shown == found) if found is not None else all(words in name for name in shown)
+    assert told == f"{len(shown)} of {everyone} students are shown"
+    search.send_keys(Keys.CONTROL, "a")
+    search.send_keys(Keys.DELETE)
+    assert len(rows(overview)) == everyone
+
+
+def test_chosen_student_stands_out_in_the_loss_curves(overview):
+    select = Select(overview.find_element(By.ID, "highlight"))
+    select.select_by_visible_text("bob")
+    position = select.first_selected_option.get_attribute("value")
+
+    (chosen,) = overview.find_elements(By.CSS_SELECTOR, ".chosen")
+    assert chosen.get_attribute("id").endswith(f"-{position}")
+    assert float(chosen.value_of_css_property("opacity")) == 1
+    select.select_by_index(0)
+    assert overview.find_elements(By.CSS_SELECTOR, ".chosen") == []
+
+
+def test_a_click_leads_from_the_class_to_the_hand_in_and_on_to_the_students_page(overview):
+    overview.find_element(By.CSS_SELECTOR, "#table a[href*='bob']").click()
+    assert "assistant/bob/wine.html" in overview.current_url
+
+    overview.find_element(By.LINK_TEXT, "The page that the student sees").click()
+    assert "students/bob/wine.html" in overview.current_url
+
+
+def test_without_scripts_the_table_is_plain(browser, site):
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get((site / "index.html").as_uri())
+
+        assert browser.find_elements(By.CSS_SELECTOR, "#table button") == []
+        assert len(rows(browser)) > 10
+        assert not browser.find_element(By.ID, "search").is_displayed()
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_pages_fit_a_phone(browser, site):
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True},
+    )
+    try:
+        for page in pages(site):
+            browser.get(page.as_uri())
+
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_axe_finds_nothing_serious(browser, hostile_class, tmp_path, language, scheme):
+    write_site(hostile_class, tmp_path, language)
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+
+    for page in ("index.html", "students/bob/wine.html", "assistant/dan/wine.html"):
+        browser.get((tmp_path / page).as_uri())
+        auditor = axe.Axe(browser)
+        auditor.inject()
+        found = auditor.run()["violations"]
+
+        serious = [
+            (each["id"], [node["html"] for node in each["nodes"]][:3])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert serious == []

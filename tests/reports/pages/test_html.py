@@ -1,0 +1,471 @@
+"""The pages say everything to whom it is meant for, in one language, and nothing that a student wrote is markup."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import hypothesis.strategies as st
+import msgspec
+import pytest
+from hypothesis import given
+
+from grader.record import ClassRecord, RosterEntry
+from grader.reports.html import (
+    anonymous,
+    assistant_page,
+    class_page,
+    file_names,
+    pseudonym,
+    student_page,
+    write_site,
+)
+from grader.score import Curve, ItemResult, Place, Verdict
+from grader.submission import Cell
+from grader.text import Text, visible
+
+KEY = b"the key of a test"
+ELEMENTS = {
+    *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "article"),
+    *("h1", "h2", "h3", "p", "a", "bdi", "span", "strong", "div", "time", "code"),
+    *("table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "details"),
+    *("summary", "pre", "ul", "ol", "li", "label", "input", "select", "option", "script"),
+    *("br", "svg", "g", "path", "text", "use", "defs", "clippath", "rect"),
+}  # fmt: skip
+EMPTY = {"meta", "input", "br"}
+
+
+class Page(HTMLParser):
+    """The elements and the text of a page, without the text of styles and scripts."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements = []
+        self.words = []
+        self._open = []
+        self.feed(page)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in EMPTY:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+        if tag in ("th", "td"):
+            self.words.append(" ")
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return "".join(self.words)
+
+    def ids(self):
+        return [attrs["id"] for _, attrs in self.elements if "id" in attrs]
+
+    def links(self):
+        return [attrs["href"] for tag, attrs in self.elements if tag == "a"]
+
+
+@pytest.fixture(scope="module")
+def wine(assignments):
+    return assignments["wine"]
+
+
+@pytest.fixture(scope="module")
+def pages(hostile_class, wine):
+    """Every kind of page in both languages, of a class with hostile students."""
+    return [
+        page
+        for language in ("ko", "en")
+        for page in (
+            class_page(hostile_class, language),
+            *(student_page(each, wine, language) for each in hostile_class.records),
+            *(assistant_page(each, wine, language, "x.html") for each in hostile_class.records),
+        )
+    ]
+
+
+# --- what nobody may see
+
+
+def test_student_does_not_see_what_is_for_assistants(record, wine):
+    page = student_page(record(words="SECRET"), wine, "en")
+
+    assert "message: SECRET" in page
+    assert "detail: SECRET" not in page
+    assert "printed: SECRET" not in page
+
+
+def test_assistant_sees_everything(record, wine):
+    page = assistant_page(record(words="SECRET"), wine, "en", "student.html")
+
+    assert "message: SECRET" in page
+    assert "detail: SECRET" in page
+    assert "printed: SECRET" in page
+    assert "student.html" in Page(page).links()
+
+
+def test_thresholds_and_seeds_are_on_no_page(pages, wine):
+    assert all(str(wine.hidden_seed) not in page for page in pages)
+
+
+# --- nothing that a student wrote is markup
+
+
+def test_pages_have_only_our_elements(pages):
+    for page in pages:
+        assert {tag for tag, _ in Page(page).elements} <= ELEMENTS
+
+
+def test_pages_have_no_handlers_and_no_styles_within_elements(pages):
+    for page in pages:
+        names = {name for _, attrs in Page(page).elements for name in attrs}
+
+        assert not [name for name in names if name.startswith("on") or name == "style"]
+
+
+def test_pages_fetch_nothing(pages):
+    for page in pages:
+        for _, attrs in Page(page).elements:
+            assert not {"src", "srcset", "action", "data"} & attrs.keys()
+            assert not re.match(r"(?i)[a-z]+:|//", attrs.get("href", ""))
+
+
+def test_pages_allow_only_their_own_style_and_script(pages):
+    for page in pages:
+        ((_, policy),) = (e for e in Page(page).elements if "http-equiv" in e[1])
+
+        assert policy["content"].startswith("default-src 'none'; style-src 'sha256-")
+        assert "unsafe" not in policy["content"]
+
+
+def test_pages_hold_no_control_characters(pages):
+    for page in pages:
+        assert visible(page) == page
+
+
+def test_hostile_names_are_shown_as_text(hostile_class):
+    words = Page(class_page(hostile_class, "en")).text
+
+    for each in hostile_class.records:
+        assert visible(each.report.student) in words
+
+
+def test_template_syntax_of_a_student_is_text(record, wine):
+    words = Page(student_page(record("{{ 7 * 7 }}", words="{{ 7 * 7 }}"), wine, "en")).text
+
+    assert words.count("{{ 7 * 7 }}") >= 3
+    assert "49" not in words
+
+
+def test_ids_are_unique_but_for_equal_marks_of_plots(pages):
+    for page in pages:
+        ids = [name for name in Page(page).ids() if not re.fullmatch(r"[mpC][0-9a-f_]{6,}.*", name)]
+
+        assert len(ids) == len(set(ids))
+
+
+# --- the page of a hand-in
+
+
+@pytest.mark.parametrize(
+    "language, words",
+    [
+        ("ko", ("채점 항목별 결과", "오답", "힌트", "손실")),
+        ("en", ("Rubric items", "failed", "Hint", "loss")),
+    ],
+)
+def test_page_is_in_the_language_that_is_asked_for(record, wine, language, words):
+    page = student_page(record(), wine, language)
+
+    assert ("html", {"lang": language}) in Page(page).elements
+    assert [word for word in words if word not in page] == []
+    assert wine.title.in_(language) in page
+
+
+def test_every_item_is_there_with_its_points_and_verdict(record, wine):
+    verdicts = (Verdict.PASSED, Verdict.UNGRADED, Verdict.TIMEOUT, Verdict.NOT_IMPLEMENTED)
+
+    words = " ".join(Page(student_page(record(verdicts=verdicts), wine, "en")).text.split())
+
+    assert "Split of the data ✗ failed 0 / 15" in words
+    assert "Shape of the model ✓ passed 10 / 10" in words
+    assert "Convergence ? ungraded – / 25" in words
+    assert "Accuracy ✗ timeout 0 / 20" in words
+    assert "this score will still change" in words
+
+
+def test_hint_is_that_of_the_verdict(record, wine):
+    words = Page(student_page(record(), wine, "en")).text
+
+    assert wine.items[0].hints[Verdict.FAILED].en in words
+    assert wine.items[1].hints[Verdict.FAILED].en not in words
+
+
+def test_score_is_told_with_its_parts(hostile_class, wine):
+    cho, dan = (
+        " ".join(Page(student_page(each, wine, "en")).text.split())
+        for each in hostile_class.records
+        if each.report.student in ("cho", "dan")
+    )
+
+    assert "Score 75 / 100" in cho
+    assert "Late 2 days" in cho
+    assert "late penalty −10" in cho
+    assert "partly judged by recorded answers" in cho
+    assert "Score 88 / 100" in dan
+    assert "Adjustment: <i>bonus</i> +5" in dan
+    assert "Adjustment · Accuracy: style −2" in dan
+    assert "prof" not in dan
+
+
+def test_line_that_the_message_speaks_of_is_marked_and_linked(record, wine):
+    page = student_page(record(words="here"), wine, "en")
+
+    assert "#c2-3" in Page(page).links()
+    assert "c2-3" in Page(page).ids()
+    (marked,) = re.findall(r'class="hll">.*\n', page)
+    assert "here" in marked
+
+
+@pytest.mark.parametrize("place", [Place("cell 9", 1), Place("cell 2", 99), Place("cell 2", 2**40)])
+def test_place_that_does_not_exist_is_not_linked(record, wine, place):
+    made = record()
+    lost = msgspec.structs.replace(made.report.items[0], place=place)
+    report = msgspec.structs.replace(made.report, items=(lost, *made.report.items[1:]))
+
+    page = student_page(msgspec.structs.replace(made, report=report), wine, "en")
+
+    assert Page(page).links() == []
+    assert 'class="hll"' not in page
+
+
+def test_lines_of_code_keep_their_numbers(record, wine):
+    cell = Cell("kim.py", "\n\n\tx = 1\r\ny = '''\n\n'''\n\n\n")
+
+    page = Page(student_page(record(cells=(cell,)), wine, "en"))
+
+    assert [name for name in page.ids() if name.startswith("c1-")] == [
+        f"c1-{n}" for n in range(1, 9)
+    ]
+    assert "\tx = 1\n" in page.text
+
+
+def test_huge_cell_is_shown_plain(record, wine):
+    source = "x = 1\n" * 20_000
+
+    page = student_page(record(cells=(Cell("kim.py", source),)), wine, "en")
+
+    assert page.count("x = 1") == 20_000
+    assert '<span class="n">' not in page
+
+
+def test_curves_are_drawn_with_their_words(record, wine):
+    page = Page(student_page(record(), wine, "en"))
+
+    labels = [attrs["aria-label"] for tag, attrs in page.elements if tag == "svg"]
+    assert labels == [
+        "The loss of the default training goes from 2 to 0.5.",
+        "3 of 4 predictions are right.",
+    ]
+    assert "trainings of our solution" in page.text
+
+
+def test_curve_without_a_reference_has_no_legend_for_one(record, wine):
+    made = record()
+    lost = msgspec.structs.replace(
+        made.report.items[0], curves=(Curve(kind="loss", values=(1.0,)),)
+    )
+    report = msgspec.structs.replace(made.report, items=(lost,))
+
+    page = student_page(msgspec.structs.replace(made, report=report), wine, "en")
+
+    assert "this training" in page
+    assert "trainings of our solution" not in page
+
+
+def test_name_of_the_roster_is_the_heading(record, wine):
+    assert "<bdi>김하늘</bdi>" in student_page(record("s01"), wine, "ko", name="김하늘")
+
+
+# --- the page of the class
+
+
+def test_class_page_begins_with_what_a_person_must_look_at(hostile_class):
+    words = " ".join(Page(class_page(hostile_class, "en")).text.split())
+
+    top, rest = words.split("The whole class Search")
+    assert "김하늘 Predict the cultivar of a wine ungraded: Shape of the model" in top
+    assert "bob Predict the cultivar of a wine forbidden: Shape of the model" in top
+    assert "<u>hw</u>.py who is <u>this</u>?" in top
+    assert "cho · Predict the cultivar of a wine · 2 days (−10)" in top
+    assert "dan" not in top
+    assert "dan" in rest
+
+
+def test_low_isolation_is_told(record, wine):
+    made = record("eve")
+    report = msgspec.structs.replace(made.report, isolation="reduced")
+    one = ClassRecord(assignments=(wine,), records=(msgspec.structs.replace(made, report=report),))
+
+    assert "the isolation was reduced, not full" in class_page(one, "en")
+
+
+def test_what_is_no_submission_is_told(record, wine):
+    made = record("eve")
+    report = msgspec.structs.replace(made.report, gradable=False, isolation="none")
+    one = ClassRecord(assignments=(wine,), records=(msgspec.structs.replace(made, report=report),))
+
+    words = Page(class_page(one, "en")).text
+
+    assert "message: two lines" in words
+    assert "the isolation was" not in words
+
+
+def test_students_without_a_hand_in_have_a_row(hostile_class):
+    page = class_page(hostile_class, "en")
+
+    assert "<b>Zoe</b>" in Page(page).text
+    assert page.count("not handed in") > 2
+
+
+def test_only_the_hand_in_that_counts_is_shown(record, wine):
+    records = (record("kim", counts=False), record("kim", penalty=40))
+
+    page = class_page(ClassRecord(assignments=(wine,), records=records), "en")
+
+    assert 'data-value="45.0"' in page
+    assert 'data-value="85.0"' not in page
+
+
+def test_empty_class_has_a_page(wine):
+    page = class_page(ClassRecord(assignments=(wine,), records=()), "ko")
+
+    assert "사람이 확인할 것이 없습니다" in page
+
+
+# --- files
+
+
+def test_site_has_two_pages_for_each_hand_in_and_one_for_the_class(hostile_class, tmp_path):
+    index = write_site(hostile_class, tmp_path / "site", "en")
+
+    files = [p for p in (tmp_path / "site").rglob("*") if p.is_file()]
+    assert index == tmp_path / "site" / "index.html"
+    assert len(files) == 1 + 2 * len(hostile_class.records)
+    assert {p.suffix for p in files} == {".html"}
+    assert list(tmp_path.iterdir()) == [tmp_path / "site"]
+    assert (tmp_path / "site" / "students" / "bob" / "wine.html").is_file()
+
+
+def test_links_of_the_site_lead_to_its_pages(hostile_class, tmp_path):
+    index = write_site(hostile_class, tmp_path, "en")
+    found = set()
+
+    for path in [index, *tmp_path.glob("assistant/*/*")]:
+        for link in Page(path.read_text("utf-8")).links():
+            if not link.startswith("#"):
+                target = (path.parent / unquote(link)).resolve()
+                assert target.is_file(), link
+                found.add(target)
+
+    assert found == {p.resolve() for p in tmp_path.rglob("*.html")}
+
+
+def test_site_is_written_over_an_older_one(hostile_class, record, wine, tmp_path):
+    write_site(hostile_class, tmp_path, "en")
+
+    write_site(ClassRecord(assignments=(wine,), records=(record("bob"),)), tmp_path, "ko")
+
+    assert "채점 항목별 결과" in (tmp_path / "students" / "bob" / "wine.html").read_text("utf-8")
+
+
+@given(st.sets(st.text(max_size=200)))
+def test_file_names_are_safe_and_no_others(names):
+    found = file_names(names)
+
+    assert found.keys() == names
+    assert len({name.casefold() for name in found.values()}) == len(names)
+    for name in found.values():
+        assert re.fullmatch(r"[\w-]+", name)
+        assert len(name.encode()) < 200
+        assert Path(name).name == name
+
+
+def test_ordinary_names_are_kept_as_file_names():
+    assert file_names(["kim-1", "김하늘"]) == {"kim-1": "kim-1", "김하늘": "김하늘"}
+
+
+def test_a_name_that_looks_like_anothers_file_name_gets_its_own():
+    other = file_names(["a/b"])["a/b"]
+
+    found = file_names(["a/b", other])
+
+    assert len(set(found.values())) == 2
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "CON", "nul", "\x00"])
+def test_names_that_no_file_can_have(name):
+    assert re.fullmatch(r"_\w*-[0-9a-f]{8}", file_names([name])[name])
+
+
+# --- pseudonyms
+
+
+def test_pseudonyms_are_stable_under_one_key():
+    assert pseudonym("kim", KEY) == pseudonym("kim", KEY)
+    assert pseudonym("kim", KEY) != pseudonym("kim", b"another")
+    assert pseudonym("kim", KEY) != pseudonym("lee", KEY)
+
+
+def test_anonymous_site_names_nobody(record, wine, tmp_path):
+    made = record("s20251234", words="s20251234 and 김하늘 wrote s20251234_wine.ipynb")
+    whole = ClassRecord(
+        assignments=(wine,), records=(made,), roster=(RosterEntry("s20251234", "김하늘", "k@x.kr"),)
+    )
+
+    write_site(whole, tmp_path, "en", KEY)
+
+    paths = [p.relative_to(tmp_path) for p in tmp_path.rglob("*")]
+    assert all("s20251234" not in str(path) for path in paths)
+    for page in tmp_path.rglob("*.html"):
+        words = page.read_text("utf-8")
+        assert not [name for name in ("s20251234", "김하늘", "k@x.kr") if name in words]
+        assert pseudonym("s20251234", KEY) in words
+
+
+def test_unmatched_files_are_counted_but_not_named(hostile_class):
+    hidden = anonymous(hostile_class, KEY)
+
+    assert len(hidden.unmatched) == 1
+    assert "hw" not in hidden.unmatched[0].origin
+
+
+def test_a_student_named_like_a_word_of_ours_breaks_nothing(record, wine):
+    whole = ClassRecord(assignments=(wine,), records=(record("passed"),))
+
+    page = class_page(anonymous(whole, KEY), "en")
+
+    assert pseudonym("passed", KEY) in page
+
+
+def test_an_item_that_the_settings_no_longer_have_is_still_shown(record, wine):
+    made = record()
+    old = ItemResult(
+        id="old", title=Text(ko="옛", en="Old"), points=1, max_points=1,
+        verdict=Verdict.PASSED, message=Text(ko="", en=""),
+    )  # fmt: skip
+    report = msgspec.structs.replace(made.report, items=(*made.report.items, old))
+    changed = msgspec.structs.replace(made, report=report)
+
+    assert "Old" in student_page(changed, wine, "en")
+    assert class_page(ClassRecord(assignments=(wine,), records=(changed,)), "en")
