@@ -179,6 +179,90 @@ def doctor(lang: LangOption = None) -> None:
     raise typer.Exit(0 if healthy else 1)
 
 
+# --- for authors of assignments --------------------------------------------------------------------------------------
+
+NamesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]…", show_default=False, help="Assignments; by default all."),
+]
+
+
+class ReleaseLang(StrEnum):
+    """The languages of what students receive."""
+
+    KO = "ko"
+    EN = "en"
+    BOTH = "both"
+
+
+@app.command(
+    epilog="Examples: `grader release` · `grader release wine --lang en --zip` · `grader release --check`"
+)
+def release(
+    names: NamesArgument = None,
+    lang: Annotated[
+        ReleaseLang, typer.Option("--lang", help="The language of the templates.")
+    ] = ReleaseLang.BOTH,
+    check_: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; exit code 1 where something would change."),
+    ] = False,
+    zip_: Annotated[
+        bool, typer.Option("--zip", help="Also make NAME.zip, for the learning platform.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="By default `assignments` beside `solutions`."
+        ),
+    ] = None,
+    solutions: SolutionsOption = None,
+) -> None:
+    """Make what students receive from the solutions: script, notebook, public checks, README.
+
+    Nothing is written if a template gives an answer away or gets points, or if the solution doesn't get all.
+    """
+    language = default_language()
+    changed: list[str] = []
+    with _user_errors(language):
+        chosen = _named_assignments(solutions, names)
+        from grader import release as releasing
+        from grader.grading import Grader
+
+        with Grader() as grader:
+            for assignment in chosen:
+                files = releasing.make_release(assignment, lang.value)
+                folder = (output or assignment.folder.parents[1] / "assignments") / assignment.name
+                changed += [str(folder / name) for name in releasing.differences(files, folder)]
+                if check_:
+                    continue
+                releasing.verify_release(grader, assignment, files)
+                releasing.write_release(files, folder)
+                if zip_:
+                    archive = releasing.zip_release(files, assignment.name)
+                    folder.with_suffix(".zip").write_bytes(archive)
+    Console().print("\n".join(changed), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1 if check_ and changed else 0)
+
+
+def _named_assignments(solutions: Path | None, names: list[str] | None) -> list[Assignment]:
+    """The assignments of these names, or all.
+
+    Raises:
+        UserError: there are none, or not all of these.
+    """
+    assignments = _hidden_assignments(solutions)
+    if unknown := [name for name in names or () if name not in assignments]:
+        raise UserError(
+            tr(
+                "there is no assignment {name}; there are: {known}",
+                name=unknown[0],
+                known=", ".join(assignments),
+            )
+        )
+    return [assignments[name] for name in names or assignments]
+
+
 def main() -> None:
     """Run the command line."""
     app()
