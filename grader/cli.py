@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Never
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -243,6 +244,47 @@ def release(
                     folder.with_suffix(".zip").write_bytes(archive)
     Console().print("\n".join(changed), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1 if check_ and changed else 0)
+
+
+@app.command(epilog="Examples: `grader audit` · `grader audit wine --jobs 4 --repeat 3`")
+def audit(
+    names: NamesArgument = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Submissions at a time; by default one a processor.")
+    ] = None,
+    repeat: Annotated[
+        int, typer.Option(min=0, help="Grade right submissions again under so many other seeds.")
+    ] = 0,
+    format_: FormatOption = Format.TABLE,
+    lang: LangOption = None,
+    solutions: SolutionsOption = None,
+) -> None:
+    """Test the checks: variants keep every point, mistakes lose what they say, no mutant of the solution survives.
+
+    Exit code 1: the checks, or what tests them, must be mended.
+    """
+    language = _language(lang)
+    audits = []
+    with _user_errors(language):
+        chosen = _named_assignments(solutions, names)
+        from grader.audit import audit as audit_one
+        from grader.batch import processors
+        from grader.grading import Grader
+
+        with Grader() as grader, _progress() as progress:
+            _refuse_open_sandbox(grader.isolation.level)
+            task = progress.add_task(tr("auditing").in_(language), total=len(chosen))
+            for assignment in chosen:
+                audits.append(audit_one(grader, assignment, jobs or processors(), repeat))
+                progress.advance(task)
+    if format_ is Format.JSON:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(audits)).decode() + "\n")
+    else:
+        from grader.reports.audit import audit_text
+
+        for each in audits:
+            Console().print(audit_text(each, language), soft_wrap=True)
+    raise typer.Exit(1 if any(each.findings for each in audits) else 0)
 
 
 def _named_assignments(solutions: Path | None, names: list[str] | None) -> list[Assignment]:

@@ -19,9 +19,10 @@ def to_toml(value: object) -> str:
 
 
 def lines(value: msgspec.Struct, *fields: str) -> str:
-    """Return fields of a struct as lines of TOML; those that are empty or None are left out."""
+    """Return fields of a struct as lines of TOML; those that hold nothing are left out."""
     data = msgspec.to_builtins(value, enc_hook=str)
-    return "".join(f"{name} = {to_toml(_plain(data[name]))}\n" for name in fields if data[name])
+    told = {name: _plain(data[name]) for name in fields if data[name] not in (None, "", [], {})}
+    return "".join(f"{name} = {to_toml(field)}\n" for name, field in told.items())
 
 
 def _plain(value: object) -> object:
