@@ -26,7 +26,10 @@ EQUIVALENT = "equivalent.toml"
 
 _LOSES = re.compile(r"^# loses: *(.*)$", re.MULTILINE)
 _HEAD = 2000  # characters of a mistake in which its header stands
-_LEAST_SECONDS, _TIMES = 3.0, 3.0  # of CPU that a mutant may use: this many, or times what the solution uses
+_LEAST_SECONDS, _TIMES = (
+    3.0,
+    3.0,
+)  # of CPU that a mutant may use: this many, or times what the solution uses
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -215,7 +218,9 @@ def _stale(key: str) -> Finding:
 
 def _unstable(name: str, seed: int, lost: Iterable[str]) -> Finding:
     items = ", ".join(sorted(lost))
-    return Finding("unstable", name, tr("loses {items} if hidden_seed is {seed}", items=items, seed=seed))
+    return Finding(
+        "unstable", name, tr("loses {items} if hidden_seed is {seed}", items=items, seed=seed)
+    )
 
 
 def _ungraded(names: list[str], reports: list[ScoreReport]) -> list[Finding]:

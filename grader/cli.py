@@ -287,6 +287,21 @@ def audit(
     raise typer.Exit(1 if any(each.findings for each in audits) else 0)
 
 
+@app.command(epilog="Example: `grader new regression`")
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    solutions: SolutionsOption = None,
+) -> None:
+    """Make a small assignment that works, in `solutions/NAME`, for you to change step by step."""
+    from grader.new import new_assignment
+
+    language = default_language()
+    with _user_errors(language):
+        folder = new_assignment(name, solutions or Path("solutions"))
+    text = tr("{folder} is ready: `grader audit {name}` tests it", folder=folder, name=name)
+    Console().print(text.in_(language), markup=False, highlight=False, soft_wrap=True)
+
+
 def _named_assignments(solutions: Path | None, names: list[str] | None) -> list[Assignment]:
     """The assignments of these names, or all.
 

@@ -96,9 +96,7 @@ def _diff(before: str, after: str) -> str:
     return "\n".join(line for line in lines[2:] if not line.startswith("@@"))
 
 
-def _places(
-    tree: ast.Module, regions: list[Region]
-) -> Iterator[tuple[ast.AST, _Place, Region]]:
+def _places(tree: ast.Module, regions: list[Region]) -> Iterator[tuple[ast.AST, _Place, Region]]:
     names = frozenset(
         node.id
         for stmt in tree.body
@@ -150,7 +148,7 @@ def _only_tells(node: ast.AST) -> bool:
 
 
 def _operator(function: Operator) -> Operator:
-    _OPERATORS[function.__name__] = function
+    _OPERATORS[function.__name__.removeprefix("_")] = function
     return function
 
 
@@ -202,25 +200,25 @@ def _without(statements: list[ast.stmt], name: str) -> tuple[list[ast.stmt], lis
 
 
 @_operator
-def no_zero_grad(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _no_zero_grad(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if _statement_calls(node, "zero_grad"):
         yield []
 
 
 @_operator
-def no_backward(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _no_backward(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if _statement_calls(node, "backward"):
         yield []
 
 
 @_operator
-def no_step(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _no_step(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if _statement_calls(node, "step"):
         yield []
 
 
 @_operator
-def zero_grad_before_step(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _zero_grad_before_step(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.For):
         body, zeroing = _without(node.body, "zero_grad")
         step = next((i for i, each in enumerate(body) if _statement_calls(each, "step")), None)
@@ -229,7 +227,7 @@ def zero_grad_before_step(node: ast.AST, place: _Place) -> Iterator[Replacement]
 
 
 @_operator
-def zero_grad_before_loop(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _zero_grad_before_loop(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.For):
         body, zeroing = _without(node.body, "zero_grad")
         if zeroing and body:
@@ -237,14 +235,14 @@ def zero_grad_before_loop(node: ast.AST, place: _Place) -> Iterator[Replacement]
 
 
 @_operator
-def optimizer_of_another_model(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _optimizer_of_another_model(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if _called(node) == "parameters" and isinstance(node, ast.Call):
         assert isinstance(node.func, ast.Attribute)
         yield _expr("__import__('copy').deepcopy({}).parameters()", node.func.value)
 
 
 @_operator
-def climbs_the_loss(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _climbs_the_loss(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Expr) and _statement_calls(node, "backward"):
         assert isinstance(node.value, ast.Call)
         assert isinstance(node.value.func, ast.Attribute)
@@ -252,7 +250,7 @@ def climbs_the_loss(node: ast.AST, place: _Place) -> Iterator[Replacement]:
 
 
 @_operator
-def detached_before_backward(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _detached_before_backward(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Expr) and _statement_calls(node, "backward"):
         assert isinstance(node.value, ast.Call)
         assert isinstance(node.value.func, ast.Attribute)
@@ -260,13 +258,13 @@ def detached_before_backward(node: ast.AST, place: _Place) -> Iterator[Replaceme
 
 
 @_operator
-def history_of_every_tenth_epoch(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _history_of_every_tenth_epoch(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if place.loop and _statement_calls(node, "append"):
         yield _stmts(f"if {place.loop} % 10 == 0:\n    {{}}", node)
 
 
 @_operator
-def history_of_the_last_epoch(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _history_of_the_last_epoch(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Expr) and place.loop and _statement_calls(node, "append"):
         assert isinstance(node.value, ast.Call)
         assert isinstance(node.value.func, ast.Attribute)
@@ -274,7 +272,7 @@ def history_of_the_last_epoch(node: ast.AST, place: _Place) -> Iterator[Replacem
 
 
 @_operator
-def history_made_up(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _history_made_up(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Expr) and place.loop and _statement_calls(node, "append"):
         assert isinstance(node.value, ast.Call)
         assert isinstance(node.value.func, ast.Attribute)
@@ -282,13 +280,13 @@ def history_made_up(node: ast.AST, place: _Place) -> Iterator[Replacement]:
 
 
 @_operator
-def return_in_the_loop(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _return_in_the_loop(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.For) and isinstance(place.following, ast.Return):
         yield [ast.For(node.target, node.iter, [*node.body, place.following], [])]
 
 
 @_operator
-def argument_ignored(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _argument_ignored(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     """The default stands where the argument should, or a variable of the notebook: `x_train` for `x`."""
     if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
         return
@@ -310,7 +308,7 @@ _REDUCING = {
 
 
 @_operator
-def sum_for_mean(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _sum_for_mean(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Call) and _called(node) in _REDUCING:
         for reduction in ("sum", "none"):
             keyword = ast.keyword("reduction", ast.Constant(reduction))
@@ -318,39 +316,39 @@ def sum_for_mean(node: ast.AST, place: _Place) -> Iterator[Replacement]:
 
 
 @_operator
-def activation_before_the_loss(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _activation_before_the_loss(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Call) and _is_loss(node):
         for activation in ("softmax(-1)", "sigmoid()"):
             yield _with_arguments(node, _expr(f"{{}}.{activation}", node.args[0]), node.args[1])
 
 
 @_operator
-def labels_shuffled(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _labels_shuffled(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Call) and _is_loss(node):
         yield _with_arguments(node, node.args[0], _expr("{}.flip(0)", node.args[1]))
 
 
 @_operator
-def loss_of_swapped_arguments(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _loss_of_swapped_arguments(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Call) and _is_loss(node):
         yield _with_arguments(node, *reversed(node.args))
 
 
 @_operator
-def loss_without_gradient(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _loss_without_gradient(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if _gives_loss(place) and (value := _returned(node)):
         yield _stmts("return ({}).detach()", value)
         yield _stmts("return ({}).item()", value)
 
 
 @_operator
-def loss_of_the_wrong_sign(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _loss_of_the_wrong_sign(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if _gives_loss(place) and (value := _returned(node)):
         yield _stmts("return -({})", value)
 
 
 @_operator
-def wrong_axis(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _wrong_axis(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Call):
         for i, each in enumerate(node.keywords):
             if each.arg in ("dim", "axis"):
@@ -362,13 +360,16 @@ def wrong_axis(node: ast.AST, place: _Place) -> Iterator[Replacement]:
 
 
 @_operator
-def activation_in_the_model(node: ast.AST, place: _Place) -> Iterator[Replacement]:
-    if isinstance(value := _returned(node), ast.Call) and _called(value) in ("Linear", "Sequential"):
+def _activation_in_the_model(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+    if isinstance(value := _returned(node), ast.Call) and _called(value) in (
+        "Linear",
+        "Sequential",
+    ):
         yield _stmts("return nn.Sequential({}, nn.Softmax(dim=-1))", value)
 
 
 @_operator
-def no_bias(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _no_bias(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Call) and _called(node) == "Linear":
         yield ast.Call(
             node.func, node.args, [*node.keywords, ast.keyword("bias", ast.Constant(False))]
@@ -376,25 +377,25 @@ def no_bias(node: ast.AST, place: _Place) -> Iterator[Replacement]:
 
 
 @_operator
-def constant_prediction(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _constant_prediction(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if value := _returned(node):
         yield _stmts("return ({}) * 0", value)
 
 
 @_operator
-def wrong_shape(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _wrong_shape(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if value := _returned(node):
         yield _stmts("return ({})[None]", value)
 
 
 @_operator
-def rounded_result(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _rounded_result(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if value := _returned(node):
         yield _stmts("return ({}).round()", value)
 
 
 @_operator
-def returns_none(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _returns_none(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if _returned(node):
         yield _stmts("return None")
 
@@ -403,20 +404,27 @@ _DTYPES = {"float32": "float64", "int64": "float32", "float": "double", "long": 
 
 
 @_operator
-def wrong_dtype(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _wrong_dtype(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Attribute) and node.attr in _DTYPES:
         yield ast.Attribute(node.value, _DTYPES[node.attr], node.ctx)
 
 
 _CONFUSED = {
-    **{"argmax": "argmin", "max": "min", "sum": "mean", "mean": "sum", "abs": "neg"},
-    **{"sigmoid": "tanh", "Sigmoid": "Tanh", "softmax": "log_softmax", "exp": "exp2"},
-    **{"log": "log2"},
+    "argmax": "argmin",
+    "max": "min",
+    "sum": "mean",
+    "mean": "sum",
+    "abs": "neg",
+    "sigmoid": "tanh",
+    "Sigmoid": "Tanh",
+    "softmax": "log_softmax",
+    "exp": "exp2",
+    "log": "log2",
 }
 
 
 @_operator
-def wrong_function(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _wrong_function(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Attribute) and node.attr in _CONFUSED:
         yield ast.Attribute(node.value, _CONFUSED[node.attr], node.ctx)
 
@@ -432,13 +440,13 @@ def _parts(node: ast.AST) -> dict[str, ast.expr]:
 
 
 @_operator
-def rows_and_labels_apart(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _rows_and_labels_apart(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     for name in (parts := _parts(node)):
         yield _stmts("return " + ", ".join(f"{n}.flip(0)" if n == name else n for n in parts))
 
 
 @_operator
-def test_rows_from_training(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _test_rows_from_training(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     parts = _parts(node)
     train = {n: n.replace("test", "train") for n in parts if "test" in n}
     if train and all(name in parts for name in train.values()):
@@ -448,13 +456,13 @@ def test_rows_from_training(node: ast.AST, place: _Place) -> Iterator[Replacemen
 
 
 @_operator
-def parts_in_another_order(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _parts_in_another_order(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if len(parts := list(_parts(node))) == 4:
         yield _stmts("return {0}, {2}, {1}, {3}".format(*parts))
 
 
 @_operator
-def scaled_wrongly(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _scaled_wrongly(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     """Scaling left out, applied twice, or fitted to each part by itself."""
     if isinstance(node, ast.Call) and _called(node) == "transform":
         assert isinstance(node.func, ast.Attribute)
@@ -468,7 +476,7 @@ def scaled_wrongly(node: ast.AST, place: _Place) -> Iterator[Replacement]:
 
 
 @_operator
-def keyword_left_out(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _keyword_left_out(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Call):
         for each in node.keywords:
             yield ast.Call(node.func, node.args, [k for k in node.keywords if k is not each])
@@ -485,7 +493,7 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 
 
 @_operator
-def other_comparison(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _other_comparison(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Compare):
         for other in _COMPARISONS.get(type(node.ops[0]), ()):
             yield ast.Compare(node.left, [other(), *node.ops[1:]], node.comparators)
@@ -504,26 +512,26 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 
 
 @_operator
-def other_arithmetic(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _other_arithmetic(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
         yield ast.BinOp(node.left, _ARITHMETIC[type(node.op)](), node.right)
         yield node.left
 
 
 @_operator
-def sign_left_out(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _sign_left_out(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.UnaryOp):
         yield node.operand
 
 
 @_operator
-def condition_turned_round(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _condition_turned_round(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.If | ast.While):
         yield [type(node)(_expr("not ({})", node.test), node.body, node.orelse)]
 
 
 @_operator
-def constant_off_by_one(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _constant_off_by_one(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         assert isinstance(node.value, int | float)
         for step in (1, -1):
@@ -531,6 +539,6 @@ def constant_off_by_one(node: ast.AST, place: _Place) -> Iterator[Replacement]:
 
 
 @_operator
-def statement_left_out(node: ast.AST, place: _Place) -> Iterator[Replacement]:
+def _statement_left_out(node: ast.AST, place: _Place) -> Iterator[Replacement]:
     if isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.Return):
         yield []

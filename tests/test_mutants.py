@@ -142,4 +142,7 @@ def test_the_only_statement_of_a_block_leaves_a_pass():
         """
     )
 
-    assert "    pass" in [m for m in mutants_of(source) if m.operator == "statement_left_out"][0].source
+    assert (
+        "    pass"
+        in next(m for m in mutants_of(source) if m.operator == "statement_left_out").source
+    )
