@@ -302,6 +302,25 @@ def new(
     Console().print(text.in_(language), markup=False, highlight=False, soft_wrap=True)
 
 
+importing = typer.Typer(help="Take over an assignment from another tool.", no_args_is_help=True)
+app.add_typer(importing, name="import")
+
+
+@importing.command(epilog="Example: `grader import nbgrader source/ps1/problem1.ipynb`")
+def nbgrader(file: FileArgument, solutions: SolutionsOption = None) -> None:
+    """Make an assignment from the instructor's version of an nbgrader notebook, and tell what is left to do by hand."""
+    language = default_language()
+    with _user_errors(language):
+        from grader.nbgrader import import_nbgrader, write_import
+
+        imported = import_nbgrader(file)
+        folder = write_import(imported, solutions or Path("solutions"))
+    items = imported.assignment.items
+    done = tr("{folder}: {count} items are taken over", folder=folder, count=len(items))
+    for text in (done, *imported.left):
+        Console().print(text.in_(language), markup=False, highlight=False, soft_wrap=True)
+
+
 def _named_assignments(solutions: Path | None, names: list[str] | None) -> list[Assignment]:
     """The assignments of these names, or all.
 
