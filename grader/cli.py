@@ -242,7 +242,8 @@ def release(
                 if zip_:
                     archive = releasing.zip_release(files, assignment.name)
                     folder.with_suffix(".zip").write_bytes(archive)
-    Console().print("\n".join(changed), markup=False, highlight=False, soft_wrap=True)
+    for path in changed:
+        Console().print(path, markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1 if check_ and changed else 0)
 
 
