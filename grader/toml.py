@@ -12,10 +12,10 @@ def to_toml(value: object) -> str:
             return f"{{ {', '.join(f'{k} = {to_toml(v)}' for k, v in value.items())} }}"
         case list() | tuple():
             return f"[{', '.join(map(to_toml, value))}]"
-        case float() if value.is_integer():
+        case float() if value.is_integer() and abs(value) < 2**53:
             return str(int(value))
         case _:
-            return json.dumps(value, ensure_ascii=False)
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def lines(value: msgspec.Struct, *fields: str) -> str:

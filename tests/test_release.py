@@ -8,7 +8,6 @@ import nbformat
 import pytest
 
 from grader.assignment import load_assignment
-from grader.bilingual import code_in, markdown_in
 from grader.errors import AssignmentError
 from grader.release import (
     differences,
@@ -145,21 +144,6 @@ def test_one_language(mean, language, there, gone):
     assert [word for word in there if word not in everything] == []
     assert [word for word in gone if word in everything] == []
     compile(files["mean.py"], "mean.py", "exec")
-
-
-@pytest.mark.parametrize("language, kept", [("ko", "하나\n둘"), ("en", "One\ntwo")])
-def test_a_list_keeps_its_items_in_one_language(language, kept):
-    items = "- 하나\n  둘\n  *One\n  two*\n- 셋\n  *Three*\n\n| 표 | table |\n"
-
-    chosen = markdown_in(items, language)
-
-    assert chosen.replace("\n  ", "\n").startswith(f"- {kept}\n- ")
-    assert chosen.endswith("| 표 | table |\n")
-
-
-def test_text_without_a_partner_stays():
-    assert markdown_in("혼자\n\nalone\n", "en") == "혼자\n\nalone\n"
-    assert code_in("# %%\n# 혼자\nx = 1\n", "en") == "# %%\n# 혼자\nx = 1\n"
 
 
 @pytest.mark.parametrize(
