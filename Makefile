@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: grade test test-fast check setup messages bands screenshots benchmark benchmark-batch benchmark-replay endurance fuzz clean
+.PHONY: grade test test-fast check audit setup messages bands screenshots benchmark benchmark-batch benchmark-replay endurance fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -20,6 +20,9 @@ check: setup ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: setup ## the checks themselves: variants, mistakes and mutants of every solution
+	$(BIN)/grader audit --jobs $(JOBS)
 
 benchmark: setup ## what grading costs above the student's own time
 	$(BIN)/python benchmarks/overhead.py

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Never
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -416,6 +417,161 @@ def doctor(lang: LangOption = None) -> None:
         console.print(mark, end=" ")
         console.print(finding.text.in_(language), markup=False, highlight=False)
     raise typer.Exit(0 if healthy else 1)
+
+
+# --- for authors of assignments --------------------------------------------------------------------------------------
+
+NamesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]…", show_default=False, help="Assignments; by default all."),
+]
+
+
+class ReleaseLang(StrEnum):
+    """The languages of what students receive."""
+
+    KO = "ko"
+    EN = "en"
+    BOTH = "both"
+
+
+@app.command(
+    epilog="Examples: `grader release` · `grader release wine --lang en --zip` · `grader release --check`"
+)
+def release(
+    names: NamesArgument = None,
+    lang: Annotated[
+        ReleaseLang, typer.Option("--lang", help="The language of the templates.")
+    ] = ReleaseLang.BOTH,
+    check_: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; exit code 1 where something would change."),
+    ] = False,
+    zip_: Annotated[
+        bool, typer.Option("--zip", help="Also make NAME.zip, for the learning platform.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="By default `assignments` beside `solutions`."
+        ),
+    ] = None,
+    solutions: SolutionsOption = None,
+) -> None:
+    """Make what students receive from the solutions: script, notebook, public checks, README.
+
+    Nothing is written if a template gives an answer away or gets points, or if the solution doesn't get all.
+    """
+    language = default_language()
+    changed: list[str] = []
+    with _user_errors(language):
+        chosen = _named_assignments(solutions, names)
+        from grader import release as releasing
+        from grader.grading import Grader
+
+        with Grader() as grader:
+            for assignment in chosen:
+                files = releasing.make_release(assignment, lang.value)
+                folder = (output or assignment.folder.parents[1] / "assignments") / assignment.name
+                changed += [str(folder / name) for name in releasing.differences(files, folder)]
+                if check_:
+                    continue
+                releasing.verify_release(grader, assignment, files)
+                releasing.write_release(files, folder)
+                if zip_:
+                    archive = releasing.zip_release(files, assignment.name)
+                    folder.with_suffix(".zip").write_bytes(archive)
+    for path in changed:
+        Console().print(path, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1 if check_ and changed else 0)
+
+
+@app.command(epilog="Examples: `grader audit` · `grader audit wine --jobs 4 --repeat 3`")
+def audit(
+    names: NamesArgument = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Submissions at a time; by default one a processor.")
+    ] = None,
+    repeat: Annotated[
+        int, typer.Option(min=0, help="Grade right submissions again under so many other seeds.")
+    ] = 0,
+    format_: FormatOption = Format.TABLE,
+    lang: LangOption = None,
+    solutions: SolutionsOption = None,
+) -> None:
+    """Test the checks: variants keep every point, mistakes lose what they say, no mutant of the solution survives.
+
+    Exit code 1: the checks, or what tests them, must be mended.
+    """
+    language = _language(lang)
+    with _user_errors(language):
+        chosen = _named_assignments(solutions, names)
+        from grader.audit import audit as audit_one
+        from grader.batch import processors
+        from grader.grading import Grader
+
+        with Grader() as grader, Console(stderr=True).status(tr("auditing").in_(language)):
+            audits = [audit_one(grader, each, jobs or processors(), repeat) for each in chosen]
+    if format_ is Format.JSON:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(audits)).decode() + "\n")
+    else:
+        from grader.reports.audit import audit_text
+
+        for each in audits:
+            Console().print(audit_text(each, language), soft_wrap=True)
+    raise typer.Exit(1 if any(each.findings for each in audits) else 0)
+
+
+@app.command(epilog="Example: `grader new regression`")
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    solutions: SolutionsOption = None,
+) -> None:
+    """Make a small assignment that works, in `solutions/NAME`, for you to change step by step."""
+    from grader.new import new_assignment
+
+    language = default_language()
+    with _user_errors(language):
+        folder = new_assignment(name, solutions or Path("solutions"))
+    text = tr("{folder} is ready: `grader audit {name}` tests it", folder=folder, name=name)
+    Console().print(text.in_(language), markup=False, highlight=False, soft_wrap=True)
+
+
+importing = typer.Typer(help="Take over an assignment from another tool.", no_args_is_help=True)
+app.add_typer(importing, name="import")
+
+
+@importing.command(epilog="Example: `grader import nbgrader source/ps1/problem1.ipynb`")
+def nbgrader(file: FileArgument, solutions: SolutionsOption = None) -> None:
+    """Make an assignment from the instructor's version of an nbgrader notebook, and tell what is left to do by hand."""
+    language = default_language()
+    with _user_errors(language):
+        from grader.nbgrader import import_nbgrader, write_import
+
+        imported = import_nbgrader(file)
+        folder = write_import(imported, solutions or Path("solutions"))
+    items = imported.assignment.items
+    done = tr("{folder}: {count} items are taken over", folder=folder, count=len(items))
+    for text in (done, *imported.left):
+        Console().print(text.in_(language), markup=False, highlight=False, soft_wrap=True)
+
+
+def _named_assignments(solutions: Path | None, names: list[str] | None) -> list[Assignment]:
+    """The assignments of these names, or all.
+
+    Raises:
+        UserError: there are none, or not all of these.
+    """
+    assignments = _hidden_assignments(solutions)
+    if unknown := [name for name in names or () if name not in assignments]:
+        raise UserError(
+            tr(
+                "there is no assignment {name}; there are: {known}",
+                name=unknown[0],
+                known=", ".join(assignments),
+            )
+        )
+    return [assignments[name] for name in names or assignments]
 
 
 def main() -> None:

@@ -195,6 +195,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_OneSubmission(config), "grader-one-submission")
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out what stands below the hidden checks: public checks, variants and mistakes."""
+    below = collection_path.is_dir() and (collection_path.parent / "assignment.toml").is_file()
+    return True if below else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(
     item: pytest.Item,

@@ -1,4 +1,7 @@
-"""A class of students: every submission gets exactly the verdicts that the contract gives it."""
+"""A class of students: every submission gets exactly the verdicts that the contract gives it.
+
+The variants and mistakes beside each solution belong to the class: they lose exactly the items that they say.
+"""
 
 import re
 import shutil
@@ -7,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import load_assignment
+from grader.assignment import load_assignment, load_assignments
+from grader.audit import MISTAKES, VARIANTS, lost_items, read_samples
 from grader.score import Verdict
 from grader.submission import read_submission
 
@@ -17,6 +21,23 @@ EXPECTED = {
     for path in sorted(CLASS.glob("*/expected.toml"))
     for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items()
 }
+SAMPLES = {
+    f"{assignment.name}/{sample.name}": sample
+    for assignment in load_assignments(CLASS.parents[1] / "solutions").values()
+    for sample in read_samples(assignment)
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples(name, grader, assignments):
+    sample = SAMPLES[name]
+
+    report = grader.grade(assignments[name.split("/")[0]], sample.submission, "x").report
+
+    messages = "\n".join(f"{i.id}: {i.message.en}\n{i.detail}" for i in report.items)
+    assert sample.loses == lost_items(report), messages
+    assert not report.ungraded
 
 
 @pytest.mark.slow
@@ -95,10 +116,16 @@ def test_every_file_is_expected():
     assert files == {path for path, _ in EXPECTED.values()}
 
 
-def test_there_are_right_and_wrong_ones_of_both_kinds():
-    for suffix in (".py", ".ipynb"):
-        right = [p for p, lost in EXPECTED.values() if p.suffix == suffix and not lost]
-        wrong = [p for p, lost in EXPECTED.values() if p.suffix == suffix and lost]
+def test_every_assignment_is_tested_by_variants_and_mistakes(assignments):
+    for name in assignments:
+        assert sum(sample.startswith(f"{name}/{VARIANTS}/") for sample in SAMPLES) >= 10
+        assert sum(sample.startswith(f"{name}/{MISTAKES}/") for sample in SAMPLES) >= 20
 
-        assert len(right) >= 10
-        assert len(wrong) >= 20
+
+def test_there_are_right_and_wrong_ones_of_both_kinds():
+    class_ = [(path.suffix, bool(lost)) for path, lost in EXPECTED.values()]
+    class_ += [(".py", bool(sample.loses)) for sample in SAMPLES.values()]
+
+    for suffix in (".py", ".ipynb"):
+        assert class_.count((suffix, False)) >= 10
+        assert class_.count((suffix, True)) >= 20

@@ -33,6 +33,7 @@ from grader.text import Text, tr
 
 How = Literal["run", "replayed", "mixed"]
 
+_BESIDE = {"public", "variants", "mistakes", "equivalent.toml"}
 _CHUNK = 500  # hand-ins that are looked up in one transaction
 
 
@@ -62,11 +63,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def digest_of(assignment: Assignment) -> str:
-    """Return a digest of all files in the assignment's folder: settings, checks, solution. Caches don't count."""
+    """Return a digest of all files that a grading depends on: settings, checks, solution, data.
+
+    What tests or releases the assignment doesn't count, nor do caches.
+    """
     digest = hashlib.sha256()
     for path in sorted(assignment.folder.rglob("*")):
         name = path.relative_to(assignment.folder)
-        if path.is_file() and not any(p.startswith((".", "__pycache__")) for p in name.parts):
+        beside = name.parts[0] in _BESIDE
+        hidden = any(part.startswith((".", "__pycache__")) for part in name.parts)
+        if path.is_file() and not beside and not hidden:
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
             digest.update(f"{content} {name.as_posix()}\n".encode("utf-8", "surrogateescape"))

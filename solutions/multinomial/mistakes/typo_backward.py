@@ -1,0 +1,41 @@
+# train calls a method that doesn't exist and raises.
+# loses: training_loop, convergence
+
+# 다항 논리 회귀
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+import torch.optim as optim
+
+X = torch.FloatTensor([[1, 2, 1, 1], [2, 1, 3, 2], [3, 1, 3, 4], [4, 2, 5, 5], [1, 6, 5, 5],
+                       [1, 4, 5, 8], [1, 7, 7, 7], [2, 8, 7, 8], [2, 7, 6, 7], [2, 6, 6, 6]])
+y = torch.LongTensor([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
+
+
+def build_model():
+    return nn.Linear(4, 3)
+
+
+def cross_entropy_loss(logits, target):
+    return F.cross_entropy(logits, target)
+
+
+def train(model, X, y, epochs=10000, lr=0.01):
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    losses = []
+    for epoch in range(epochs):
+        loss = cross_entropy_loss(model(X), y)
+        optimizer.zero_grad()
+        loss.backwards()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def predict_proba(model, X):
+    with torch.no_grad():
+        return torch.softmax(model(X), dim=1)
+
+
+def predict(model, X):
+    return predict_proba(model, X).argmax(dim=1)
