@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: grade test test-fast check audit setup messages bands screenshots benchmark benchmark-batch benchmark-replay endurance fuzz clean
+.PHONY: grade test test-all test-fast check audit setup messages bands screenshots benchmark benchmark-batch benchmark-replay endurance fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
 
-test: setup ## every test, with the whole class of submissions
+test: setup ## every test, with the whole class of submissions, and each third of the attacks on the sandbox
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -q
+
+test-all: setup ## every test with all its cases
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -q --all
 
 test-fast: setup ## the tests that take seconds
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -q -m "not slow"

@@ -580,7 +580,7 @@ def main() -> None:
 
 
 def _print_class(book: "Gradebook", language: Language) -> None:
-    from grader.reports.table import class_table, totals_table
+    from grader.reports.table import class_table, statistics_table, totals_table
 
     totals = book.totals()
     if sum(total.hand_ins for total in totals) > _MAX_ROWS:
@@ -588,6 +588,7 @@ def _print_class(book: "Gradebook", language: Language) -> None:
     else:
         record = book.class_record()
         Console().print(class_table(record.records, record.assignments, language))
+        Console().print(statistics_table(record, language))
 
 
 def _write_pages(book: "Gradebook", results: Path, language: Language) -> Text:

@@ -1,10 +1,11 @@
 """Score reports as tables for a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+from uniplot import plot_to_string
 
 from grader.assignment import Assignment
 from grader.record import ClassRecord, Record, Total
@@ -38,7 +39,22 @@ def item_table(report: ScoreReport, language: Language) -> RenderableType:
         holes = ", ".join(report.not_blocked)
         text = tr("isolation: {level}; not blocked: {holes}", level=report.isolation, holes=holes)
         notes.append(_line(text.in_(language), style="bold magenta"))
-    return Group(table, *notes, *_printed(report, language))
+    return Group(table, *_losses(report, language), *notes, *_printed(report, language))
+
+
+def _losses(report: ScoreReport, language: Language) -> Iterator[Text]:
+    """The curves of the losses that checks recorded."""
+    for item in report.items:
+        for curve in item.curves:
+            if curve.kind == "loss" and len(curve.values) > 1:
+                head = tr(
+                    "loss while training, from {first} to {last}; across: percent of the epochs",
+                    first=f"{curve.values[0]:.3f}",
+                    last=f"{curve.values[-1]:.3f}",
+                )
+                yield _line(f"{item.title.in_(language)}: {head.in_(language)}")
+                percent = [100 * n / (len(curve.values) - 1) for n in range(len(curve.values))]
+                yield Text(plot_to_string(curve.values, percent, lines=True, width=50, height=7))
 
 
 def _printed(report: ScoreReport, language: Language) -> list[Text]:

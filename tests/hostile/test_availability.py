@@ -14,6 +14,42 @@ import pytest
 from grader.assignment import Assignment, Limits, load_assignment
 from grader.grading import Grader
 from grader.sandbox import Sandbox, SandboxServer, StudentCodeError, live, open_sandbox, process
+from grader.score import ScoreReport, Verdict
+from grader.submission import Submission, parse_submission
+
+SETTINGS = """
+name = "quick"
+title = { ko = "가", en = "Quick" }
+functions = ["double", "attack"]
+
+[limits]
+cpu_seconds = 0.5
+train_cpu_seconds = 0.5
+total_cpu_seconds = 5
+wall_factor = 2
+memory_mb = 256
+output_kb = 4
+
+[[items]]
+id = "before"
+title = { ko = "앞", en = "Before" }
+points = 3
+
+[[items]]
+id = "attack"
+title = { ko = "공격", en = "Attack" }
+points = 3
+
+[[items]]
+id = "after"
+title = { ko = "뒤", en = "After" }
+points = 4
+"""
+CHECKS = """
+import pytest
+from grader.expect import assert_close, number
+
+@pytest.mark.item("before")
 def test_before(student): assert_close(number(student.double(2)), 4)
 
 @pytest.mark.item("attack")

@@ -17,6 +17,8 @@ import pytest
 
 from grader.gradebook import Gradebook
 
+pytestmark = pytest.mark.sampled(3)
+
 SETTINGS = """
 name = "quick"
 title = { ko = "가", en = "Quick" }

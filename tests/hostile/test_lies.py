@@ -16,6 +16,8 @@ from grader.sandbox import SandboxServer, StudentCodeError, open_sandbox
 from grader.score import ScoreReport, Verdict
 from grader.submission import Submission
 
+pytestmark = pytest.mark.sampled(3)
+
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(cpu_seconds=10, train_cpu_seconds=10, wall_factor=3, memory_mb=1024)
 
