@@ -10,7 +10,7 @@ JOBS ?= 2
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
 
-test: setup ## every test, with the whole class of submissions, and each third of the attacks on the sandbox
+test: setup ## every test, with the whole class of submissions, and a part of the attacks on the sandbox
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -q
 
 test-all: setup ## every test with all its cases

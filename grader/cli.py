@@ -31,6 +31,7 @@ EXIT_UNGRADED = 3
 EXIT_INTERRUPTED = 130
 
 _MAX_PAGES = 2000  # hand-ins; the pages of more take minutes
+_MAX_SENTENCE = 4000
 _MAX_ROWS = 300
 _MAX_UNMATCHED = 50
 
@@ -672,7 +673,8 @@ class _user_errors:  # noqa: N801
 
 
 def _stop(message: str, code: int) -> Never:
-    Console(stderr=True).print(message, markup=False, style="red", highlight=False, soft_wrap=True)
+    words = printable(message, _MAX_SENTENCE)  # it may quote the name of a file
+    Console(stderr=True).print(words, markup=False, style="red", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 
 

@@ -72,13 +72,13 @@ def tensor(value: object, *shape: int) -> torch.Tensor:
 
 
 def matrix(value: object, count: int) -> torch.Tensor:
-    """Return a matrix of `count` rows, of however many columns, as a float64 tensor.
+    """Return a matrix of `count` rows, of at least one column, as a float64 tensor.
 
     Raises:
         CheckFailedError: it is something else.
     """
     array = _array(value)
-    columns = array.shape[1] if array is not None and array.ndim == 2 else 1
+    columns = max(1, array.shape[1]) if array is not None and array.ndim == 2 else 1
     return tensor(value, count, columns)
 
 

@@ -20,7 +20,13 @@ _STALE = 100.0
 
 
 def loss_of(loss: Loss, outputs: torch.Tensor, y: torch.Tensor) -> float:
-    """Return the mean loss of float64 outputs: probabilities (N, 1) for "bce", logits (N, K) for "cross_entropy"."""
+    """Return the mean loss of float64 outputs: probabilities (N, 1) for "bce", logits (N, K) for "cross_entropy".
+
+    Raises:
+        CheckFailedError: an output is no finite number.
+    """
+    if not outputs.isfinite().all():
+        raise CheckFailedError(tr("the model's outputs are not finite (NaN or infinite)"))
     if loss == "cross_entropy":
         return float(torch.nn.functional.cross_entropy(outputs, y))
     return float(torch.nn.functional.binary_cross_entropy(outputs.clamp(0, 1), y.double()))
@@ -147,7 +153,7 @@ def check_gradients_are_cleared(
     start = fresh.parameters()
     once, gradient_once = run(1)
     _, gradient_often = run(_EPOCHS)
-    steps = [after - before for before, after in zip(start, once.parameters(), strict=True)]
+    steps = [after - before for before, after in _pairs(start, once.parameters())]
     length = float(sum(float(s.double().norm()) ** 2 for s in steps) ** 0.5)
     if not length:
         raise CheckFailedError(tr("the parameters of the model that was passed in did not change"))
@@ -156,7 +162,8 @@ def check_gradients_are_cleared(
 
     def pushed_back(epochs: int) -> float:
         net, _ = run(epochs, against)
-        return -float((flat(net) - torch.cat([p.double().reshape(-1) for p in start])) @ way)
+        moved = [after - before for before, after in _pairs(start, net.parameters())]
+        return -float(torch.cat([m.double().reshape(-1) for m in moved]) @ way)
 
     # One epoch's push stays one push; a momentum of 0.9 makes it ten times as much. What is never cleared pushes in
     # every epoch, and even an optimizer that divides by all past gradients (Adagrad) adds up to 2 * sqrt(epochs).
@@ -167,6 +174,14 @@ def check_gradients_are_cleared(
         raise CheckFailedError(
             tr("gradients add up from epoch to epoch: clear them in every epoch (zero_grad)")
         )
+
+
+def _pairs(
+    before: list[torch.Tensor], after: list[torch.Tensor]
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    if [p.shape for p in before] != [p.shape for p in after]:
+        raise CheckFailedError(tr("`build_model` makes a model of another shape each time"))
+    return list(zip(before, after, strict=True))
 
 
 def flat(net: Handle) -> torch.Tensor:
