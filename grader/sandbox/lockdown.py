@@ -224,7 +224,7 @@ def allow_system_calls() -> int:
     """Allow the system calls of the table, some only with harmless arguments; the rest fails.
 
     No exec, no sockets but a pair of streams, no signal to others (also not through a descriptor's owner), no ptrace,
-    IPC, keyrings, namespaces, io_uring, changes of modes, limits or priorities. Threads are free; a
+    IPC, keyrings, namespaces, io_uring, changes of modes, times, limits or priorities. Threads are free; a
     new process is asked for on the descriptor that is returned, so that a fork bomb never starts: see `grant_fork`.
     """
     clone = [
@@ -267,8 +267,6 @@ def allow_system_calls() -> int:
             "ioctl": _one_of(1, _IOCTL_HARMLESS, _return(_ALLOW), _errno(_ENOTTY)),
             "prctl": _one_of(0, _PRCTL_HARMLESS, _return(_ALLOW), _errno(_EPERM)),
             "prlimit64": read_limit,
-            # Landlock doesn't keep times from being set, of which deadlines are read: it seems to work, for copies.
-            "utimensat": [_errno(0)],
             # Without Landlock's scopes a signal could reach any process of the same user.
             "tgkill": [_return(_ALLOW) if landlock_abi() >= 6 else _errno(_EPERM)],
             **{name: [_return(_ALLOW)] for name in ALLOWED},

@@ -215,10 +215,6 @@ def io_priority(pid: int) -> int:
     return int(ctypes.CDLL(None).syscall({"x86_64": 252}.get(platform.machine(), 31), 1, pid))
 
 
-PRETENDED = {"change the times"}
-"""What seems to work and does nothing."""
-
-
 @pytest.mark.parametrize("name", CHANGES)
 def test_nothing_outside_is_changed(strong_server, assault, submit, targets, state, name):
     body, _ = CHANGES[name]
@@ -226,8 +222,7 @@ def test_nothing_outside_is_changed(strong_server, assault, submit, targets, sta
 
     outcomes = assault(strong_server, submit, body, **targets)
 
-    harmless = REFUSALS | {"done"} if name in PRETENDED else REFUSALS
-    assert {outcome.how for outcome in outcomes} <= harmless, outcomes
+    assert {outcome.how for outcome in outcomes} <= REFUSALS, outcomes
     assert state() == before
 
 
@@ -385,7 +380,7 @@ STATE_OF_PROCESS = """
     import json, random, numpy, torch, warnings
     umask = os.umask(0)
     os.umask(umask)
-    environment = {k: v for k, v in os.environ.items() if k not in ("HOME", "TMPDIR")}
+    environment = {k: v for k, v in os.environ.items() if v != os.getcwd()}
     return [
         umask, environment, os.getcwd() == os.environ["HOME"], sys.path, sorted(sys.modules),
         sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))),
