@@ -5,6 +5,7 @@
     │   └── AssignmentError the settings or the checks of an assignment are wrong
     └── InfrastructureError we could not do our work: the item is `ungraded`, never 0 points
         ├── SandboxError    the sandbox could not be started, or its server is gone
+        ├── StaleRecordingError  the running submission contradicts its recorded answers
         └── GradingError    the process that holds the checks could not do its work
 
 What a student's code did (raised, hung, died, answered wrongly) is a verdict and stands in `grader.score`.
@@ -35,6 +36,10 @@ class InfrastructureError(GraderError):
 
 class SandboxError(InfrastructureError):
     """The sandbox could not be started or is gone. It says nothing about the submission."""
+
+
+class StaleRecordingError(InfrastructureError):
+    """The running submission contradicts its recorded answers, so that they can't be mixed."""
 
 
 class GradingError(InfrastructureError):

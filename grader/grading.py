@@ -21,7 +21,7 @@ import pytest
 
 from grader import forkserver, plugin
 from grader.assignment import Assignment, load_assignment
-from grader.errors import AssignmentError, GradingError, InfrastructureError
+from grader.errors import AssignmentError, GradingError, InfrastructureError, StaleRecordingError
 from grader.forkserver import ForkServer
 from grader.sandbox import (
     How,
@@ -29,7 +29,6 @@ from grader.sandbox import (
     Level,
     Sandbox,
     SandboxServer,
-    StaleRecordingError,
     Tape,
     open_sandbox,
     refuse_readable,

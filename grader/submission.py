@@ -23,6 +23,7 @@ DEMO_TAG = "demo"
 SHELL = "_grader_shell"
 """The name that magics and shell lines are called by: a submission may import a `get_ipython` of its own."""
 _MAX_NOTES = 50
+_EFFORT_OF_A_CELL = 500  # the transformer has a price for each
 _MAX_EFFORT = 2**20  # what hundreds of ordinary notebooks take together
 
 
@@ -144,7 +145,7 @@ def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Tex
             continue
         if not cell.source.strip():
             continue
-        patience -= effort(cell.source)
+        patience -= _EFFORT_OF_A_CELL + effort(cell.source)
         source, skipped = without_magics(cell.source, SHELL) if patience > 0 else (cell.source, [])
         cells.append(Cell(name=name, source=source))
         notes.extend(_skipped(name, line, what) for line, what in skipped)

@@ -15,11 +15,13 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="run also what `sampled` leaves out")
+    parser.addoption(
+        "--all", action="store_true", help="run also what `load` and `sampled` leave out"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the cases of a test that is `sampled(n)`, keep each n-th, the first among them."""
+    """Leave out tests under load, and of the cases of a test that is `sampled(n)` all but each n-th."""
     if config.getoption("--all"):
         return
     seen: Counter[str] = Counter()
@@ -27,7 +29,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         marker = item.get_closest_marker("sampled")
         name = item.nodeid.partition("[")[0]
-        (left if marker and seen[name] % marker.args[0] else kept).append(item)
+        out = item.get_closest_marker("load") or (marker and seen[name] % marker.args[0])
+        (left if out else kept).append(item)
         seen[name] += 1
     config.hook.pytest_deselected(items=left)
     items[:] = kept

@@ -415,7 +415,7 @@ def test_a_file_that_may_not_grow_stops_with_one_sentence(home):
     assert landed(home) == names(8)
 
 
-@pytest.mark.slow
+@pytest.mark.load
 def test_ten_thousand_submissions_take_linear_time_and_flat_memory(home):
     costs = {}
     for count in (1000, 10_000):

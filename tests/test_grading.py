@@ -372,7 +372,7 @@ def stat_of(path):
 @pytest.mark.slow
 def test_the_same_report_twice_on_a_loaded_machine(grader, assignments):
     submission = read_submission(
-        ROOT / "tests" / "class" / "wine" / "right_dataloader_adamw_tqdm.py"
+        ROOT / "solutions" / "wine" / "variants" / "dataloader_adamw_tqdm.py"
     )
     first = grader.grade(assignments["wine"], submission, "x").report
     burners = [
@@ -411,7 +411,7 @@ def test_threads_may_share_a_grader(grader, assignments):
 
 
 def test_curves_of_a_check_are_in_its_item(grader, tiny, submit):
-    report = grader.grade(tiny(CURVES), submit("def double(x): return 2 * x"), "kim")
+    report = grader.grade(tiny(CURVES), submit("def double(x): return 2 * x"), "kim").report
 
     double, whole = (item.curves for item in report.items)
     assert double == (Curve(kind="predictions", values=(1, 2), low=(1, 3), high=(1, 3)),)
@@ -419,23 +419,29 @@ def test_curves_of_a_check_are_in_its_item(grader, tiny, submit):
     assert (whole[0].values[0], whole[0].values[-1]) == (0, 999)
 
 
-def test_losses_are_drawn_against_the_band_beside_the_settings(grader, tiny, submit, tmp_path):
-    (tmp_path / "loss_band.json").write_text('{"low": [0.5, 0.1], "high": [0.75, 0.2]}')
+def test_losses_are_drawn_against_the_band_beside_the_settings(grader, tiny, submit):
+    assignment = tiny(f"{CURVES}# with a band")
+    band = assignment.folder / "loss_band.json"
+    band.write_text('{"low": [0.5, 0.1], "high": [0.75, 0.2]}')
 
-    report = grader.grade(tiny(CURVES), submit("def double(x): return 2 * x"), "kim")
+    report = grader.grade(assignment, submit("def double(x): return 2 * x"), "kim").report
 
     (curve,) = report.items[1].curves
     assert (curve.low, curve.high) == ((0.5, 0.1), (0.75, 0.2))
 
 
 def test_place_is_where_the_submission_raised(grader, tiny, submit):
-    report = grader.grade(tiny(), submit("def double(x):\n    return 1 / 0\n", "kim.py"), "kim")
+    report = grader.grade(
+        tiny(), submit("def double(x):\n    return 1 / 0\n", "kim.py"), "kim"
+    ).report
 
     assert [item.place for item in report.items] == [Place("kim.py", 2)] * 2
 
 
 def test_place_of_a_missing_function_is_where_loading_stopped(grader, tiny, submit):
-    report = grader.grade(tiny(), submit("import os\n1 / 0\ndef double(x): ...\n", "kim.py"), "kim")
+    report = grader.grade(
+        tiny(), submit("import os\n1 / 0\ndef double(x): ...\n", "kim.py"), "kim"
+    ).report
 
     assert [item.place for item in report.items] == [Place("kim.py", 2)] * 2
 
@@ -444,7 +450,7 @@ def test_place_of_a_missing_function_is_where_loading_stopped(grader, tiny, subm
 def test_reference_is_drawn_and_within_its_band(grader, assignments, name):
     solution = read_submission(ROOT / "solutions" / name / "solution.py")
 
-    report = grader.grade(assignments[name], solution, "kim")
+    report = grader.grade(assignments[name], solution, "kim").report
 
     loss, predictions = (curve for item in report.items for curve in item.curves)
     assert (loss.kind, predictions.kind) == ("loss", "predictions")

@@ -10,7 +10,7 @@ from grader.sandbox.live import LiveProcesses
 from grader.sandbox.plain import PlainSandbox
 from grader.sandbox.probe import Isolation, Level, refuse_readable
 from grader.sandbox.proxy import Handle, Student, StudentCodeError, describe
-from grader.sandbox.recording import How, StaleRecordingError, Tape, TapedProcesses
+from grader.sandbox.recording import How, Tape, TapedProcesses
 from grader.sandbox.server import SandboxServer
 from grader.sandbox.session import ForkingSandbox, Sandbox
 from grader.submission import Submission
@@ -42,7 +42,6 @@ __all__ = [
     "PlainSandbox",
     "Sandbox",
     "SandboxServer",
-    "StaleRecordingError",
     "Student",
     "StudentCodeError",
     "Tape",

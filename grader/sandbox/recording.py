@@ -17,7 +17,7 @@ import msgspec
 import torch
 
 from grader.assignment import Limits
-from grader.errors import InfrastructureError
+from grader.errors import InfrastructureError, StaleRecordingError
 from grader.sandbox import wire
 from grader.sandbox.live import LiveProcesses, Printed
 from grader.sandbox.process import ForkedProcess, ProcessDiedError, ProcessTimeoutError
@@ -34,10 +34,6 @@ _VERSION = 1
 _DIGEST_BYTES = 16
 _FAST = 1  # zlib's level: the better ones take ten times as long for a fifth of the size
 _SANDBOX_SIDE = ("lockdown.py", "server.py", "syscalls.py", "wire.py", "worker.py")
-
-
-class StaleRecordingError(InfrastructureError):
-    """The running submission contradicts its recorded answers, so that they can't be mixed."""
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):

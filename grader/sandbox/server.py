@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from grader.sandbox.probe import Isolation, probe
 
 _PR_SET_PDEATHSIG = 1
 _PREFIX = "grader-sandbox-"
+_JUST_MADE = 60.0  # seconds in which a server that starts locks its folder
 
 
 class WorkerLimits(msgspec.Struct, frozen=True):
@@ -218,6 +220,8 @@ def _remove_abandoned(removals: _Removals) -> None:
 
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime < _JUST_MADE:
+                continue
             fd = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@ import __future__
 import array
 import asyncio
 import contextlib
+import errno
 import functools
 import gc
 import inspect
@@ -390,7 +391,8 @@ def _kind(error: BaseException, stub: bool) -> str:
         return "timeout"
     if isinstance(error, _MissingError):
         return "missing"
-    if isinstance(error, MemoryError) or "can't allocate memory" in _words(error):
+    lacking = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError) or lacking or "can't allocate memory" in _words(error):
         return "memory"
     if isinstance(error, wire.WireError):
         return "unsendable"

@@ -17,6 +17,8 @@ from grader.sandbox import Sandbox, SandboxServer, StudentCodeError, live, open_
 from grader.score import ScoreReport, Verdict
 from grader.submission import Submission, parse_submission
 
+pytestmark = pytest.mark.sampled(4)
+
 SETTINGS = """
 name = "quick"
 title = { ko = "가", en = "Quick" }
@@ -674,6 +676,8 @@ def test_all_files_together_are_bounded_and_given_back(
         assert result_of(sandbox) == (Verdict.ERROR if limited else 288)
 
     assert in_time(lambda: not folder.exists())
+    if not limited:
+        server.close()  # the `rm` that a disk needs is reaped when the next one starts
 
 
 @pytest.mark.parametrize(

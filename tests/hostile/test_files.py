@@ -17,7 +17,7 @@ import pytest
 
 from grader.gradebook import Gradebook
 
-pytestmark = pytest.mark.sampled(10)
+pytestmark = pytest.mark.sampled(15)
 
 SETTINGS = """
 name = "quick"

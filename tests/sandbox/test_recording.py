@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.assignment import Limits
-from grader.errors import SandboxError
-from grader.sandbox import StaleRecordingError, StudentCodeError, Tape, open_sandbox, recording
+from grader.errors import SandboxError, StaleRecordingError
+from grader.sandbox import StudentCodeError, Tape, open_sandbox, recording
 from grader.sandbox.recording import Answer, decode, encode
 from grader.score import Verdict
 
