@@ -17,7 +17,7 @@ from grader.sandbox import Sandbox, SandboxServer, StudentCodeError, live, open_
 from grader.score import ScoreReport, Verdict
 from grader.submission import Submission, parse_submission
 
-pytestmark = pytest.mark.sampled(4)
+pytestmark = pytest.mark.sampled(8)
 
 SETTINGS = """
 name = "quick"

@@ -14,7 +14,7 @@ from grader.assignment import Limits
 from grader.sandbox import Sandbox, SandboxServer, StudentCodeError, open_sandbox
 from grader.submission import Submission, parse_submission, read_submission
 
-pytestmark = pytest.mark.sampled(4)
+pytestmark = pytest.mark.sampled(8)
 
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(cpu_seconds=20, train_cpu_seconds=20, wall_factor=3, memory_mb=1024)

@@ -15,7 +15,7 @@ from grader.assignment import Assignment, Limits, load_assignment
 from grader.sandbox import SandboxServer, StudentCodeError, open_sandbox
 from grader.score import Verdict
 
-pytestmark = pytest.mark.sampled(4)
+pytestmark = pytest.mark.sampled(8)
 
 LIMITS = Limits(cpu_seconds=20, train_cpu_seconds=20, wall_factor=3, memory_mb=1024)
 REFUSALS = {"PermissionError", "OSError"}

@@ -16,7 +16,7 @@ from grader.sandbox import SandboxServer, StudentCodeError, open_sandbox
 from grader.score import ScoreReport, Verdict
 from grader.submission import Submission
 
-pytestmark = pytest.mark.sampled(4)
+pytestmark = pytest.mark.sampled(8)
 
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(cpu_seconds=10, train_cpu_seconds=10, wall_factor=3, memory_mb=1024)
