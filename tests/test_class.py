@@ -85,6 +85,7 @@ def changed(assignments, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", list(EXPECTED)[::9])
 def test_a_regrade_finds_what_a_run_finds(name, grader, assignments, changed):
     path, _ = EXPECTED[name]
