@@ -44,6 +44,8 @@ class LiveProcesses:
         """
         self._output = _Output(limits)
         ours, theirs = socket.socketpair()
+        # Before anything is sent to it: the kernel tells a sender's number only to who has asked for it.
+        self.loaded = ForkedProcess(ours, self._output.drain, self._output.read_end)
         with theirs:
             try:
                 self._child = request_worker(
@@ -56,12 +58,11 @@ class LiveProcesses:
                     ),
                 )
             except InfrastructureError as error:
-                ours.close()
+                self.loaded.close()
                 self._output.close_write_end()
                 self._output.close()
                 raise SandboxError(str(error)) from error
         self._output.close_write_end()
-        self.loaded = ForkedProcess(ours, self._output.drain, self._output.read_end)
         try:
             self.loaded.greet(_START_SECONDS)
         except (ProcessTimeoutError, ProcessDiedError) as error:
