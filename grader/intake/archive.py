@@ -131,7 +131,7 @@ def _in_folder(top: Path, parts: tuple[str, ...]) -> Iterator[Entry | Unmatched]
         for each in found:
             here = (*above, _name(each.name))
             is_folder = each.is_dir(follow_symlinks=False)
-            if _is_junk(here[-1], is_folder):
+            if _is_junk(each.name, is_folder):
                 continue
             if each.is_symlink():
                 yield _refused(here, _link())
@@ -201,7 +201,7 @@ def _from_zip(
         below = _below(_zip_name(member))
         if kind == stat.S_IFDIR or member.is_dir() or (below and _is_left_behind(below)):
             continue
-        here = (*parts, *(below or (_name(_zip_name(member)),)))
+        here = (*parts, *map(_name, below or (_zip_name(member),)))
         if problem := _problem(below, kind) or _bomb(member):
             found.append(_refused(here, problem))
             continue
@@ -228,7 +228,7 @@ def _from_tar(
             below = _below(readable(member.name))
             if member.isdir() or (below and _is_left_behind(below)):
                 continue
-            here = (*parts, *(below or (_name(member.name),)))
+            here = (*parts, *map(_name, below or (member.name,)))
             kind = 0 if member.isreg() else stat.S_IFLNK if _is_link(member) else stat.S_IFIFO
             if problem := _problem(below, kind):
                 found.append(_refused(here, problem))
@@ -349,12 +349,12 @@ def _zip_name(member: zipfile.ZipInfo) -> str:
 
 
 def _below(name: str) -> tuple[str, ...] | None:
-    """The parts of a member's name; None where it leads outside."""
+    """The parts of a member's name as the archive has it; None where it leads outside."""
     name = name.replace("\\", "/")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if not parts or ".." in parts or name.startswith("/") or re.match(r"[A-Za-z]:", name):
         return None
-    return tuple(_name(part) for part in parts)
+    return tuple(parts)
 
 
 def _name(raw: str) -> str:

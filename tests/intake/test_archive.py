@@ -139,6 +139,14 @@ def test_junk_of_systems_and_editors_is_passed_over(archive, folder, who):
     assert who(folder(*names)) == ([("kim", "wine")], {})
 
 
+def test_names_that_look_like_junk_once_they_are_tidied_are_none(archive, folder, who):
+    names = (" .kim/wine.py", "\t._lee_wine.py")
+
+    for handed_in in (archive(*names), folder(*names)):
+        found, refused = who(handed_in)
+        assert len(found) + len(refused) == 2
+
+
 def test_zip_in_zip_in_zip(archive, zipped, find):
     inner = zipped("hw/wine.py")
     middle = zipped(("inner.zip", inner))
