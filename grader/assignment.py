@@ -1,6 +1,7 @@
 """An assignment: its rubric, thresholds, seeds and limits, read from its settings file."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -106,6 +107,13 @@ def load_assignment(folder: Path) -> Assignment:
             tr("{path} is wrong: it needs rubric items, each with an id of its own", path=path)
         )
     return msgspec.structs.replace(assignment, folder=folder.resolve())
+
+
+def unknown_assignment(name: str, known: Iterable[str]) -> UserError:
+    """Return the error that there is no assignment `name`, which tells those that there are."""
+    return UserError(
+        tr("there is no assignment {name}; there are: {known}", name=name, known=", ".join(known))
+    )
 
 
 def load_assignments(folder: Path) -> dict[str, Assignment]:

@@ -13,7 +13,13 @@ import msgspec
 import typer
 from rich.console import Console
 
-from grader.assignment import SETTINGS, Assignment, load_assignment, load_assignments
+from grader.assignment import (
+    SETTINGS,
+    Assignment,
+    load_assignment,
+    load_assignments,
+    unknown_assignment,
+)
 from grader.errors import InfrastructureError, UserError
 from grader.intake import hand_in
 from grader.record import ClassRecord
@@ -221,8 +227,7 @@ def batch(
                     show=display.show,
                 )
             book.end_run(run)
-            _print_class(book, language)
-            pages = _write_pages(book, results, language)
+            pages = _present(book, results, language)
     _print_batch(state, work.unmatched, book.place, language)
     Console().print(pages.in_(language), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(EXIT_UNGRADED if state.ungraded or work.unmatched else 0)
@@ -392,16 +397,8 @@ def gradescope(
 
     language = _language(lang)
     with _user_errors(language):
-        assignments = _hidden_assignments(solutions)
-        if name not in assignments:
-            raise UserError(
-                tr(
-                    "there is no assignment {name}; there are: {known}",
-                    name=name,
-                    known=", ".join(assignments),
-                )
-            )
-        _write(output, pack(assignments[name], isolation.value, language))
+        (assignment,) = _named_assignments(solutions, [name])
+        _write(output, pack(assignment, isolation.value, language))
 
 
 @app.command(epilog="Example: `grader doctor`")
@@ -565,13 +562,7 @@ def _named_assignments(solutions: Path | None, names: list[str] | None) -> list[
     """
     assignments = _hidden_assignments(solutions)
     if unknown := [name for name in names or () if name not in assignments]:
-        raise UserError(
-            tr(
-                "there is no assignment {name}; there are: {known}",
-                name=unknown[0],
-                known=", ".join(assignments),
-            )
-        )
+        raise unknown_assignment(unknown[0], assignments)
     return [assignments[name] for name in names or assignments]
 
 
@@ -580,25 +571,22 @@ def main() -> None:
     app()
 
 
-def _print_class(book: "Gradebook", language: Language) -> None:
+def _present(book: "Gradebook", results: Path, language: Language) -> Text:
+    """Print the class and write its pages, as far as it isn't too large for that; return where the pages are."""
+    from grader.reports.html import write_site
     from grader.reports.table import class_table, statistics_table, totals_table
 
     totals = book.totals()
-    if sum(total.hand_ins for total in totals) > _MAX_ROWS:
+    hand_ins = sum(total.hand_ins for total in totals)
+    record = book.class_record() if hand_ins <= _MAX_PAGES else None
+    if record is None or hand_ins > _MAX_ROWS:
         Console().print(totals_table(totals, language))
     else:
-        record = book.class_record()
         Console().print(class_table(record.records, record.assignments, language))
         Console().print(statistics_table(record, language))
-
-
-def _write_pages(book: "Gradebook", results: Path, language: Language) -> Text:
-    from grader.reports.html import write_site
-
-    if sum(total.hand_ins for total in book.totals()) > _MAX_PAGES:
+    if record is None:
         return tr("for the pages run: grader report {folder} --format html", folder=results)
-    index = write_site(book.class_record(), results, language)
-    return tr("The class page is {path}", path=index.resolve())
+    return tr("The class page is {path}", path=write_site(record, results, language).resolve())
 
 
 def _print_batch(

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 import msgspec
 
-from grader.assignment import Assignment
+from grader.assignment import Assignment, unknown_assignment
 from grader.errors import UserError
 from grader.score import ScoreReport
 from grader.submission import Cell
@@ -111,13 +111,7 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
         """
         names = [each.name for each in self.assignments]
         if assignment is not None and assignment not in names:
-            raise UserError(
-                tr(
-                    "there is no assignment {name}; there are: {known}",
-                    name=assignment,
-                    known=", ".join(names),
-                )
-            )
+            raise unknown_assignment(assignment, names)
         if student is not None and student not in {entry.id for entry in self.students}:
             raise UserError(tr("there is no student {name} in this class", name=printable(student)))
         return msgspec.structs.replace(

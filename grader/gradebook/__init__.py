@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, selec
 from sqlalchemy.dialects import postgresql, sqlite
 
 from grader import __version__
-from grader.assignment import Assignment
+from grader.assignment import Assignment, unknown_assignment
 from grader.errors import UserError
 from grader.gradebook.opening import FILE, address, open_engine, place, transaction
 from grader.gradebook.schema import (
@@ -346,13 +346,7 @@ def _refuse_unknown(
 ) -> None:
     known = {each.name: each for each in _assignments(connection)}
     if assignment not in known:
-        raise UserError(
-            tr(
-                "there is no assignment {name}; there are: {known}",
-                name=assignment,
-                known=", ".join(known),
-            )
-        )
+        raise unknown_assignment(assignment, known)
     items = [item.id for item in known[assignment].items]
     if item is not None and item not in items:
         raise UserError(

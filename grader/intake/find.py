@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from grader.assignment import Assignment
+from grader.assignment import Assignment, unknown_assignment
 from grader.errors import UserError
 from grader.intake.archive import Entry, walk
 from grader.intake.layouts import (
@@ -293,11 +293,5 @@ def _no_submission(entry: Entry) -> Text:
 
 def _named(name: str | None, assignments: dict[str, Assignment]) -> Assignment | None:
     if name is not None and name not in assignments:
-        raise UserError(
-            tr(
-                "there is no assignment {name}; there are: {known}",
-                name=name,
-                known=", ".join(assignments),
-            )
-        )
+        raise unknown_assignment(name, assignments)
     return assignments[name] if name is not None else None

@@ -234,10 +234,7 @@ def _anonymous_record(record: Record, name: str, key: bytes) -> Record:
 
 def _students(record: ClassRecord) -> list[RosterEntry]:
     """The class in the order of names: who is on the roster, and who handed in without being on it."""
-    known = {entry.id: entry for entry in record.roster}
-    for each in record.records:
-        known.setdefault(each.report.student, RosterEntry(each.report.student))
-    return sorted(known.values(), key=lambda entry: (entry.name or entry.id, entry.id))
+    return sorted(record.students, key=lambda entry: (entry.name or entry.id, entry.id))
 
 
 def _paths(record: ClassRecord, top: str) -> dict[tuple[str, str], PurePosixPath]:

@@ -231,7 +231,7 @@ class ForkedProcess:
 
     def written(self) -> int:
         """Return how many bytes the process has written anywhere, 0 if it is gone."""
-        return max(self._facts("io", "wchar"), self._facts("io", "write_bytes"))
+        return max(self._facts("io", "wchar", "write_bytes"), default=0)
 
     def _cpu(self) -> float:
         """CPU seconds of all the process's threads (the clock of `clock_getcpuclockid(3)`)."""
@@ -248,16 +248,15 @@ class ForkedProcess:
             return 0.0
 
     def _memory(self, field: str) -> int:
-        return self._facts("status", field) * 1024
+        return sum(self._facts("status", field)) * 1024
 
-    def _facts(self, file: str, field: str) -> int:
-        """A number out of a file of names and numbers below `/proc`, 0 if there is none."""
+    def _facts(self, file: str, *fields: str) -> list[int]:
+        """Numbers out of a file of names and numbers below `/proc`, as far as they are there."""
         try:
             lines = Path(f"/proc/{self._pid}/{file}").read_text().splitlines()
         except OSError:
-            return 0
-        found = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
-        return int(found[0]) if found else 0
+            return []
+        return [int(line.split()[1]) for line in lines if line.partition(":")[0] in fields]
 
 
 class _Clocks:

@@ -113,15 +113,22 @@ class Worker:
         """Answer requests until the other side goes."""
         channel.send(wire.encode(Ready()))
         while (parts := channel.receive()) is not None:
-            if isinstance(self._request(parts), Fork):
+            request = self._request(parts)
+            if isinstance(request, Fork):
                 channel = self._fork(channel)
             else:
-                channel.send(self.answer(parts))
+                channel.send(self._reply(request))
 
     def answer(self, parts: tuple[bytes, bytearray]) -> bytes:
         """Answer one frame by another; what the submission raises is part of the answer."""
         try:
             request = self._request(parts)
+        except BaseException as error:
+            return wire.encode(self._told(error))
+        return self._reply(request)
+
+    def _reply(self, request: Request) -> bytes:
+        try:
             if isinstance(request, Load):
                 return wire.encode(self._load(request))
             assert isinstance(request, Call)

@@ -714,10 +714,10 @@ def test_a_forged_reply_while_loading_makes_nothing_right(points_of, name):
 def test_a_forged_reply_instead_of_each_answer_makes_nothing_right(points_of, name):
     hijack = f"""
 worker = sys.modules["grader.sandbox.worker"]
-def answer(self, parts):
+def forged(self, request):
     {FORGERIES[name]}
     return b""
-worker.Worker.answer = answer
+worker.Worker._reply = forged
 """
     assert points_of(f"{WRONG}\n{FORGER}\n{hijack}") == {"double": 0, "mean": 0, "predict": 0}
 
