@@ -1,12 +1,13 @@
 """What grading a class costs, against a fresh Python process for each submission.
 
-    python benchmarks/batch.py [SUBMISSIONS OF EACH ASSIGNMENT]
+    python benchmarks/batch.py [SUBMISSIONS] [ASSIGNMENT ...]
 
-Every submission is the reference solution with a comment of its own. `own` is the CPU time that the submissions'
-processes used for the calls of the checks, read from the kernel. `wall x cores` is what the machine could have computed
-meanwhile: the servers' start, sandbox, checks and gradebook are in it. Own over that is the efficiency. For comparison
-the same checks run on the same files without sandbox and gradebook, in a fresh process for each that imports PyTorch
-and the checks, as many at once as there are cores. Other work on the machine makes both look worse.
+For each assignment, a class of its own: every submission is the reference solution with a comment of its own. `own` is
+the CPU time that the submissions' processes used for the calls of the checks, read from the kernel. `batch` is what the
+machine could have computed meanwhile, the wall time times the cores: the servers' start, sandbox, checks and gradebook
+are in it. Own over that is the efficiency. `fresh` is the same for a process for each submission that imports PyTorch
+and runs the same checks without sandbox and gradebook, as many at once as there are cores; of a tenth of the
+submissions, times ten. Other work on the machine makes both look worse.
 """
 
 import subprocess
@@ -49,21 +50,21 @@ with PlainSandbox(grading.submission, patient) as sandbox:
 """
 
 
-def hand_ins(folder: Path, assignments: dict[str, Assignment], count: int) -> dict[Path, Path]:
-    """Write `count` submissions of each assignment; return the assignment's folder of each."""
+TENTH = 10
+
+
+def hand_ins(folder: Path, assignment: Assignment, count: int) -> list[Path]:
+    """Write `count` submissions of an assignment."""
     folder.mkdir()
-    made = {}
-    for name, assignment in assignments.items():
-        source = (assignment.folder / "solution.py").read_text(encoding="utf-8")
-        for number in range(count):
-            path = folder / f"s{number:04}_{name}.py"
-            path.write_text(f"{source}\n# {number}\n", encoding="utf-8")
-            made[path] = assignment.folder
-    return made
+    source = (assignment.folder / "solution.py").read_text(encoding="utf-8")
+    paths = [folder / f"s{number:04}_{assignment.name}.py" for number in range(count)]
+    for path in paths:
+        path.write_text(f"{source}\n# {path.name}\n", encoding="utf-8")
+    return paths
 
 
-def graded(folder: Path, results: Path, assignments: dict[str, Assignment]) -> tuple[Record, ...]:
-    work = find_work([folder], assignments, None)
+def graded(folder: Path, results: Path, assignment: Assignment) -> tuple[Record, ...]:
+    work = find_work([folder], {assignment.name: assignment})
     results.mkdir()
     with Gradebook(results, create=True) as book, Grader() as grader:
         run = book.begin_run(work.paths, work.assignments)
@@ -75,38 +76,42 @@ def graded(folder: Path, results: Path, assignments: dict[str, Assignment]) -> t
         return book.class_record().records
 
 
-def fresh(made: dict[Path, Path]) -> None:
+def fresh(paths: list[Path], assignment: Assignment) -> None:
     def one(path: Path) -> None:
-        subprocess.run([sys.executable, "-c", FRESH, made[path], path], check=True)
+        subprocess.run([sys.executable, "-c", FRESH, assignment.folder, path], check=True)
 
     with ThreadPoolExecutor(processors()) as pool:
-        list(pool.map(one, made))
+        list(pool.map(one, paths))
 
 
-def main(count: int) -> None:
-    assignments = load_assignments(ROOT / "solutions")
+def measure(assignment: Assignment, count: int) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        made = hand_ins(folder / "in", assignments, count)
+        paths = hand_ins(Path(name, "in"), assignment, count)
         begin = time.monotonic()
-        records = graded(folder / "in", folder / "out", assignments)
-        wall = time.monotonic() - begin
-        assert len(records) == len(made)
+        records = graded(Path(name, "in"), Path(name, "out"), assignment)
+        whole = (time.monotonic() - begin) * processors()
+        assert len(records) == count
         assert all(record.score == record.report.max_score for record in records)
         begin = time.monotonic()
-        fresh(made)
-        fresh_wall = time.monotonic() - begin
+        fresh(paths[: count // TENTH], assignment)
+        fresh_whole = (time.monotonic() - begin) * processors() * TENTH
     own = sum(item.seconds for record in records for item in record.report.items)
-    whole, fresh_whole = wall * processors(), fresh_wall * processors()
-    print(f"{len(made)} submissions, {processors()} cores")
-    print(f"{'':<30} {'seconds':>9} {'of own':>8} {'efficiency':>11}")
-    for title, seconds in (
-        ("own CPU of the submissions", own),
-        ("batch, wall x cores", whole),
-        ("fresh processes, wall x cores", fresh_whole),
-    ):
-        print(f"{title:<30} {seconds:9.1f} {seconds / own:8.2f} {own / seconds:11.0%}")
+    print(
+        f"{assignment.name:<12} {own:8.1f} {whole:9.1f} {own / whole:11.0%} {fresh_whole:9.1f} "
+        f"{fresh_whole / whole:14.1f}",
+        flush=True,
+    )
+
+
+def main(count: int, names: list[str]) -> None:
+    print(f"{count} submissions of each assignment, {processors()} cores; seconds")
+    print(
+        f"{'assignment':<12} {'own':>8} {'batch':>9} {'efficiency':>11} {'fresh':>9} {'fresh / batch':>14}"
+    )
+    assignments = load_assignments(ROOT / "solutions")
+    for name in names or assignments:
+        measure(assignments[name], count)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, sys.argv[2:])

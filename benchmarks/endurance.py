@@ -2,20 +2,23 @@
 
     python benchmarks/endurance.py [SUBMISSIONS]
 
-Every tenth submission is one that dies, loops or floods. The columns must not grow.
+Every tenth submission is one that dies, loops or floods. Of the columns only the first two and the gradebook may grow,
+and those evenly: the last column is the time of a tenth of the batch.
 """
 
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
+from rich.console import Console
 
 from grader.assignment import Assignment, load_assignment
+from grader.batch import State, find_work, grade_all, processors
+from grader.gradebook import Gradebook
 from grader.grading import Grader
-from grader.submission import parse_submission
+from grader.reports.table import totals_table
 
 SETTINGS = """
 name = "tiny"
@@ -45,48 +48,77 @@ SUBMISSIONS = [
 
 
 def main(count: int) -> None:
-    print(
-        f"{'done':>6} {'seconds':>8} {'RSS MB':>8} {'fds':>5} {'processes':>10} {'zombies':>8} {'files':>6}"
-    )
-    begin, others = time.monotonic(), temporary()
-    with tempfile.TemporaryDirectory() as folder, Grader() as grader:
-        assignment = tiny(Path(folder))
-        with ThreadPoolExecutor(2) as pool:
-            step = max(20, count // 10)
-            for start in range(0, count, step):
-                part = range(start, min(start + step, count))
-                scores = list(pool.map(lambda n: score(grader, assignment, n), part))
-                assert scores == [0 if n % 10 == 9 else 10 for n in part]
-                time.sleep(0.5)
-                print_state(part[-1] + 1, time.monotonic() - begin, len(temporary() - others))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        assignment = tiny(folder / "tiny")
+        write_submissions(folder / "in", count)
+        begin = time.monotonic()
+        work = find_work([folder / "in"], {assignment.name: assignment})
+        print(f"found {len(work.entries)} submissions in {time.monotonic() - begin:.1f} s")
+        with Gradebook(folder, create=True) as book, Grader() as grader:
+            run = book.begin_run(work.paths, work.assignments)
+            grade_all(
+                grader,
+                book,
+                run,
+                work.entries,
+                State(total=count),
+                jobs=processors(),
+                reuse=True,
+                show=Watch(count, folder),
+            )
+            book.end_run(run)
+            Console(width=100).print(totals_table(book.totals(), "en"))
+
+
+def write_submissions(folder: Path, count: int) -> None:
+    folder.mkdir()
+    for number in range(count):
+        source = f"# {number}\n{SUBMISSIONS[number % len(SUBMISSIONS)]}"
+        (folder / f"s{number:05}_tiny.py").write_text(source, encoding="utf-8")
 
 
 def tiny(folder: Path) -> Assignment:
+    folder.mkdir()
     (folder / "assignment.toml").write_text(SETTINGS, encoding="utf-8")
     (folder / "test_tiny.py").write_text(CHECKS, encoding="utf-8")
     return load_assignment(folder)
 
 
-def score(grader: Grader, assignment: Assignment, number: int) -> float:
-    source = f"# {number}\n{SUBMISSIONS[number % len(SUBMISSIONS)]}"
-    submission = parse_submission("x_tiny.py", source.encode())
-    return grader.grade(assignment, submission, "x").report.score
+class Watch:
+    """Prints what there is after each tenth of the batch."""
+
+    def __init__(self, count: int, folder: Path) -> None:
+        self._step = self._next = max(1, count // 10)
+        self._folder = folder
+        self._others = temporary()
+        self._begin = self._last = time.monotonic()
+        print(
+            f"{'done':>6} {'seconds':>8} {'RSS MB':>8} {'fds':>5} {'processes':>10} {'zombies':>8} "
+            f"{'files':>6} {'gradebook MB':>13} {'this tenth':>11}"
+        )
+
+    def __call__(self, state: State) -> None:
+        if state.graded < self._next:
+            return
+        self._next += self._step
+        now = time.monotonic()
+        me = psutil.Process()
+        family = [me, *me.children(recursive=True)]
+        zombies = [each for each in family if each.status() == psutil.STATUS_ZOMBIE]
+        memory = sum(each.memory_info().rss for each in family if each not in zombies) / 2**20
+        descriptors = sum(each.num_fds() for each in family if each not in zombies)
+        gradebook = sum(each.stat().st_size for each in self._folder.glob("gradebook.db*")) / 2**20
+        print(
+            f"{state.graded:6} {now - self._begin:8.0f} {memory:8.0f} {descriptors:5} {len(family):10} "
+            f"{len(zombies):8} {len(temporary() - self._others):6} {gradebook:13.1f} {now - self._last:11.1f}",
+            flush=True,
+        )
+        self._last = now
 
 
 def temporary() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("grader-sandbox-*/*"))
-
-
-def print_state(done: int, seconds: float, files: int) -> None:
-    me = psutil.Process()
-    family = [me, *me.children(recursive=True)]
-    zombies = [each for each in family if each.status() == psutil.STATUS_ZOMBIE]
-    memory = sum(each.memory_info().rss for each in family) / 2**20
-    descriptors = sum(each.num_fds() for each in family if each not in zombies)
-    print(
-        f"{done:6} {seconds:8.0f} {memory:8.0f} {descriptors:5} {len(family):10} {len(zombies):8} {files:6}",
-        flush=True,
-    )
 
 
 if __name__ == "__main__":

@@ -160,6 +160,7 @@ def grade_all(
         UserError: an assignment's checks can't be run, or the gradebook can't take a report. What was made is kept.
     """
     waiting = deque(_longest_first(entries, gradebook.durations()))
+    grader.start({entry.assignment.name: entry.assignment for entry in waiting}.values())
     running: dict[Future[_Done], Entry] = {}
     pool = ThreadPoolExecutor(jobs)
     try:

@@ -10,7 +10,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -85,7 +85,16 @@ class Grader:
         Raises:
             UserError: less well than was asked for.
         """
-        return self._warm_sandbox().isolation
+        return self._required(self._sandbox_server())
+
+    def start(self, assignments: Iterable[Assignment]) -> None:
+        """Start what grading these assignments needs, side by side; nobody waits until it is warm.
+
+        Raises:
+            UserError: submissions could read the checks.
+        """
+        for assignment in assignments:
+            self._server(assignment)
 
     def grade(
         self,
@@ -121,22 +130,26 @@ class Grader:
         self, assignment: Assignment, submission: Submission, student: str, recording: bytes | None
     ) -> Graded:
         server = self._server(assignment)
+        self._required(server.sandbox)
         graded = server.grade(submission, student, recording) or server.grade(submission, student)
         if graded is None or not server.sandbox.alive:  # then the deaths of its children are ours
             raise GradingError("the server of the sandbox has ended")
         return graded
 
-    def _warm_sandbox(self) -> SandboxServer:
+    def _required(self, sandbox: SandboxServer) -> Isolation:
+        sandbox.isolation.require(self._minimum)
+        return sandbox.isolation
+
+    def _sandbox_server(self) -> SandboxServer:
         with self._lock:
             self._refuse_if_closed()
             if self._sandbox is None or not self._sandbox.alive:
                 self._sandbox = self._stack.enter_context(SandboxServer())
                 self._servers.clear()  # they hold the door to the old one
-            self._sandbox.isolation.require(self._minimum)
             return self._sandbox
 
     def _server(self, assignment: Assignment) -> "_GradingServer":
-        sandbox = self._warm_sandbox()
+        sandbox = self._sandbox_server()
         with self._lock:
             self._refuse_if_closed()
             server = self._servers.get(assignment.folder)
