@@ -81,7 +81,7 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     assignments: tuple[Assignment, ...]
     records: tuple[Record, ...]
-    """All hand-ins; of each student and assignment one `counts`."""
+    """All hand-ins, those of one student for one assignment in their order; of these one `counts`."""
     roster: tuple[RosterEntry, ...] = ()
     """Empty where no roster was given; then the students are those who handed in."""
     unmatched: tuple[Unmatched, ...] = ()
@@ -97,6 +97,15 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     def counting(self) -> dict[tuple[str, str], Record]:
         """The hand-ins that count, by the ids of student and assignment."""
         return {(r.report.student, r.report.assignment): r for r in self.records if r.counts}
+
+    @property
+    def attempts(self) -> dict[tuple[str, str], tuple[Record, ...]]:
+        """All hand-ins, the first one first, by the ids of student and assignment."""
+        found: dict[tuple[str, str], tuple[Record, ...]] = {}
+        for record in self.records:
+            key = (record.report.student, record.report.assignment)
+            found[key] = (*found.get(key, ()), record)
+        return found
 
     @property
     def left(self) -> bool:

@@ -57,6 +57,8 @@ def printable(words: str, limit: int = 300) -> str:
 def visible(text: str) -> str:
     """Return what somebody else wrote with its lines and tabs, without anything else that a screen obeys."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if c not in "\n\t" and _is_control(c) else c for c in text
     )

@@ -13,7 +13,7 @@ import re
 import secrets
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from importlib.resources import files
@@ -44,19 +44,32 @@ _MAX_HIGHLIGHTED = 100_000
 _MAX_NAME_BYTES = 120
 
 
-def student_page(record: Record, assignment: Assignment, language: Language, name: str = "") -> str:
+def student_page(
+    record: Record,
+    assignment: Assignment,
+    language: Language,
+    name: str = "",
+    attempts: Sequence[Record] = (),
+) -> str:
     """Return what a student sees of a hand-in. What it printed and the checks' own words are not on it.
 
-    `name` is the student's, where it is another than the id.
+    `name` is the student's, where it is another than the id; `attempts` are all hand-ins of the student for the
+    assignment, which are listed where there are several.
     """
-    return _hand_in_page(_hand_in_view(record, assignment, language, name), language)
+    return _hand_in_page(_hand_in_view(record, assignment, language, name, attempts), language)
 
 
 def assistant_page(
-    record: Record, assignment: Assignment, language: Language, twin: str, name: str = ""
+    record: Record,
+    assignment: Assignment,
+    language: Language,
+    twin: str,
+    name: str = "",
+    attempts: Sequence[Record] = (),
 ) -> str:
     """Return the same page with everything that is for assistants only. `twin` is the address of the student's."""
-    return _hand_in_page(_hand_in_view(record, assignment, language, name), language, twin)
+    view = _hand_in_view(record, assignment, language, name, attempts)
+    return _hand_in_page(view, language, twin)
 
 
 def class_page(record: ClassRecord, language: Language) -> str:
@@ -81,6 +94,8 @@ def class_page(record: ClassRecord, language: Language) -> str:
         assignments=assignments,
         students=students,
         counting=counting,
+        attempts=record.attempts,
+        hand_ins=lambda count: tr("{count} hand-ins", count=count),
         addresses=addresses,
         concerns=[(each, reasons) for each in counting.values() if (reasons := _concerns(each))],
         late=[each for each in counting.values() if each.late_days or each.late_mark],
@@ -103,6 +118,7 @@ def write_site(
     if key is not None:
         record = anonymous(record, key)
     own, assistants = _paths(record, "students"), _paths(record, "assistant")
+    attempts = record.attempts
     assignments = {assignment.name: assignment for assignment in record.assignments}
     names = {student.id: student.name for student in _students(record)}
     jobs = [
@@ -110,6 +126,7 @@ def write_site(
             record=each,
             assignment=assignments[each.report.assignment],
             name=names[each.report.student],
+            attempts=tuple(msgspec.structs.replace(one, cells=()) for one in attempts[at]),
             own=folder / own[at],
             assistants=folder / assistants[at],
         )
@@ -135,13 +152,15 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True):
     record: Record
     assignment: Assignment
     name: str
+    attempts: tuple[Record, ...]
+    """Without their code."""
     own: Path
     assistants: Path
 
 
 def _write_hand_in(job: _Job, language: Language) -> None:
     twin = quote(os.path.relpath(job.own, job.assistants.parent))
-    view = _hand_in_view(job.record, job.assignment, language, job.name)
+    view = _hand_in_view(job.record, job.assignment, language, job.name, job.attempts)
     _write(job.own, _hand_in_page(view, language))
     _write(job.assistants, _hand_in_page(view, language, twin))
 
@@ -302,6 +321,7 @@ class _HandInView(msgspec.Struct, frozen=True):
     record: Record
     assignment: Assignment
     name: str
+    attempts: Sequence[Record]
     items: list[_ItemView]
     cells: list[_CellView]
 
@@ -320,7 +340,11 @@ def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
 
 
 def _hand_in_view(
-    record: Record, assignment: Assignment, language: Language, name: str
+    record: Record,
+    assignment: Assignment,
+    language: Language,
+    name: str,
+    attempts: Sequence[Record],
 ) -> _HandInView:
     cells = {cell.name: number for number, cell in enumerate(record.cells, start=1)}
     lines = {cell.name: len(_lines(cell.source)) for cell in record.cells}
@@ -342,6 +366,7 @@ def _hand_in_view(
         record=record,
         assignment=assignment,
         name=name or record.report.student,
+        attempts=attempts,
         items=[view(item) for item in record.report.items],
         cells=[
             _CellView(place_text(cell.name), _code(cell, f"c{number}", marked))
@@ -485,10 +510,17 @@ _WORDS = {
     "all_hand_ins": tr("The whole class"),
     "assignment": tr("Assignment"),
     "assistants_only": tr("For teaching assistants only: don't pass this page on."),
+    "attempts_best": tr(
+        "All hand-ins for this assignment. The best one counts; this page shows it."
+    ),
+    "attempts_latest": tr(
+        "All hand-ins for this assignment. The last one counts; this page shows it."
+    ),
     "attention": tr("A person must look at these"),
     "class_page": tr("Class"),
     "code": tr("Your code"),
     "code_as_handed_in": tr("Code"),
+    "counts": tr("counts"),
     "cpu_seconds": tr("CPU seconds"),
     "detail": tr("The checks' own words"),
     "difficulty": tr("difficulty"),

@@ -86,6 +86,8 @@ def hostile_class(record, assignments):
         record(
             "bob", verdicts=(Verdict.FORBIDDEN, Verdict.TIMEOUT, Verdict.ERROR, Verdict.CRASHED)
         ),
+        record("eve", origin="hw/<b>1</b>", verdicts=(Verdict.FAILED,) * 4, counts=False),
+        record("eve", origin="hw/2", handed_in=NOW),
         record("cho", late_days=2, penalty=10, handed_in=NOW, how="mixed"),
         record(
             "dan",

@@ -204,6 +204,22 @@ def test_every_item_is_there_with_its_points_and_verdict(record, wine):
     assert "this score will still change" in words
 
 
+def test_earlier_hand_ins_are_listed_with_the_one_that_counts(hostile_class, tmp_path):
+    index = write_site(hostile_class, tmp_path, "en")
+
+    pages = {
+        folder: tmp_path / folder / "eve" / "wine.html" for folder in ("students", "assistant")
+    }
+    words = {name: Page(path.read_text("utf-8")).text for name, path in pages.items()}
+    students, assistants = (" ".join(each.split()) for each in words.values())
+    assert "The last one counts" in students
+    assert "eve_wine.ipynb 2026-03-02 09:30 UTC 0 " in students
+    assert "eve_wine.ipynb counts 2026-03-02 09:30 UTC 2026-03-02 09:30 UTC 85 " in students
+    assert "hw/<b>1</b> 2026-03-02 09:30 UTC 0 hw/2 counts" in assistants
+    assert "2 hand-ins" in index.read_text("utf-8")
+    assert "The last one counts" not in (tmp_path / "students/bob/wine.html").read_text("utf-8")
+
+
 def test_hint_is_that_of_the_verdict(record, wine):
     words = Page(student_page(record(), wine, "en")).text
 
@@ -361,7 +377,7 @@ def test_site_has_two_pages_for_each_hand_in_and_one_for_the_class(hostile_class
 
     files = [p for p in (tmp_path / "site").rglob("*") if p.is_file()]
     assert index == tmp_path / "site" / "index.html"
-    assert len(files) == 1 + 2 * len(hostile_class.records)
+    assert len(files) == 1 + 2 * len(hostile_class.counting)
     assert {p.suffix for p in files} == {".html"}
     assert list(tmp_path.iterdir()) == [tmp_path / "site"]
     assert (tmp_path / "site" / "students" / "bob" / "wine.html").is_file()

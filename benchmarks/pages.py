@@ -1,0 +1,72 @@
+"""What the pages of a large class cost, made from the gradebook alone.
+
+    python benchmarks/pages.py [STUDENTS]
+
+The submissions of the example class are graded, and the gradebook is filled with their reports under other names until
+each student has one for every assignment. Then `grader report --format html` is timed, as a whole process.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+import msgspec
+
+from grader.assignment import load_assignments
+from grader.batch import find_work, processors
+from grader.gradebook import Entry, Gradebook
+from grader.grading import Graded, Grader
+from grader.submission import Submission
+
+ROOT = Path(__file__).parent.parent
+
+
+def graded() -> Iterator[tuple[Entry, Submission, Graded]]:
+    assignments = load_assignments(ROOT / "solutions")
+    work = find_work([ROOT / "examples" / "class"], assignments)
+    with Grader() as grader:
+        for entry in work.entries:
+            submission = entry.load()
+            yield entry, submission, grader.grade(entry.assignment, submission, entry.student)
+
+
+def fill(results: Path, students: int) -> int:
+    """Fill a gradebook; return how many hand-ins are in it."""
+    work = list(graded())
+    assignments = {entry.digest: entry.assignment for entry, _, _ in work}
+    count = 0
+    with Gradebook(results, create=True) as book:
+        run = book.begin_run([], assignments)
+        for assignment in assignments.values():
+            of_it = cycle([each for each in work if each[0].assignment.name == assignment.name])
+            for number, (entry, submission, done) in zip(range(students), of_it, strict=False):
+                name = f"student{number:04}"
+                entry = msgspec.structs.replace(entry, student=name, origin=f"{name}/{entry.file}")
+                report = msgspec.structs.replace(done.report, student=name)
+                book.land(run, entry, submission, report)
+                count += 1
+    return count
+
+
+def main(students: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        results = Path(name)
+        count = fill(results, students)
+        command = [sys.executable, "-m", "grader", "report", results, "--format", "html"]
+        begin = time.monotonic()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        seconds = time.monotonic() - begin
+        pages = list(results.rglob("*.html"))
+        size = sum(page.stat().st_size for page in pages) / 2**20
+        print(
+            f"{students} students, {count} hand-ins, {len(pages)} pages of {size:.0f} MB: "
+            f"{seconds:.1f} s on {processors()} cores"
+        )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
