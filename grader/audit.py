@@ -2,21 +2,27 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from statistics import stdev
 from typing import Literal
 
 import msgspec
 
 from grader import toml
 from grader.assignment import SETTINGS, Assignment, Limits, load_assignment
+from grader.batch import State, processors, with_report
 from grader.errors import AssignmentError
 from grader.grading import Grader
 from grader.mutants import make_mutants
 from grader.release import SOLUTION, find_regions
-from grader.score import ScoreReport, Verdict
+from grader.score import Measure, ScoreReport, Verdict
 from grader.submission import Submission, parse_submission, read_submission
 from grader.text import Text, tr
 
@@ -50,21 +56,77 @@ class Finding(msgspec.Struct, frozen=True):
     """The name of a sample, or the key of a mutant."""
     text: Text
     diff: str = ""
-    """How a mutant differs from the solution."""
+    """How a mutant differs from the solution, or what the checks said."""
+
+
+class JudgedSample(msgspec.Struct, frozen=True):
+    """What the checks made of a sample."""
+
+    name: str
+    must_lose: tuple[str, ...]
+    """The ids of the items that it must lose, no more and no fewer."""
+    lost: tuple[str, ...]
+
+
+class JudgedMutant(msgspec.Struct, frozen=True):
+    """A faulty copy of the solution, and what the checks made of it."""
+
+    key: str
+    diff: str
+    lost: tuple[str, ...]
+    """The ids of the items that it loses."""
+    equivalent: str = ""
+    """Why it may keep every point, where that is declared."""
+
+
+class Margin(msgspec.Struct, frozen=True, kw_only=True):
+    """How close a right sample comes to a threshold."""
+
+    threshold: str
+    sample: str
+    at_most: bool
+    """Whether the threshold is an upper one."""
+    value: float
+    """The sample's value that comes closest, of all its gradings."""
+    bound: float
+    """What the value was held against."""
+    spread: float | None
+    """The standard deviation of the sample's values under different seeds; None where it had one seed only."""
+
+    @property
+    def distance(self) -> float:
+        """How far the value is on the right side of the bound; negative on the wrong one."""
+        return self.bound - self.value if self.at_most else self.value - self.bound
+
+    @property
+    def spreads(self) -> float | None:
+        """The distance in units of the spread, None where there is none."""
+        return self.distance / self.spread if self.spread else None
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """How well an assignment's checks tell right from wrong."""
 
     assignment: str
-    samples: int
-    """How many variants and mistakes were graded, with the solution."""
-    mutants: int
-    equivalent: int
-    """How many of the mutants are declared as equivalent to the solution."""
-    failed_by: dict[str, int]
-    """For each rubric item, how many mutants lose it."""
+    title: Text
+    items: tuple[str, ...]
+    """The ids of the rubric items."""
+    samples: tuple[JudgedSample, ...]
+    """The solution, the variants and the mistakes."""
+    mutants: tuple[JudgedMutant, ...]
+    margins: tuple[Margin, ...]
+    """Of each threshold and each right sample, the closest first."""
     findings: tuple[Finding, ...]
+
+    @property
+    def equivalent(self) -> int:
+        """How many of the mutants are declared as equivalent to the solution."""
+        return sum(bool(mutant.equivalent) for mutant in self.mutants)
+
+    @property
+    def failed_by(self) -> dict[str, int]:
+        """For each rubric item, how many mutants lose it."""
+        return {item: sum(item in mutant.lost for mutant in self.mutants) for item in self.items}
 
 
 def read_samples(assignment: Assignment) -> list[Sample]:
@@ -94,8 +156,17 @@ def read_samples(assignment: Assignment) -> list[Sample]:
     return found
 
 
-def audit(grader: Grader, assignment: Assignment, jobs: int, repeat: int = 0) -> Audit:
-    """Grade the samples and the mutants, `jobs` at a time, and the right samples again under `repeat` other seeds.
+def audit(
+    grader: Grader,
+    assignment: Assignment,
+    jobs: int,
+    repeat: int = 0,
+    show: Callable[[State], None] = lambda state: None,
+) -> Audit:
+    """Grade the samples and the mutants, `jobs` at a time; the right samples again under `repeat` other seeds.
+
+    While these are graded again every processor has something else to do, too: what hangs on time shows then.
+    `show` is called at each report.
 
     Raises:
         AssignmentError: the assignment lacks what is needed for it.
@@ -105,42 +176,55 @@ def audit(grader: Grader, assignment: Assignment, jobs: int, repeat: int = 0) ->
     source = (assignment.folder / SOLUTION).read_text(encoding="utf-8")
     mutants = make_mutants(source, find_regions(assignment, source))
     equivalent = _read_equivalent(assignment)
+    grade = _Grading(grader, jobs, len(samples) + len(mutants) + repeat * len(right), show)
 
-    reports = _grade(grader, assignment, (each.submission for each in samples), jobs)
+    reports = grade(assignment, (each.submission for each in samples))
     with tempfile.TemporaryDirectory() as folder:
         capped = _copy(assignment, Path(folder), limits=_limits(assignment.limits, reports[0]))
         submissions = (parse_submission(SOLUTION, each.source.encode()) for each in mutants)
-        mutant_reports = _grade(grader, capped, submissions, jobs)
+        mutant_reports = grade(capped, submissions)
+    judged = tuple(
+        JudgedMutant(
+            mutant.key,
+            mutant.diff,
+            tuple(sorted(lost_items(report))),
+            equivalent.get(mutant.key, ""),
+        )
+        for mutant, report in zip(mutants, mutant_reports, strict=True)
+    )
     findings = [
         *(_judge_sample(sample, report) for sample, report in zip(samples, reports, strict=True)),
-        *(
-            _survives(mutant.key, mutant.diff)
-            for mutant, report in zip(mutants, mutant_reports, strict=True)
-            if not lost_items(report) and mutant.key not in equivalent
-        ),
-        *(_stale(key) for key in equivalent if key not in {each.key for each in mutants}),
+        *(_survives(each) for each in judged if not (each.lost or each.equivalent)),
+        *(_stale(key) for key in equivalent if key not in {each.key for each in judged}),
         *_ungraded([each.name for each in samples], reports),
-        *_ungraded([each.key for each in mutants], mutant_reports),
+        *_ungraded([each.key for each in judged], mutant_reports),
     ]
+    runs = {
+        sample.name: [report]
+        for sample, report in zip(samples, reports, strict=True)
+        if not sample.loses
+    }
     for step in range(1, repeat + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            seed = assignment.hidden_seed + step
-            other = _copy(assignment, Path(folder), hidden_seed=seed)
-            again = _grade(grader, other, (sample.submission for sample in right), jobs)
-        findings += [
-            _unstable(sample.name, seed, lost_items(report))
-            for sample, report in zip(right, again, strict=True)
-            if lost_items(report)
-        ]
+        seeds = {"seed": assignment.seed + step, "hidden_seed": assignment.hidden_seed + step}
+        with tempfile.TemporaryDirectory() as folder, _busy_processors():
+            other = _copy(assignment, Path(folder), **seeds)
+            again = grade(other, (sample.submission for sample in right))
+        for sample, report in zip(right, again, strict=True):
+            runs[sample.name].append(report)
+            if lost := lost_items(report):
+                findings.append(_unstable(sample.name, seeds, lost, report))
     return Audit(
         assignment=assignment.name,
-        samples=len(samples),
-        mutants=len(mutants),
-        equivalent=sum(mutant.key in equivalent for mutant in mutants),
-        failed_by={
-            item.id: sum(item.id in lost_items(report) for report in mutant_reports)
-            for item in assignment.items
-        },
+        title=assignment.title,
+        items=tuple(item.id for item in assignment.items),
+        samples=tuple(
+            JudgedSample(
+                sample.name, tuple(sorted(sample.loses)), tuple(sorted(lost_items(report)))
+            )
+            for sample, report in zip(samples, reports, strict=True)
+        ),
+        mutants=judged,
+        margins=_margins(runs),
         findings=tuple(finding for finding in findings if finding is not None),
     )
 
@@ -150,11 +234,70 @@ def lost_items(report: ScoreReport) -> frozenset[str]:
     return frozenset(item.id for item in report.items if item.points != item.max_points)
 
 
-def _grade(
-    grader: Grader, assignment: Assignment, submissions: Iterable[Submission], jobs: int
-) -> list[ScoreReport]:
-    with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(lambda each: grader.grade(assignment, each, "").report, submissions))
+class _Grading:
+    """Grades submissions side by side, and tells how far it is."""
+
+    def __init__(
+        self, grader: Grader, jobs: int, total: int, show: Callable[[State], None]
+    ) -> None:
+        self._grader = grader
+        self._jobs = jobs
+        self._state = State(total=total)
+        self._show = show
+
+    def __call__(
+        self, assignment: Assignment, submissions: Iterable[Submission]
+    ) -> list[ScoreReport]:
+        found = []
+        with ThreadPoolExecutor(self._jobs) as pool:
+            one = partial(self._grader.grade, assignment, student="")
+            for graded in pool.map(one, submissions):
+                found.append(graded.report)
+                state = with_report(self._state, graded.report)
+                running = min(self._jobs, state.total - state.graded)
+                self._state = msgspec.structs.replace(state, running=running)
+                self._show(self._state)
+        return found
+
+
+@contextmanager
+def _busy_processors() -> Iterator[None]:
+    """Give each processor something else to do."""
+    loop = [sys.executable, "-S", "-c", "while True: pass"]
+    running = [subprocess.Popen(loop) for _ in range(processors())]
+    try:
+        yield
+    finally:
+        for each in running:
+            each.kill()
+            each.wait()
+
+
+def _margins(runs: Mapping[str, list[ScoreReport]]) -> tuple[Margin, ...]:
+    """How close the gradings of each sample come to each threshold, the closest first."""
+    found = []
+    for sample, reports in runs.items():
+        by_name: dict[str, list[list[Measure]]] = {}
+        for report in reports:
+            measures = [measure for item in report.items for measure in item.measures]
+            for name in dict.fromkeys(each.threshold for each in measures):
+                of_it = [each for each in measures if each.threshold == name]
+                by_name.setdefault(name, []).append(of_it)
+        for name, each_run in by_name.items():
+            closest = [min(of_it, key=lambda each: each.margin) for of_it in each_run]
+            least = min(closest, key=lambda each: each.margin)
+            values = [each.value for each in closest]
+            found.append(
+                Margin(
+                    threshold=name,
+                    sample=sample,
+                    at_most=least.at_most,
+                    value=least.value,
+                    bound=least.bound,
+                    spread=stdev(values) if len(values) > 1 else None,
+                )
+            )
+    return tuple(sorted(found, key=lambda each: (each.threshold, each.distance)))
 
 
 def _copy(assignment: Assignment, folder: Path, **changed: object) -> Assignment:
@@ -195,19 +338,16 @@ def _judge_sample(sample: Sample, report: ScoreReport) -> Finding | None:
     if lost == sample.loses:
         return None
     words = [", ".join(sorted(items)) or "-" for items in (sample.loses, lost)]
-    messages = "\n".join(
-        f"{item.id}: {item.message.en}" for item in report.items if item.id in lost - sample.loses
-    )
-    return Finding(
-        "sample",
-        sample.name,
-        tr("must lose {expected}, but loses {lost}", expected=words[0], lost=words[1]),
-        messages,
-    )
+    text = tr("must lose {expected}, but loses {lost}", expected=words[0], lost=words[1])
+    return Finding("sample", sample.name, text, _messages(report, lost - sample.loses))
 
 
-def _survives(key: str, diff: str) -> Finding:
-    return Finding("mutant", key, tr("a faulty solution keeps every point"), diff)
+def _messages(report: ScoreReport, items: Iterable[str]) -> str:
+    return "\n".join(f"{i.id}: {i.message.en}" for i in report.items if i.id in items)
+
+
+def _survives(mutant: JudgedMutant) -> Finding:
+    return Finding("mutant", mutant.key, tr("a faulty solution keeps every point"), mutant.diff)
 
 
 def _stale(key: str) -> Finding:
@@ -216,11 +356,16 @@ def _stale(key: str) -> Finding:
     )
 
 
-def _unstable(name: str, seed: int, lost: Iterable[str]) -> Finding:
-    items = ", ".join(sorted(lost))
-    return Finding(
-        "unstable", name, tr("loses {items} if hidden_seed is {seed}", items=items, seed=seed)
+def _unstable(
+    name: str, seeds: Mapping[str, int], lost: Iterable[str], report: ScoreReport
+) -> Finding:
+    text = tr(
+        "loses {items} if seed is {seed} and hidden_seed is {hidden_seed}",
+        items=", ".join(sorted(lost)),
+        seed=seeds["seed"],
+        hidden_seed=seeds["hidden_seed"],
     )
+    return Finding("unstable", name, text, _messages(report, lost))
 
 
 def _ungraded(names: list[str], reports: list[ScoreReport]) -> list[Finding]:

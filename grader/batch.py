@@ -185,7 +185,7 @@ def grade_all(
                     how=done.graded.how,
                     recording=done.graded.recording,
                 )
-                state = _with(state, done.graded.report)
+                state = with_report(state, done.graded.report)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     show(state)
@@ -227,7 +227,8 @@ def _grade(grader: Grader, entry: Entry, recording: bytes | None) -> _Done:
     return _Done(submission, graded, time.monotonic() - begin)
 
 
-def _with(state: State, report: ScoreReport) -> State:
+def with_report(state: State, report: ScoreReport) -> State:
+    """Return the state after one more report."""
     return msgspec.structs.replace(
         state,
         graded=state.graded + 1,

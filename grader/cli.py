@@ -484,16 +484,36 @@ def release(
     raise typer.Exit(1 if check_ and changed else 0)
 
 
-@app.command(epilog="Examples: `grader audit` · `grader audit wine --jobs 4 --repeat 3`")
+class AuditFormat(StrEnum):
+    """How an audit is told."""
+
+    TABLE = "table"
+    JSON = "json"
+    HTML = "html"
+
+
+@app.command(
+    epilog="Examples: `grader audit` · `grader audit wine --jobs 4 --repeat 3` · "
+    "`grader audit --repeat 3 --format html -o audit.html`"
+)
 def audit(
     names: NamesArgument = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Submissions at a time; by default one a processor.")
     ] = None,
     repeat: Annotated[
-        int, typer.Option(min=0, help="Grade right submissions again under so many other seeds.")
+        int,
+        typer.Option(
+            min=0,
+            help="Grade right submissions again under so many other seeds, on a busy machine.",
+        ),
     ] = 0,
-    format_: FormatOption = Format.TABLE,
+    format_: Annotated[
+        AuditFormat, typer.Option("--format", help="For the terminal, as JSON, or as a page.")
+    ] = AuditFormat.TABLE,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where the page is written.")
+    ] = Path("audit.html"),
     lang: LangOption = None,
     solutions: SolutionsOption = None,
 ) -> None:
@@ -507,17 +527,31 @@ def audit(
         from grader.audit import audit as audit_one
         from grader.batch import processors
         from grader.grading import Grader
+        from grader.progress import Display
 
-        with Grader() as grader, Console(stderr=True).status(tr("auditing").in_(language)):
-            audits = [audit_one(grader, each, jobs or processors(), repeat) for each in chosen]
-    if format_ is Format.JSON:
+        audits = []
+        with Grader() as grader:
+            grader.start(chosen)
+            for each in chosen:
+                with Display(language) as display:
+                    audits.append(
+                        audit_one(grader, each, jobs or processors(), repeat, display.show)
+                    )
+    if format_ is AuditFormat.JSON:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(audits)).decode() + "\n")
+    elif format_ is AuditFormat.HTML:
+        from grader.reports.audit import audit_page
+
+        with _user_errors(language):
+            _write(output, audit_page(audits, language).encode())
+        text = tr("The audit's page is {path}", path=output.resolve())
+        Console().print(text.in_(language), markup=False, highlight=False, soft_wrap=True)
     else:
         from grader.reports.audit import audit_text
 
-        for each in audits:
-            Console().print(audit_text(each, language), soft_wrap=True)
-    raise typer.Exit(1 if any(each.findings for each in audits) else 0)
+        for done in audits:
+            Console().print(audit_text(done, language), soft_wrap=True)
+    raise typer.Exit(1 if any(done.findings for done in audits) else 0)
 
 
 @app.command(epilog="Example: `grader new regression`")

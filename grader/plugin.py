@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from grader.score import Curve, Verdict, sampled
+from grader.score import Curve, Measure, Verdict, sampled
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +35,7 @@ class Grading:
         self.checks: list[CheckResult] = []
         self.remarks: list[Text] = []
         self.curves: list[Curve] = []
+        self.measures: list[Measure] = []
         """What the running check has recorded."""
         self._sandbox: Sandbox | None = None
         self._seconds_before = 0.0
@@ -53,6 +54,7 @@ class Grading:
         meter = self.sandbox.meter
         meter.last_call, meter.memory_bytes, self._seconds_before = None, 0, meter.cpu_seconds
         self.curves.clear()
+        self.measures.clear()
 
     def end(self, item: pytest.Item, error: BaseException | None, detail: str) -> None:
         """A check has ended, by `error` if it didn't hold."""
@@ -72,6 +74,7 @@ class Grading:
                 memory_bytes=meter.memory_bytes if meter else 0,
                 place=error.place if isinstance(error, StudentCodeError) else None,
                 curves=tuple(self.curves),
+                measures=tuple(self.measures),
             )
         )
 
@@ -176,6 +179,28 @@ class Draw:
     def _record(self, curve: Curve) -> None:
         if all(map(math.isfinite, curve.values)):
             self._grading.curves.append(curve)
+
+
+class Threshold:
+    """Holds values against thresholds of the settings, and records them: audits tell how close right answers come."""
+
+    def __init__(self, grading: Grading) -> None:
+        self._grading = grading
+
+    def at_most(self, name: str, value: float, bound: float | None = None) -> bool:
+        """Whether `value` is not above the threshold `name`, or the `bound` that the check allows in its place."""
+        return self._hold(name, value, bound, at_most=True)
+
+    def at_least(self, name: str, value: float, bound: float | None = None) -> bool:
+        """Whether `value` is not below it."""
+        return self._hold(name, value, bound, at_most=False)
+
+    def _hold(self, name: str, value: float, bound: float | None, at_most: bool) -> bool:
+        limit = self._grading.assignment.thresholds[name] if bound is None else bound
+        measure = Measure(threshold=name, value=value, bound=limit, at_most=at_most)
+        if math.isfinite(value) and math.isfinite(limit):
+            self._grading.measures.append(measure)
+        return measure.margin >= 0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -312,6 +337,12 @@ def rng(grading: Grading, request: pytest.FixtureRequest) -> Rng:
 def draw(grading: Grading) -> Draw:
     """A recorder of what reports draw: `draw.loss(losses)`, `draw.predictions(predicted, truth)`."""
     return Draw(grading)
+
+
+@pytest.fixture
+def threshold(grading: Grading) -> Threshold:
+    """What holds a value against a threshold of the settings: `threshold.at_most("max_loss", loss)`."""
+    return Threshold(grading)
 
 
 @pytest.fixture

@@ -78,6 +78,23 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     """The upper edge; of true values it is the same."""
 
 
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """A finite number that a check held against a threshold of the settings. It is not for students."""
+
+    threshold: str
+    """The threshold's name in the settings."""
+    value: float
+    bound: float
+    """The threshold itself, or what the check allowed in its place."""
+    at_most: bool
+    """Whether the value may be at most the bound; else it must be at least that."""
+
+    @property
+    def margin(self) -> float:
+        """How far the value is on the right side of its bound; negative on the wrong one."""
+        return self.bound - self.value if self.at_most else self.value - self.bound
+
+
 def sampled(values: Sequence[float]) -> tuple[float, ...]:
     """Return at most `MAX_POINTS` of the values, evenly chosen, the first and the last among them."""
     if len(values) <= MAX_POINTS:
@@ -108,6 +125,8 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
     """The line of the submission that `message` speaks of."""
     curves: tuple[Curve, ...] = ()
     """What the item's checks recorded to be drawn."""
+    measures: tuple[Measure, ...] = ()
+    """What the item's checks held against thresholds."""
 
 
 class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):

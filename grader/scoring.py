@@ -3,7 +3,7 @@
 import msgspec
 
 from grader.assignment import Assignment, RubricItem
-from grader.score import Curve, ItemResult, Place, ScoreReport, Verdict
+from grader.score import Curve, ItemResult, Measure, Place, ScoreReport, Verdict
 from grader.submission import Submission
 from grader.text import Text, tr
 
@@ -23,6 +23,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     place: Place | None = None
     """The line of the submission that `message` speaks of."""
     curves: tuple[Curve, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
 
 def make_report(
@@ -105,6 +106,7 @@ def _judge(item: RubricItem, checks: list[CheckResult]) -> ItemResult:
         memory_bytes=max((check.memory_bytes for check in checks), default=0),
         place=place,
         curves=tuple(curve for check in checks for curve in check.curves),
+        measures=tuple(measure for check in checks for measure in check.measures),
     )
 
 

@@ -8,6 +8,7 @@ from grader.assignment import load_assignment
 from grader.audit import audit, lost_items, read_samples
 from grader.errors import AssignmentError, UserError
 from grader.new import new_assignment
+from grader.score import Verdict
 from grader.submission import parse_submission
 
 LAX = "assert_close(number(student.mean_squared_error(predicted, target)), expected)"
@@ -42,9 +43,15 @@ def test_a_new_assignment_passes_as_it_stands(fresh, grader):
     result = audit(grader, load_assignment(fresh), jobs=2, repeat=1)
 
     assert result.findings == ()
-    assert result.samples == 3
-    assert result.mutants >= 10
-    assert result.failed_by["mean_squared_error"] == result.mutants - result.equivalent
+    assert [sample.name for sample in result.samples] == [
+        "solution.py",
+        "variants/loop.py",
+        "mistakes/sum_for_mean.py",
+    ]
+    assert result.samples[2].lost == result.samples[2].must_lose == ("mean_squared_error",)
+    assert len(result.mutants) >= 10
+    assert result.failed_by["mean_squared_error"] == len(result.mutants) - result.equivalent
+    assert result.margins == ()
 
 
 @pytest.mark.slow
@@ -54,7 +61,7 @@ def test_lax_checks_let_mutants_survive(changed, grader):
     result = audit(grader, assignment, jobs=2)
 
     assert kinds(result) == {"sample", "mutant"}
-    assert result.failed_by["mean_squared_error"] < result.mutants
+    assert result.failed_by["mean_squared_error"] < len(result.mutants)
     diffs = [finding.diff for finding in result.findings if finding.kind == "mutant"]
     assert any("+    return (differences ** 2).sum()" in d or "+ target" in d for d in diffs)
     assert [f.subject for f in result.findings if f.kind == "sample"] == [
@@ -89,6 +96,54 @@ def test_checks_that_hang_on_the_seed_are_unstable(changed, grader):
     assert kinds(result) == {"unstable"}
     assert {f.subject for f in result.findings} == {"solution.py", "variants/loop.py"}
     assert all(str(seed + 1) in f.text.en for f in result.findings)
+
+
+@pytest.mark.slow
+def test_margins_tell_how_close_right_submissions_come_to_each_threshold(changed, grader):
+    assignment = changed("assignment.toml", "[[items]]", "[thresholds]\nmost = 0.5\n[[items]]")
+    path = assignment.folder / "test_error.py"
+    text = path.read_text(encoding="utf-8").replace(
+        "(student, rng)", "(student, rng, settings, threshold)"
+    )
+    text = text.replace(
+        "    assert_unchanged",
+        "    assert threshold.at_most('most', 0.3 + 0.01 * (settings.seed - 2025))\n"
+        "    assert threshold.at_least('most', 4, bound=2)\n"
+        "    assert threshold.at_least('most', float('inf'))\n    assert_unchanged",
+    )
+    path.write_text(text, encoding="utf-8")
+
+    result = audit(grader, load_assignment(assignment.folder), jobs=2, repeat=2)
+
+    assert result.findings == ()
+    assert [(each.threshold, each.sample) for each in result.margins] == [
+        ("most", "solution.py"),
+        ("most", "variants/loop.py"),
+    ]
+    for margin in result.margins:
+        assert (margin.at_most, margin.bound) == (True, 0.5)
+        assert margin.value == pytest.approx(0.32)
+        assert margin.distance == pytest.approx(0.18)
+        assert margin.spread == pytest.approx(0.01)
+        assert margin.spreads == pytest.approx(18)
+
+
+@pytest.mark.slow
+def test_what_a_threshold_refuses_is_lost_and_recorded_on_the_wrong_side(changed, grader):
+    assignment = changed("assignment.toml", "[[items]]", "[thresholds]\nleast = 2\n[[items]]")
+    path = assignment.folder / "test_error.py"
+    text = path.read_text(encoding="utf-8").replace("(student, rng)", "(student, rng, threshold)")
+    text = text.replace(
+        "    assert_unchanged", "    assert threshold.at_least('least', 1.5)\n    assert_unchanged"
+    )
+    path.write_text(text, encoding="utf-8")
+    assignment = load_assignment(assignment.folder)
+    submission = parse_submission("x.py", (assignment.folder / "solution.py").read_bytes())
+
+    (item,) = grader.grade(assignment, submission, "").report.items
+
+    assert item.verdict is Verdict.FAILED
+    assert [(each.threshold, each.margin) for each in item.measures] == [("least", -0.5)]
 
 
 @pytest.mark.slow

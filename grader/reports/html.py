@@ -4,25 +4,21 @@ A page is one file: styles, script and pictures are in it, nothing is fetched, a
 markup in it.
 """
 
-import base64
 import hashlib
 import hmac
 import multiprocessing
 import os
 import re
 import secrets
-import tempfile
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache, partial
-from importlib.resources import files
+from functools import partial
 from pathlib import Path, PurePosixPath
 from statistics import fmean, median
 from urllib.parse import quote
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -30,6 +26,7 @@ from pygments.lexers import PythonLexer, TextLexer
 
 from grader.assignment import Assignment
 from grader.record import ClassRecord, Record, RosterEntry
+from grader.reports.page import render, write_page
 from grader.reports.plots import loss_plot, losses_plot, predictions_plot, scores_plot
 from grader.score import Curve, ItemResult, Place, Verdict
 from grader.statistics import ItemStatistics, item_statistics
@@ -88,9 +85,11 @@ def class_page(record: ClassRecord, language: Language) -> str:
         )
         for number, assignment in enumerate(record.assignments)
     ]
-    return _render(
+    return render(
         "class.html.j2",
         language,
+        _WORDS,
+        script="class.js",
         assignments=assignments,
         students=students,
         counting=counting,
@@ -142,7 +141,7 @@ def write_site(
     else:
         list(map(write, jobs))
     index = folder / INDEX
-    _write(index, class_page(record, language))
+    write_page(index, class_page(record, language))
     return index
 
 
@@ -161,16 +160,8 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True):
 def _write_hand_in(job: _Job, language: Language) -> None:
     twin = quote(os.path.relpath(job.own, job.assistants.parent))
     view = _hand_in_view(job.record, job.assignment, language, job.name, job.attempts)
-    _write(job.own, _hand_in_page(view, language))
-    _write(job.assistants, _hand_in_page(view, language, twin))
-
-
-def _write(path: Path, page: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(page.encode())
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
+    write_page(job.own, _hand_in_page(view, language))
+    write_page(job.assistants, _hand_in_page(view, language, twin))
 
 
 # --- who is who ------------------------------------------------------------------------------------------------------
@@ -328,9 +319,10 @@ class _HandInView(msgspec.Struct, frozen=True):
 
 def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
     """The page of a hand-in: with the address of the student's, the one for assistants."""
-    return _render(
+    return render(
         "hand_in.html.j2",
         language,
+        _WORDS,
         view=view,
         record=view.record,
         report=view.record.report,
@@ -583,52 +575,3 @@ _WORDS = {
     "memory": tr("memory"),
     "waiting": tr("Not everything could be graded yet, so this score will still change."),
 }
-_MARKS = {
-    Verdict.PASSED: "✓",
-    Verdict.PARTIAL: "◐",
-    Verdict.UNGRADED: "?",
-    Verdict.FORBIDDEN: "⊘",
-}
-
-
-def _render(template: str, language: Language, **values: object) -> str:
-    environment = _environment()
-    say: Callable[[Text], str] = lambda text: text.in_(language)  # noqa: E731
-    style, script = _asset("page.css"), _asset("class.js")
-    return environment.get_template(template).render(
-        language=language,
-        say=say,
-        t={name: text.in_(language) for name, text in _WORDS.items()},
-        days=lambda count: tr("{count} days", count=count),
-        mark=lambda verdict: _MARKS.get(verdict, "✗"),
-        style=Markup(style),
-        script=Markup(script),
-        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'",
-        **values,
-    )
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("grader.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-    )
-    environment.filters["number"] = lambda value: "–" if value is None else f"{value:g}"
-    environment.filters["short"] = lambda value: "–" if value is None else f"{value:.2f}"
-    environment.filters["time"] = lambda moment: f"{moment:%Y-%m-%d %H:%M %Z}"
-    return environment
-
-
-@cache
-def _asset(name: str) -> str:
-    return files("grader.reports").joinpath("templates", name).read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -90,4 +90,5 @@ def _item(item: ItemResult, language: Language) -> dict[str, Any]:
         "memory_bytes": item.memory_bytes,
         "place": item.place,
         "curves": item.curves,
+        "measures": item.measures,
     }

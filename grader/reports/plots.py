@@ -116,7 +116,7 @@ def _style() -> AbstractContextManager[None]:
 
 
 class _Frame:
-    """Empty axes to draw a picture in. Text in it is digits only: what needs a language stands beside it in the page."""
+    """Empty axes to draw in. Text in a picture is digits only: what needs a language stands beside it in the page."""
 
     def __init__(self, kind: _Kind, height: float = 2.4, bottom: float | None = None) -> None:
         """`bottom` is where the vertical axis begins, if not at the lowest value."""

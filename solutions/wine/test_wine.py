@@ -261,42 +261,43 @@ def trained_permuted(trained, new_student, settings):
     return train_fresh(new_student(), settings, settings.random_states[0], permute=True)
 
 
-def check_convergence(trained, settings):
+def check_convergence(trained, settings, threshold):
     if trained.problem is not None:
         raise trained.problem
-    first, last = trained.losses[0], trained.losses[-1]
+    first, last = max(trained.losses[0], trained.first), trained.losses[-1]
+    well_below = settings.thresholds["max_loss_of_first"] * first
     require(
-        last <= settings.thresholds["max_loss"],
+        threshold.at_most("max_loss", last),
         ko="기본값으로 학습했을 때 마지막 손실이 기준보다 큽니다",
         en="the last loss of the default training is still too large",
     )
     require(
-        last <= settings.thresholds["max_loss_of_first"] * max(first, trained.first),
+        threshold.at_most("max_loss_of_first", last, well_below),
         ko="학습하는 동안 손실이 충분히 줄지 않았습니다",
         en="the last loss is not well below the first",
     )
     require(
-        trained.final <= settings.thresholds["max_loss"],
+        threshold.at_most("max_loss", trained.final),
         ko="학습이 끝난 모델로 훈련 데이터의 손실을 다시 계산하면 기준보다 큽니다",
         en="the loss recomputed from the trained model on the training part is still too large",
     )
 
 
 @pytest.mark.item("convergence")
-def test_default_training_converges(trained, trained_permuted, settings, draw):
+def test_default_training_converges(trained, trained_permuted, settings, threshold, draw):
     if trained.losses is not None:
         draw.loss(trained.losses)
-    check_convergence(trained, settings)
-    check_convergence(trained_permuted, settings)
+    check_convergence(trained, settings, threshold)
+    check_convergence(trained_permuted, settings, threshold)
 
 
 @pytest.mark.item("accuracy")
-def test_accuracy_on_the_test_part(trained, settings, draw):
+def test_accuracy_on_the_test_part(trained, threshold, draw):
     predicted = matrix(trained.net(trained.data.X_test), TEST).argmax(dim=1)
     draw.predictions(predicted.tolist(), trained.data.y_test.tolist())
     accuracy = float((predicted == trained.data.y_test).double().mean())
     require(
-        accuracy >= settings.thresholds["min_accuracy"],
+        threshold.at_least("min_accuracy", accuracy),
         ko="학습한 모델의 테스트 정확도가 기준보다 낮습니다",
         en="the trained model's accuracy on the test part is still too low",
     )

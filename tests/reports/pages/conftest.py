@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
+from grader.audit import Audit, Finding, JudgedMutant, JudgedSample, Margin
 from grader.record import Adjustment, ClassRecord, Record, RosterEntry, Unmatched
-from grader.score import Curve, ItemResult, Place, ScoreReport, Verdict
+from grader.score import Curve, ItemResult, Measure, Place, ScoreReport, Verdict
 from grader.submission import Cell
 from grader.text import Text
 
@@ -46,6 +48,7 @@ def record(assignments):
             seconds=1.5,
             place=Place("cell 2", 3),
             curves=(LOSS, PREDICTIONS),
+            measures=(Measure(threshold="max_loss", value=0.42, bound=0.3, at_most=True),),
         )
         others = [
             ItemResult(
@@ -102,4 +105,36 @@ def hostile_class(record, assignments):
         records=tuple(records),
         roster=(RosterEntry("ann", "김하늘"), RosterEntry("zoe", "<b>Zoe</b>")),
         unmatched=(Unmatched("<u>hw</u>.py", text("who is <u>this</u>?")),),
+    )
+
+
+@pytest.fixture(scope="session")
+def an_audit():
+    """An audit with one of everything."""
+    close = Margin(
+        threshold="max_loss", sample="variants/adam.py", at_most=True, value=0.28, bound=0.3, spread=0.01
+    )  # fmt: skip
+    return Audit(
+        assignment="wine",
+        title=Text(ko="와인", en="Wine"),
+        items=("convergence", "accuracy"),
+        samples=(
+            JudgedSample("solution.py", (), ()),
+            JudgedSample("mistakes/flat.py", ("convergence",), ()),
+        ),
+        mutants=(
+            JudgedMutant("no_step:train:1", "-    step()", ("convergence",)),
+            JudgedMutant("sum_for_mean:train:2", "+    <b>sum</b>", (), "the same"),
+            JudgedMutant("no_loss:train:3", "+    pass", ()),
+        ),
+        margins=(
+            close,
+            msgspec.structs.replace(close, sample="solution.py", value=0.1),
+            msgspec.structs.replace(close, threshold="min_accuracy", at_most=False, spread=None),
+        ),
+        findings=(
+            Finding(
+                "mutant", "no_loss:train:3", Text(ko="만점", en="keeps all"), "+    <i>pass</i>"
+            ),
+        ),
     )

@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 
+from grader.reports.audit import audit_page
 from grader.reports.html import write_site
 from grader.text import visible
 
@@ -182,12 +183,14 @@ def test_pages_fit_a_phone(browser, site):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["ko", "en"])
-def test_axe_finds_nothing_serious(browser, hostile_class, tmp_path, language, scheme):
+def test_axe_finds_nothing_serious(browser, hostile_class, an_audit, tmp_path, language, scheme):
     write_site(hostile_class, tmp_path, language)
+    (tmp_path / "audit.html").write_text(audit_page([an_audit], language), encoding="utf-8")
     media = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
 
-    for page in ("index.html", "students/bob/wine.html", "assistant/dan/wine.html"):
+    pages = ("students/bob/wine.html", "assistant/dan/wine.html", "assistant/eve/wine.html")
+    for page in ("index.html", *pages, "audit.html"):
         browser.get((tmp_path / page).as_uri())
         auditor = axe.Axe(browser)
         auditor.inject()

@@ -103,6 +103,7 @@ def test_student_does_not_see_what_is_for_assistants(record, wine):
     assert "message: SECRET" in page
     assert "detail: SECRET" not in page
     assert "printed: SECRET" not in page
+    assert "max_loss" not in page
 
 
 def test_assistant_sees_everything(record, wine):
@@ -111,6 +112,7 @@ def test_assistant_sees_everything(record, wine):
     assert "message: SECRET" in page
     assert "detail: SECRET" in page
     assert "printed: SECRET" in page
+    assert "max_loss 0.42 (≤ 0.3)" in page
     assert "student.html" in Page(page).links()
 
 

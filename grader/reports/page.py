@@ -1,0 +1,81 @@
+"""How a page is made: one file with its style and script, whose policy lets nothing else in."""
+
+import base64
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from grader.score import Verdict
+from grader.text import Language, Text, tr, visible
+
+_MARKS = {
+    Verdict.PASSED: "✓",
+    Verdict.PARTIAL: "◐",
+    Verdict.UNGRADED: "?",
+    Verdict.FORBIDDEN: "⊘",
+}
+
+
+def render(
+    template: str, language: Language, words: Mapping[str, Text], script: str = "", **values: object
+) -> str:
+    """Return a page. Its template says `t.name` for one of the `words`; `script` is the name of its script's file."""
+    say: Callable[[Text], str] = lambda text: text.in_(language)  # noqa: E731
+    style, code = _asset("page.css"), _asset(script) if script else ""
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            language=language,
+            say=say,
+            t={name: text.in_(language) for name, text in words.items()},
+            days=lambda count: tr("{count} days", count=count),
+            mark=lambda verdict: _MARKS.get(verdict, "✗"),
+            style=Markup(style),
+            script=Markup(code),
+            policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(code)}'; "
+            "base-uri 'none'; form-action 'none'",
+            **values,
+        )
+    )
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page, whole or not at all, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(page.encode())
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(path)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("grader.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )
+    environment.filters["number"] = lambda value: "–" if value is None else f"{value:g}"
+    environment.filters["short"] = lambda value: "–" if value is None else f"{value:.2f}"
+    environment.filters["digits"] = lambda value: "–" if value is None else f"{value:.4g}"
+    environment.filters["time"] = lambda moment: f"{moment:%Y-%m-%d %H:%M %Z}"
+    return environment
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("grader.reports").joinpath("templates", name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
