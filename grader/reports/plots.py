@@ -1,14 +1,14 @@
 """Pictures of numbers as inline SVG whose colours come from the page, so that they follow its dark mode."""
 
 import io
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from functools import cache
-from types import TracebackType
-from typing import Literal, Self
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Literal
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+import msgspec
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -32,75 +32,106 @@ _SVG = "{http://www.w3.org/2000/svg}"
 def loss_plot(curve: Curve, label: str) -> Markup:
     """Return a student's losses over the training, in percent of its length, and the reference's band."""
     low, high = curve.low or (), curve.high or ()
-    with _losses_frame([curve.values, low, high]) as frame:
+
+    def draw(axes: Axes) -> None:
         if low and high:
             x = _progress(low)
-            frame.axes.fill_between(x, _drawable(low), _drawable(high), color=_REFERENCE)
-            frame.axes.plot(x, _drawable(low), color=_REFERENCE, linewidth=3)
-        x = _progress(curve.values)
-        frame.axes.plot(x, _drawable(curve.values), color=_MINE, linewidth=1.8)
-        return frame.svg(label)
+            axes.fill_between(x, _drawable(low), _drawable(high), color=_REFERENCE)
+            axes.plot(x, _drawable(low), color=_REFERENCE, linewidth=3)
+        axes.plot(_progress(curve.values), _drawable(curve.values), color=_MINE, linewidth=1.8)
+
+    return _picture(draw, _losses_view([curve.values, low, high]), label)
 
 
 def predictions_plot(curve: Curve, label: str) -> Markup:
     """Return a student's predictions as dots within the rings of the true values, row by row."""
-    with _Frame("classes") as frame:
-        if curve.low is not None:
-            true = _drawable(curve.low)
-            frame.axes.plot(_rows(true), true, "o", mec=_REFERENCE, mfc="none", ms=9, mew=2.5)
-        frame.axes.plot(_rows(curve.values), _drawable(curve.values), "o", color=_MINE, ms=4)
-        return frame.svg(label)
+    true, predicted = _drawable(curve.low or ()), _drawable(curve.values)
+    rows, values = max(len(true), len(predicted)), [*true, *predicted]
+
+    def draw(axes: Axes) -> None:
+        axes.plot(_rows(true), true, "o", mec=_REFERENCE, mfc="none", ms=9, mew=2.5)
+        axes.plot(_rows(predicted), predicted, "o", color=_MINE, ms=4)
+
+    view = _View(
+        scale="whole",
+        x=(0.6 - 0.03 * rows, 0.4 + 1.03 * rows),
+        y=(math.floor(min(values)) - 0.3, math.ceil(max(values)) + 0.3),
+    )
+    return _picture(draw, view, label)
 
 
 def losses_plot(curves: Mapping[str, Curve], label: str) -> Markup:
     """Return the losses of a whole class, each as an element with its key as its id."""
-    with _losses_frame([curve.values for curve in curves.values()], height=3.6) as frame:
+
+    def draw(axes: Axes) -> None:
         for key, curve in curves.items():
             values = _drawable(curve.values)[:: max(1, len(curve.values) // 60)]
-            frame.axes.plot(_progress(values), values, color=_MINE, linewidth=1.2, gid=key)
-        return frame.svg(label)
+            axes.plot(_progress(values), values, color=_MINE, linewidth=1.2, gid=key)
+
+    view = _losses_view([curve.values for curve in curves.values()], height=3.6)
+    return _picture(draw, view, label)
 
 
 def scores_plot(scores: Sequence[float], highest: float, label: str) -> Markup:
     """Return how many students have how many points, in ten steps up to `highest`."""
-    with _Frame("counts") as frame:
-        frame.axes.hist(
-            np.clip(scores, 0, highest),
-            bins=np.linspace(0, highest, 11).tolist(),
-            color=_MINE,
-            rwidth=0.9,
-        )
-        return frame.svg(label)
+    counts, edges = np.histogram(np.clip(scores, 0, highest), np.linspace(0, highest, 11))
+
+    def draw(axes: Axes) -> None:
+        axes.bar(edges[:-1], counts, 0.9 * highest / 10, 0, align="edge", color=_MINE)
+
+    view = _View(scale="whole", x=(0, highest), y=_round_limits([0, *counts], 0))
+    return _picture(draw, view, label)
 
 
-_Kind = Literal["losses", "small losses", "classes", "counts"]
+_WIDTH = 6.0  # inches, as heights are
+_Scale = Literal["linear", "log", "whole"]
 
 
-@cache
-def _axes(kind: _Kind, height: float) -> tuple[Figure, Axes]:
-    """What pictures of one kind are drawn in, one after the other: to make it anew takes as long as to draw in it."""
-    figure = Figure(figsize=(6, height))
-    axes = figure.add_axes((0.09, 0.12, 0.89, 0.84))
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_label_coords(0, 0)  # there is none; else its place is computed all the same
-    match kind:
-        case "losses":
-            axes.yaxis.set_major_locator(MaxNLocator(4))
-        case "small losses":
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_locator(NullLocator())
-        case "classes":
-            axes.margins(0.05, 0.15)
-            axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-        case "counts":
-            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    return figure, axes
+class _View(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the plane a picture shows. Limits are round, so that many pictures have the same frame."""
+
+    scale: _Scale
+    """Of the vertical axis; "whole" has ticks at whole numbers only."""
+    x: tuple[float, float]
+    y: tuple[float, float]
+    height: float = 2.4
 
 
-def _style() -> AbstractContextManager[None]:
-    return mpl.rc_context(
+def _losses_view(losses: Sequence[Sequence[float]], height: float = 2.4) -> _View:
+    """A logarithmic scale where losses go over more than two powers of ten."""
+    values = [value for each in losses for value in _drawable(each)]
+    if min(values) > 0 and max(values) > 100 * min(values):
+        low, high = (10.0 ** math.floor(math.log10(v)) for v in (min(values), 10 * max(values)))
+        y = (max(low, _LOWEST), max(high, 10 * _LOWEST))
+        return _View(scale="log", x=(0, 100), y=y, height=height)
+    return _View(scale="linear", x=(0, 100), y=_round_limits(values, 0.02), height=height)
+
+
+def _round_limits(values: Sequence[float], margin: float) -> tuple[float, float]:
+    """The ticks around the values, and a part of their distance more."""
+    first, *_, last = MaxNLocator(4).tick_values(min(values), max(values))
+    return first - margin * (last - first), last + margin * (last - first)
+
+
+def _picture(draw: Callable[[Axes], object], view: _View, label: str) -> Markup:
+    """An SVG element. Text in it is digits only: what needs a language stands beside it in the page."""
+    box = f"0 0 {72 * _WIDTH:g} {72 * view.height:g}"
+    element = ElementTree.Element("svg", {"viewBox": box, "role": "img", "aria-label": label})
+    element.extend(_frame(view))
+    element.extend(_drawn(draw, view, frame=False))
+    return Markup(ElementTree.tostring(element, encoding="unicode"))
+
+
+@lru_cache(1000)
+def _frame(view: _View) -> tuple[ElementTree.Element, ...]:
+    """The axes with their ticks, most of the work of a picture."""
+    return _drawn(lambda axes: None, view, frame=True)
+
+
+def _drawn(
+    draw: Callable[[Axes], object], view: _View, *, frame: bool
+) -> tuple[ElementTree.Element, ...]:
+    with mpl.rc_context(
         {
             "svg.fonttype": "none",
             "svg.hashsalt": "grader",
@@ -112,60 +143,41 @@ def _style() -> AbstractContextManager[None]:
             "xtick.color": _INK,
             "ytick.color": _INK,
         }
-    )
+    ):
+        figure, axes = _axes(view.scale, view.height)
+        axes.set(xlim=view.x, ylim=view.y)
+        axes.axison = frame
+        try:
+            draw(axes)
+            file = io.BytesIO()
+            figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        finally:
+            for artist in (*axes.lines, *axes.collections, *axes.patches):
+                artist.remove()
+    return _plain(file.getvalue())
 
 
-class _Frame:
-    """Empty axes to draw in. Text in a picture is digits only: what needs a language stands beside it in the page."""
-
-    def __init__(self, kind: _Kind, height: float = 2.4, bottom: float | None = None) -> None:
-        """`bottom` is where the vertical axis begins, if not at the lowest value."""
-        self._style = _style()
-        self._kind, self._height, self._bottom = kind, height, bottom
-
-    def __enter__(self) -> Self:
-        self._style.__enter__()
-        self._figure, self.axes = _axes(self._kind, self._height)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for artist in (*self.axes.lines, *self.axes.collections, *self.axes.patches):
-            artist.remove()
-        self.axes.relim()
-        self._style.__exit__(kind, error, trace)
-
-    def svg(self, label: str) -> Markup:
-        """Return what was drawn as an element that is called `label`."""
-        self.axes.autoscale(True)
-        if self._bottom is not None:
-            self.axes.set_ylim(bottom=self._bottom)
-        file = io.BytesIO()
-        self._figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-        return _inline(file.getvalue(), label)
+@cache
+def _axes(scale: _Scale, height: float) -> tuple[Figure, Axes]:
+    """What pictures are drawn in, one after the other: to make it anew takes longer than to draw in it."""
+    figure = Figure(figsize=(_WIDTH, height))
+    axes = figure.add_axes((0.11, 0.12, 0.87, 0.84))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    if scale == "log":
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=scale == "whole"))
+    return figure, axes
 
 
-def _losses_frame(losses: Sequence[Sequence[float]], height: float = 2.4) -> _Frame:
-    """A logarithmic scale where losses go over more than two powers of ten."""
-    values = [value for each in losses for value in _drawable(each)]
-    if values and min(values) > 0 and max(values) > 100 * min(values):
-        return _Frame("small losses", height, bottom=max(_LOWEST, 0.8 * min(values)))
-    return _Frame("losses", height)
-
-
-def _inline(svg: bytes, label: str) -> Markup:
-    """An SVG document as an element without styles of its own, which a strict page would not obey."""
+def _plain(svg: bytes) -> tuple[ElementTree.Element, ...]:
+    """What an SVG document holds, without styles of its own, which a strict page would not obey."""
     root = ElementTree.fromstring(svg)
     drawn = [child for child in root if _local(child.tag) == "g"]
-    element = ElementTree.Element(
-        "svg", {"viewBox": root.get("viewBox", ""), "role": "img", "aria-label": label}
-    )
-    element.extend([*root.findall(f"{_SVG}defs[{_SVG}clipPath]"), *drawn])
-    for each in element.iter():
+    found = (*root.findall(f"{_SVG}defs[{_SVG}clipPath]"), *drawn)
+    for each in (element for top in found for element in top.iter()):
         each.tag = _local(each.tag)
         names = {_local(name): value for name, value in each.attrib.items()}
         for declaration in filter(None, names.pop("style", "").split(";")):
@@ -176,7 +188,7 @@ def _inline(svg: bytes, label: str) -> Markup:
         names.pop("font-family", None)
         each.attrib.clear()
         each.attrib.update(names)
-    return Markup(ElementTree.tostring(element, encoding="unicode"))
+    return found
 
 
 def _local(name: str) -> str:
