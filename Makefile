@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: grade test test-all test-fast check audit setup messages bands screenshots benchmark benchmark-batch benchmark-replay endurance fuzz clean
+.PHONY: grade test test-all test-fast check audit setup messages bands screenshots benchmark benchmark-batch benchmark-pages benchmark-replay endurance fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -39,6 +39,9 @@ fuzz: setup ## the codec under a coverage-guided fuzzer, SECONDS long
 
 benchmark-batch: setup ## what grading a class costs, against a fresh process for each submission
 	$(BIN)/python benchmarks/batch.py
+
+benchmark-pages: setup ## what the pages of 1,000 students cost
+	$(BIN)/python benchmarks/pages.py
 
 benchmark-replay: setup ## what grading again by the recorded answers costs
 	$(BIN)/python benchmarks/replay.py

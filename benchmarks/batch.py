@@ -7,7 +7,8 @@ the CPU time that the submissions' processes used for the calls of the checks, r
 machine could have computed meanwhile, the wall time times the cores: the servers' start, sandbox, checks and gradebook
 are in it. Own over that is the efficiency. `fresh` is the same for a process for each submission that imports PyTorch
 and runs the same checks without sandbox and gradebook, as many at once as there are cores; of a tenth of the
-submissions, times ten. Other work on the machine makes both look worse.
+submissions, times ten. The last column compares what both use above `own`. Other work on the machine makes both look
+worse.
 """
 
 import subprocess
@@ -98,7 +99,7 @@ def measure(assignment: Assignment, count: int) -> None:
     own = sum(item.seconds for record in records for item in record.report.items)
     print(
         f"{assignment.name:<12} {own:8.1f} {whole:9.1f} {own / whole:11.0%} {fresh_whole:9.1f} "
-        f"{fresh_whole / whole:14.1f}",
+        f"{fresh_whole / whole:14.1f} {(fresh_whole - own) / (whole - own):10.1f}",
         flush=True,
     )
 
@@ -106,7 +107,8 @@ def measure(assignment: Assignment, count: int) -> None:
 def main(count: int, names: list[str]) -> None:
     print(f"{count} submissions of each assignment, {processors()} cores; seconds")
     print(
-        f"{'assignment':<12} {'own':>8} {'batch':>9} {'efficiency':>11} {'fresh':>9} {'fresh / batch':>14}"
+        f"{'assignment':<12} {'own':>8} {'batch':>9} {'efficiency':>11} {'fresh':>9} {'fresh / batch':>14} "
+        f"{'above own':>10}"
     )
     assignments = load_assignments(ROOT / "solutions")
     for name in names or assignments:

@@ -26,7 +26,7 @@ def test_terminal_tells_the_closest_of_each_threshold(an_audit):
     "language, told",
     [
         ("en", ["Audit of the checks", "For authors only", "keeps all", "may keep every point: the same"]),
-        ("ko", ["검사 점검", "출제자 전용", "만점", "임계값까지의 거리"]),
+        ("ko", ["검사 점검", "출제자 전용", "만점", "기준값까지의 거리"]),
     ],
 )  # fmt: skip
 def test_page_tells_all_in_one_language(an_audit, language, told):
