@@ -179,8 +179,7 @@ def audit(
     grade = _Grading(grader, jobs, len(samples) + len(mutants) + repeat * len(right), show)
 
     reports = grade(assignment, (each.submission for each in samples))
-    with tempfile.TemporaryDirectory() as folder:
-        capped = _copy(assignment, Path(folder), limits=_limits(assignment.limits, reports[0]))
+    with _changed(grader, assignment, limits=_limits(assignment.limits, reports[0])) as capped:
         submissions = (parse_submission(SOLUTION, each.source.encode()) for each in mutants)
         mutant_reports = grade(capped, submissions)
     judged = tuple(
@@ -206,8 +205,7 @@ def audit(
     }
     for step in range(1, repeat + 1):
         seeds = {"seed": assignment.seed + step, "hidden_seed": assignment.hidden_seed + step}
-        with tempfile.TemporaryDirectory() as folder, _busy_processors():
-            other = _copy(assignment, Path(folder), **seeds)
+        with _changed(grader, assignment, **seeds) as other, _busy_processors():
             again = grade(other, (sample.submission for sample in right))
         for sample, report in zip(right, again, strict=True):
             runs[sample.name].append(report)
@@ -300,18 +298,25 @@ def _margins(runs: Mapping[str, list[ScoreReport]]) -> tuple[Margin, ...]:
     return tuple(sorted(found, key=lambda each: (each.threshold, each.distance)))
 
 
-def _copy(assignment: Assignment, folder: Path, **changed: object) -> Assignment:
+@contextmanager
+def _changed(grader: Grader, assignment: Assignment, **changed: object) -> Iterator[Assignment]:
     """The assignment with other settings, in a folder of its own."""
-    shutil.copytree(
-        assignment.folder,
-        folder,
-        dirs_exist_ok=True,
-        ignore=shutil.ignore_patterns(VARIANTS, MISTAKES, "__pycache__"),
-    )
-    other = msgspec.structs.replace(assignment, **changed)
-    fields = (name for name in other.__struct_fields__ if name != "folder")
-    (folder / SETTINGS).write_text(toml.lines(other, *fields), encoding="utf-8")
-    return load_assignment(folder)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(
+            assignment.folder,
+            folder,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns(VARIANTS, MISTAKES, "__pycache__"),
+        )
+        settings = msgspec.structs.replace(assignment, **changed)
+        fields = (name for name in settings.__struct_fields__ if name != "folder")
+        (folder / SETTINGS).write_text(toml.lines(settings, *fields), encoding="utf-8")
+        other = load_assignment(folder)
+        try:
+            yield other
+        finally:
+            grader.stop(other)
 
 
 def _limits(limits: Limits, reference: ScoreReport) -> Limits:

@@ -96,6 +96,13 @@ class Grader:
         for assignment in assignments:
             self._server(assignment)
 
+    def stop(self, assignment: Assignment) -> None:
+        """End what was started for an assignment, of which nothing is being graded any more."""
+        with self._lock:
+            server = self._servers.pop(assignment.folder, None)
+        if server is not None:
+            server.close()
+
     def grade(
         self,
         assignment: Assignment,

@@ -2,6 +2,7 @@
 
 import shutil
 
+import psutil
 import pytest
 
 from grader.assignment import load_assignment
@@ -40,8 +41,13 @@ def kinds(result):
 
 @pytest.mark.slow
 def test_a_new_assignment_passes_as_it_stands(fresh, grader):
-    result = audit(grader, load_assignment(fresh), jobs=2, repeat=1)
+    assignment = load_assignment(fresh)
+    grader.start([assignment])
+    before = {child.pid for child in psutil.Process().children()}
 
+    result = audit(grader, assignment, jobs=2, repeat=1)
+
+    assert {child.pid for child in psutil.Process().children()} <= before
     assert result.findings == ()
     assert [sample.name for sample in result.samples] == [
         "solution.py",
