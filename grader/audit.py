@@ -79,29 +79,19 @@ class JudgedMutant(msgspec.Struct, frozen=True):
     """Why it may keep every point, where that is declared."""
 
 
-class Margin(msgspec.Struct, frozen=True, kw_only=True):
+class Margin(msgspec.Struct, frozen=True):
     """How close a right sample comes to a threshold."""
 
-    threshold: str
     sample: str
-    at_most: bool
-    """Whether the threshold is an upper one."""
-    value: float
-    """The sample's value that comes closest, of all its gradings."""
-    bound: float
-    """What the value was held against."""
+    closest: Measure
+    """The closest of all its gradings."""
     spread: float | None
     """The standard deviation of the sample's values under different seeds; None where it had one seed only."""
 
     @property
-    def distance(self) -> float:
-        """How far the value is on the right side of the bound; negative on the wrong one."""
-        return self.bound - self.value if self.at_most else self.value - self.bound
-
-    @property
     def spreads(self) -> float | None:
-        """The distance in units of the spread, None where there is none."""
-        return self.distance / self.spread if self.spread else None
+        """How far it is on the right side, in units of the spread; None where there is none."""
+        return self.closest.margin / self.spread if self.spread else None
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,27 +265,23 @@ def _margins(runs: Mapping[str, list[ScoreReport]]) -> tuple[Margin, ...]:
     """How close the gradings of each sample come to each threshold, the closest first."""
     found = []
     for sample, reports in runs.items():
-        by_name: dict[str, list[list[Measure]]] = {}
-        for report in reports:
-            measures = [measure for item in report.items for measure in item.measures]
-            for name in dict.fromkeys(each.threshold for each in measures):
-                of_it = [each for each in measures if each.threshold == name]
-                by_name.setdefault(name, []).append(of_it)
-        for name, each_run in by_name.items():
-            closest = [min(of_it, key=lambda each: each.margin) for of_it in each_run]
-            least = min(closest, key=lambda each: each.margin)
-            values = [each.value for each in closest]
-            found.append(
-                Margin(
-                    threshold=name,
-                    sample=sample,
-                    at_most=least.at_most,
-                    value=least.value,
-                    bound=least.bound,
-                    spread=stdev(values) if len(values) > 1 else None,
-                )
-            )
-    return tuple(sorted(found, key=lambda each: (each.threshold, each.distance)))
+        by_run = [_closest(report) for report in reports]
+        for name in dict.fromkeys(name for each in by_run for name in each):
+            measures = [each[name] for each in by_run if name in each]
+            values = [each.value for each in measures]
+            spread = stdev(values) if len(values) > 1 else None
+            found.append(Margin(sample, min(measures, key=lambda each: each.margin), spread))
+    return tuple(sorted(found, key=lambda each: (each.closest.threshold, each.closest.margin)))
+
+
+def _closest(report: ScoreReport) -> dict[str, Measure]:
+    """Of each threshold the measure that comes closest to it."""
+    found: dict[str, Measure] = {}
+    for measure in (measure for item in report.items for measure in item.measures):
+        known = found.get(measure.threshold)
+        if known is None or measure.margin < known.margin:
+            found[measure.threshold] = measure
+    return found
 
 
 @contextmanager

@@ -122,14 +122,14 @@ def test_margins_tell_how_close_right_submissions_come_to_each_threshold(changed
     result = audit(grader, load_assignment(assignment.folder), jobs=2, repeat=2)
 
     assert result.findings == ()
-    assert [(each.threshold, each.sample) for each in result.margins] == [
+    assert [(each.closest.threshold, each.sample) for each in result.margins] == [
         ("most", "solution.py"),
         ("most", "variants/loop.py"),
     ]
     for margin in result.margins:
-        assert (margin.at_most, margin.bound) == (True, 0.5)
-        assert margin.value == pytest.approx(0.32)
-        assert margin.distance == pytest.approx(0.18)
+        assert (margin.closest.at_most, margin.closest.bound) == (True, 0.5)
+        assert margin.closest.value == pytest.approx(0.32)
+        assert margin.closest.margin == pytest.approx(0.18)
         assert margin.spread == pytest.approx(0.01)
         assert margin.spreads == pytest.approx(18)
 

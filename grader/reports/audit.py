@@ -21,7 +21,7 @@ def audit_text(audit: Audit, language: Language) -> RichText:
             text.append(words.in_(language) + "\n", style="default")
         else:
             text.append(tr("no mutant loses it").in_(language) + "\n", style="yellow")
-    for threshold, margins in groupby(audit.margins, key=lambda margin: margin.threshold):
+    for threshold, margins in groupby(audit.margins, key=lambda margin: margin.closest.threshold):
         words = _closest(next(margins))
         text.append(f"  {threshold:<24} {words.in_(language)}\n", style="default")
     for finding in audit.findings:
@@ -48,12 +48,12 @@ def _summary(audit: Audit) -> Text:
 
 def _closest(margin: Margin) -> Text:
     """The sample that comes closest to a threshold."""
-    bound = f"{'≤' if margin.at_most else '≥'} {margin.bound:.4g}"
+    measure = margin.closest
     text = tr(
         "{sample} comes closest: {value}, asked is {bound}",
         sample=margin.sample,
-        value=f"{margin.value:.4g}",
-        bound=bound,
+        value=f"{measure.value:.4g}",
+        bound=f"{'≤' if measure.at_most else '≥'} {measure.bound:.4g}",
     )
     if margin.spreads is None:
         return text

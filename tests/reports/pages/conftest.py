@@ -111,9 +111,9 @@ def hostile_class(record, assignments):
 @pytest.fixture(scope="session")
 def an_audit():
     """An audit with one of everything."""
-    close = Margin(
-        threshold="max_loss", sample="variants/adam.py", at_most=True, value=0.28, bound=0.3, spread=0.01
-    )  # fmt: skip
+    close = Measure(threshold="max_loss", value=0.28, bound=0.3, at_most=True)
+    far = msgspec.structs.replace(close, value=0.1)
+    missed = msgspec.structs.replace(close, threshold="min_accuracy", at_most=False)
     return Audit(
         assignment="wine",
         title=Text(ko="와인", en="Wine"),
@@ -128,9 +128,9 @@ def an_audit():
             JudgedMutant("no_loss:train:3", "+    pass", ()),
         ),
         margins=(
-            close,
-            msgspec.structs.replace(close, sample="solution.py", value=0.1),
-            msgspec.structs.replace(close, threshold="min_accuracy", at_most=False, spread=None),
+            Margin("variants/adam.py", close, 0.01),
+            Margin("solution.py", far, 0.01),
+            Margin("variants/adam.py", missed, None),
         ),
         findings=(
             Finding(
