@@ -165,14 +165,14 @@ def grade_all(
     pool = ThreadPoolExecutor(jobs)
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
+            while waiting and len(running) < jobs + 1:  # one is ready while a report is kept
                 entry = waiting.popleft()
                 if reuse and not gradebook.settle(run, [entry]):
                     state = msgspec.structs.replace(state, kept=state.kept + 1)
                 else:
                     recording = gradebook.recording(entry) if replay else None
                     running[pool.submit(_grade, grader, entry, recording)] = entry
-            show(msgspec.structs.replace(state, running=len(running)))
+            show(msgspec.structs.replace(state, running=min(len(running), jobs)))
             for future in wait(running, _TICK, FIRST_COMPLETED).done:
                 done = future.result()
                 entry = running.pop(future)

@@ -25,6 +25,8 @@ from grader.training import true_loss
 
 FEATURES, CULTIVARS = load_wine(return_X_y=True)
 TRAIN, TEST = 124, 54
+STATE = 2025
+"""The split that `load_data` makes by default."""
 
 
 @dataclass
@@ -164,13 +166,13 @@ def fitted_on_all_rows(data, train):
 
 @pytest.mark.item("data_split")
 def test_split_of_each_state(student, settings, remark):
-    data, train = check_split(student.load_data(random_state=settings.seed), settings.seed)
+    data, train = check_split(student.load_data(random_state=STATE), STATE)
     if fitted_on_all_rows(data, train):
         remark(
             ko="스케일러를 테스트 데이터까지 포함해 fit했습니다. 훈련 데이터에만 fit하는 것이 좋습니다 (감점 없음)",
             en="the scaler was fitted on the test part too; fit it on the training part only (no deduction)",
         )
-    default, _ = check_split(student.load_data(), 2025)
+    default, _ = check_split(student.load_data(), STATE)
     require(
         torch.equal(default.y_test, data.y_test),
         ko="random_state의 기본값은 2025여야 합니다",
@@ -248,7 +250,7 @@ def permuted(labels):
 
 @pytest.fixture(scope="module")
 def trained(new_student, settings):
-    return train_fresh(new_student(), settings, settings.seed)
+    return train_fresh(new_student(), settings, STATE)
 
 
 @pytest.fixture(scope="module")
