@@ -22,7 +22,7 @@ from grader.intake import HandIn, find_hand_ins, read_extensions, read_roster
 from grader.late import Lateness, lateness
 from grader.record import RosterEntry, Unmatched
 from grader.score import ScoreReport, Verdict
-from grader.submission import Submission
+from grader.submission import Submission, readable
 from grader.text import tr
 
 _TICK = 0.5  # seconds between two looks at the clock
@@ -78,7 +78,7 @@ def find_work(
     found = find_hand_ins(paths, known, name, students)
     digests = {each.name: digest_of(each) for each in known.values()}
     return Work(
-        paths=tuple(str(path.resolve()) for path in paths),
+        paths=tuple(readable(str(path.resolve())) for path in paths),
         assignments={digests[each.name]: each for each in known.values()},
         entries=tuple(
             _entry(each, digests, due, trusted=trust_file_times or each.time_from == "platform")

@@ -82,7 +82,7 @@ FileArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False
 NameOption = Annotated[
     str | None,
     typer.Option(
-        "--assignment", metavar="NAME", help="Which assignment, if the file doesn't tell."
+        "--assignment", metavar="NAME", help="Which assignment, where a file's name doesn't tell."
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="A table for people, or JSON.")]

@@ -140,6 +140,6 @@ class Total(msgspec.Struct, frozen=True):
 
     assignment: str
     hand_ins: int
-    mean: float
-    """The mean of the reports' points, before late policy and adjustments."""
+    mean: float | None
+    """The mean of the reports' points, before late policy and adjustments; None where all have something ungraded."""
     ungraded: int

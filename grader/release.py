@@ -136,13 +136,26 @@ def differences(files: dict[str, bytes], folder: Path) -> list[str]:
     there = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not _is_beside(path.relative_to(folder))
     }
     return sorted(name for name in files | there if files.get(name) != there.get(name))
 
 
+def _is_beside(path: Path) -> bool:
+    """Whether a path belongs to tools, such as caches or a checkout."""
+    return any(part.startswith((".", "__pycache__")) for part in path.parts)
+
+
 def write_release(files: dict[str, bytes], folder: Path) -> None:
-    """Make `folder` hold these files and no others."""
+    """Make `folder` hold these files and no others.
+
+    Raises:
+        UserError: it holds files, and none of them is an earlier release's: they would be lost.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not _is_release(folder):
+        raise UserError(
+            tr("{folder} holds something else than a release; choose another by -o", folder=folder)
+        )
     for name in differences(files, folder):
         path = folder / name
         if name in files:
@@ -150,6 +163,11 @@ def write_release(files: dict[str, bytes], folder: Path) -> None:
             path.write_bytes(files[name])
         else:
             path.unlink()
+
+
+def _is_release(folder: Path) -> bool:
+    """Whether a folder is what students get: settings, but no solution."""
+    return (folder / SETTINGS).is_file() and not (folder / SOLUTION).exists()
 
 
 def zip_release(files: dict[str, bytes], name: str) -> bytes:

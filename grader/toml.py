@@ -1,6 +1,7 @@
 """Settings written as TOML, which msgspec only reads without a further package."""
 
 import json
+from datetime import datetime
 
 import msgspec
 
@@ -12,6 +13,8 @@ def to_toml(value: object) -> str:
             return f"{{ {', '.join(f'{k} = {to_toml(v)}' for k, v in value.items())} }}"
         case list() | tuple():
             return f"[{', '.join(map(to_toml, value))}]"
+        case datetime():
+            return value.isoformat()
         case float() if value.is_integer() and abs(value) < 2**53:
             return str(int(value))
         case _:
@@ -20,7 +23,7 @@ def to_toml(value: object) -> str:
 
 def lines(value: msgspec.Struct, *fields: str) -> str:
     """Return fields of a struct as lines of TOML; those that hold nothing are left out."""
-    data = msgspec.to_builtins(value, enc_hook=str)
+    data = msgspec.to_builtins(value, enc_hook=str, builtin_types=(datetime,))
     told = {name: _plain(data[name]) for name in fields if data[name] not in (None, "", [], {})}
     return "".join(f"{name} = {to_toml(field)}\n" for name, field in told.items())
 

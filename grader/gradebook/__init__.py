@@ -247,7 +247,7 @@ class Gradebook:
             select(
                 HAND_IN.c.assignment,
                 func.count(),
-                func.avg(REPORT.c.score),
+                func.avg(REPORT.c.score).filter(REPORT.c.ungraded.is_(False)),
                 func.count().filter(REPORT.c.ungraded),
             )
             .select_from(REPORT)
@@ -452,23 +452,36 @@ def _records(connection: Connection, assignments: dict[str, Assignment]) -> tupl
             Adjustment(**fields)
         )
     query = (
-        select(REPORT.c.report, REPORT.c.graded_at, REPORT.c.how, HAND_IN)
+        select(REPORT.c.report, REPORT.c.graded_at, REPORT.c.how, RUN.c.paths, HAND_IN)
         .select_from(REPORT)
         .join(HAND_IN)
+        .join(RUN, HAND_IN.c.run_id == RUN.c.id)
         .where(_is_last())
         .order_by(HAND_IN.c.student, HAND_IN.c.assignment)
     )
+    rows = list(connection.execute(query))
+    gone = _gone(connection, rows)
+    there = {(row.paths, row.sha256) for row in rows if row.id not in gone}
     found: dict[tuple[str, str], list[tuple[Record, Any]]] = {}
-    for row in connection.execute(query):
+    for row in rows:
+        if row.id in gone and (row.paths, row.sha256) in there:
+            continue  # the same file is known to be another's, or for another assignment, by now
         key = (row.student, row.assignment)
         record = _record(row, tuple(adjustments.get(key, ())))
-        order = (row.handed_in is not None, row.handed_in, row.run_id, row.id)
+        order = (row.id not in gone, row.handed_in is not None, row.handed_in, row.run_id, row.origin)
         found.setdefault(key, []).append((record, order))
     return tuple(
         record
         for (_, name), attempts in found.items()
         for record in _counted(attempts, best=assignments[name].counts == "best")
     )
+
+
+def _gone(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:
+    """The hand-ins that the last whole run over the same paths no longer found as they are noted here."""
+    ended = select(RUN.c.paths, func.max(RUN.c.id)).where(RUN.c.ended.is_not(None))
+    last: dict[str, int] = dict(connection.execute(ended.group_by(RUN.c.paths)).tuples().all())
+    return {row.id for row in rows if row.run_id < last.get(row.paths, 0)}
 
 
 def _record(row: Row[Any], adjustments: tuple[Adjustment, ...]) -> Record:

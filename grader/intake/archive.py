@@ -345,7 +345,11 @@ def _zip_name(member: zipfile.ZipInfo) -> str:
     """The name in a zip: without the flag for UTF-8 it can be CP949, or still UTF-8."""
     if member.flag_bits & 0x800:
         return readable(member.filename)
-    return readable(member.filename.encode("cp437").decode("utf-8", "surrogateescape"))
+    try:
+        raw = member.filename.encode("cp437")
+    except UnicodeEncodeError:  # Python 3.12 has found its Unicode name in a field of its own
+        return readable(member.filename)
+    return readable(raw.decode("utf-8", "surrogateescape"))
 
 
 def _below(name: str) -> tuple[str, ...] | None:

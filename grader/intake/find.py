@@ -166,8 +166,7 @@ class _Finder:
                     hand_ins.extend(self._hand_ins(entry, place))
                 except UserError as error:
                     self.unmatched.append(Unmatched(entry.origin, error.text))
-        if self._chosen:
-            hand_ins = self._without_helpers(hand_ins, self._chosen)
+        hand_ins = self._without_helpers(hand_ins)
         self.hand_ins.extend(hand_ins)
         students = {fold(each.student) for each in hand_ins}
         for entry, place in places:
@@ -197,10 +196,13 @@ class _Finder:
 
     def _assignment_of(self, place: Place, data: bytes) -> Assignment:
         by_folder = [match for each in place.folders if (match := self._by_name(each))]
+        by_name = self._by_name(place.file)
+        if self._chosen and by_name and by_name != self._chosen:
+            raise UserError(tr("its name tells another assignment: {name}", name=by_name.name))
         found = (
             self._chosen
             or (place.assignment_first and by_folder and by_folder[0])
-            or self._by_name(place.file)
+            or by_name
             or match_assignment(parse_submission(place.file, data), self._assignments)
             or (by_folder and by_folder[0])
         )
@@ -237,18 +239,23 @@ class _Finder:
             raise UserError(reason)
         return known
 
-    def _without_helpers(self, hand_ins: list[HandIn], chosen: Assignment) -> list[HandIn]:
+    def _without_helpers(self, hand_ins: list[HandIn]) -> list[HandIn]:
         """All files but those that look like no submission beside one of the same student that does."""
-        count = Counter(each.student for each in hand_ins)
-        doubtful = [each for each in hand_ins if count[each.student] > 1]
-        fits = {
-            (each.student, each.origin): match_assignment(each.submission, self._assignments)
-            for each in doubtful
+
+        def key(each: HandIn) -> tuple[str, str]:
+            return each.student, each.assignment.name
+
+        count = Counter(map(key, hand_ins))
+        sure = {
+            (key(each), each.origin)
+            for each in hand_ins
+            if count[key(each)] > 1
+            and match_assignment(each.submission, self._assignments) == each.assignment
         }
-        sure = {student for (student, _), match in fits.items() if match == chosen}
+        helped = {key for key, _ in sure}
         kept = []
         for each in hand_ins:
-            if each.student in sure and fits[each.student, each.origin] is None:
+            if key(each) in helped and (key(each), each.origin) not in sure:
                 reason = tr(
                     "it looks like no submission, and {student} has another file that does",
                     student=each.student,

@@ -39,7 +39,7 @@ TIMESTAMP = "timestamp.txt"
 _MAX_METADATA = 200 * 2**20
 _CANVAS = re.compile(
     r"(?P<name>(?P<anonymous>anon)|[^_]+)(?P<late>_LATE)?"
-    r"_(?P<user>\d+|(?(anonymous)[0-9A-Za-z]+|(?!)))(?P<late_too>_LATE)?_\d+_(?P<file>.+)"
+    r"_(?!(?:19|20)\d\d_\d\d?_\d\d?(?!\d))(?P<user>\d+|(?(anonymous)[0-9A-Za-z]+|(?!)))(?P<late_too>_LATE)?_\d+_(?P<file>.+)"
 )
 _CANVAS_AGAIN = re.compile(r"-\d+(?=\.\w+$)")
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
@@ -83,6 +83,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
     base: int
     """How many parts stand above the folders of students."""
+    crowds: frozenset[tuple[str, ...]] = frozenset()
+    """Folders whose files are of several students, and which are no student's."""
     words: re.Pattern[str]
     """What in a folder's name is an assignment and no student."""
     submitted: int | None = None
@@ -113,14 +115,15 @@ def layout_of(
             if entry.name == METADATA and folder == common[: len(folder)]:
                 metadata.add(entry.origin)
                 groups.update(_gradescope(entry))
-            elif entry.name == TIMESTAMP and submitted is not None and (time := _timestamp(entry)):
-                times[folder] = time
+            elif entry.name == TIMESTAMP and submitted is not None:
+                times[folder] = _timestamp(entry)
         except UserError as error:
             unmatched.append(Unmatched(entry.origin, error.text))
     names = [re.escape(word) for a in assignments for word in (a.name, *a.aliases)]
     words = re.compile(rf"(?<![^\W_])(?:{'|'.join(names)})(?![^\W_])", re.IGNORECASE)
     layout = Layout(
         base=_base(entries, common, words),
+        crowds=_crowds(entries, words),
         words=words,
         submitted=submitted,
         groups=groups,
@@ -143,7 +146,9 @@ def place_of(entry: Entry, layout: Layout) -> Place:
         if match := _MOODLE.fullmatch(part):
             owner = _moodle_owner(match, (parts[:depth], match["name"]) in layout.namesakes)
             return Place(owners=(owner,), file=file or match["file"], folders=folders)
-        if match := _CANVAS.fullmatch(part):
+        is_top = depth == 0 and len(parts) > 1  # the download's own name, which anybody may choose
+        is_file = depth == len(parts) - 1 or is_archive(part)
+        if is_file and not is_top and (match := _CANVAS.fullmatch(part)):
             return Place(
                 owners=(_canvas_owner(match),),
                 file=file or _CANVAS_AGAIN.sub("", match["file"]),
@@ -159,7 +164,8 @@ def place_of(entry: Entry, layout: Layout) -> Place:
             assignment_first=True,
             handed_in=layout.times.get(parts[:-1]),
         )
-    named = [_student_in(_bare(part), layout.words) for part in parts[layout.base : -1]]
+    base = len(parts) if parts[:-1] in layout.crowds else layout.base
+    named = [_student_in(_bare(part), layout.words) for part in parts[base:-1]]
     perhaps = tuple(_owner(student) for student in named if student)
     return Place(perhaps=perhaps, file=entry.name, folders=folders)
 
@@ -243,6 +249,26 @@ def _base(entries: Iterable[Entry], common: tuple[str, ...], words: re.Pattern[s
     return base
 
 
+def _crowds(entries: Iterable[Entry], words: re.Pattern[str]) -> frozenset[tuple[str, ...]]:
+    """Folders around files of several students: two where there is no other folder, else three.
+
+    Several versions of one student's file are no several students, nor are helpers beside a submission.
+    """
+    stems: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for entry in entries:
+        if is_script(entry.name):
+            stems[entry.parts[:-1]].append(PurePosixPath(entry.name).stem)
+    enough = 2 if len(stems) == 1 else 3
+
+    def is_crowd(folder: tuple[str, ...]) -> bool:
+        telling = [stem for stem in stems[folder] if words.search(stem)]
+        owners = {_student_in(stem, words) for stem in telling or stems[folder]} - {""}
+        own = _student_in(_bare(folder[-1]), words) if folder else ""
+        return len(owners) >= enough and not any(own and own in owner for owner in owners)
+
+    return frozenset(filter(is_crowd, stems))
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Reads an export's plain data; objects of Ruby in it become nothing."""
 
@@ -263,7 +289,7 @@ def _gradescope(
     except (
         yaml.YAMLError,
         AttributeError,
-        KeyError,
+        LookupError,
         TypeError,
         ValueError,
         RecursionError,
@@ -289,11 +315,21 @@ def _zoned(time: object) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _timestamp(entry: Entry) -> datetime | None:
-    """nbgrader's `2025-05-01 23:58:01.123456 Asia/Seoul`."""
+def _timestamp(entry: Entry) -> datetime:
+    """nbgrader's `2025-05-01 23:58:01.123456 UTC`; the course's own zone stands there by its name or its short form.
+
+    Raises:
+        UserError: it can't be read, and so the time is not known.
+    """
     words = entry.read(200).decode("utf-8", "replace").strip()
     moment, _, zone = words.rpartition(" ")
     try:
-        return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(zone))
-    except (ValueError, OSError):
-        return None
+        return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(_ZONES.get(zone, zone)))
+    except (ValueError, KeyError, OSError) as error:
+        raise UserError(
+            tr("it tells no time with a zone that is known, so nothing here is late")
+        ) from error
+
+
+_ZONES = {"KST": "Asia/Seoul", "JST": "Asia/Tokyo"}
+"""Short forms that mean one zone only, of those that nbgrader may write."""

@@ -66,7 +66,7 @@ def _report(report: ScoreReport, language: Language) -> dict[str, Any]:
         "student": report.student,
         "submission": report.submission,
         "sha256": report.sha256,
-        "score": report.score,
+        "score": None if report.ungraded else report.score,
         "max_score": report.max_score,
         "gradable": report.gradable,
         "isolation": report.isolation,

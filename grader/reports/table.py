@@ -22,7 +22,8 @@ _STYLES = {Verdict.PASSED: "green", Verdict.PARTIAL: "yellow", Verdict.UNGRADED:
 def item_table(report: ScoreReport, language: Language) -> RenderableType:
     """Return one report: a row for each rubric item, then the notes."""
     heads = [tr("item"), tr("points"), tr("verdict"), tr("time"), tr("message")]
-    title = f"{report.student} · {report.assignment} · {_score(report, report.score)}"
+    score = None if report.ungraded else report.score
+    title = f"{report.student} · {report.assignment} · {_score(report, score)}"
     table = Table(title=_line(title), title_justify="left", expand=False)
     for head, justify in zip(heads, ("left", "right", "left", "right", "left"), strict=True):
         table.add_column(head.in_(language), justify=justify, overflow="fold")  # type: ignore[arg-type]
@@ -87,7 +88,7 @@ def class_table(
         row = [cells.get((student, assignment.name)) for assignment in columns]
         table.add_row(
             _line(student),
-            *(_line("–" if r is None else _score(r.report, r.score)) for r in row),
+            *(_line("–" if r is None else _score(r.report, r.final_score)) for r in row),
         )
     return table
 
@@ -100,7 +101,10 @@ def totals_table(totals: Iterable[Total], language: Language) -> RenderableType:
         table.add_column(head.in_(language), justify="right")
     for total in totals:
         table.add_row(
-            _line(total.assignment), str(total.hand_ins), f"{total.mean:.1f}", str(total.ungraded)
+            _line(total.assignment),
+            str(total.hand_ins),
+            "–" if total.mean is None else f"{total.mean:.1f}",
+            str(total.ungraded),
         )
     return table
 
@@ -146,8 +150,8 @@ def _line(words: str, style: str = "") -> Text:
     return Text(printable(words, _MAX_MESSAGE), style)
 
 
-def _score(report: ScoreReport, score: float) -> str:
-    return f"{score:g} / {report.max_score:g}" + ("" if report.gradable else " !")
+def _score(report: ScoreReport, score: float | None) -> str:
+    return f"{_points(score)} / {report.max_score:g}" + ("" if report.gradable else " !")
 
 
 def _points(points: float | None) -> str:

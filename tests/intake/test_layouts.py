@@ -158,7 +158,16 @@ def test_gradescope_metadata_in_a_students_folder_names_nobody_else(folder, who)
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"- 1", b"a: 1", b"a: {:submitters: [{}]}", b"\xff", b"{"]
+    "content",
+    [
+        b"",
+        b"- 1",
+        b"a: 1",
+        b"a: {:submitters: [{}]}",
+        b"a: {:submitters: [{:name: ''}]}",
+        b"\xff",
+        b"{",
+    ],
 )
 def test_gradescope_metadata_that_is_broken_is_listed(archive, wine, who, content):
     path = archive(("submission_metadata.yml", content), ("submission_5/wine.py", wine))
@@ -176,7 +185,9 @@ def test_nbgraders_tree_tells_student_assignment_and_time(folder, find):
 
     found = find(top)
 
-    assert found.unmatched == ()
+    assert [(each.origin, "no time" in each.reason.en) for each in found.unmatched] == [
+        ("submitted/lee/wine/timestamp.txt", True)
+    ]
     assert [(each.student, each.assignment.name, each.time_from) for each in found.hand_ins] == [
         ("kim", "binary", "file"),
         ("kim", "wine", "platform"),
@@ -267,10 +278,86 @@ def test_what_is_no_submission_is_listed_where_a_student_has_none(folder, who):
     assert set(unmatched.values()) == {"it is neither a script (.py) nor a notebook (.ipynb)"}
 
 
-def test_assignment_that_the_user_says_is_that_of_all_files(folder, who):
-    found, _ = who(folder("kim/x.py", "lee_binary.py"), name="multinomial")
+def test_assignment_that_the_user_says_is_that_of_all_whose_names_dont_tell(folder, who):
+    top = folder("kim/x.py", "park/multinomial.py", "lee_binary.py")
 
-    assert [assignment for _, assignment in found] == ["multinomial", "multinomial"]
+    found, unmatched = who(top, name="multinomial")
+
+    assert found == [("kim", "multinomial"), ("park", "multinomial")]
+    assert unmatched == {"class/lee_binary.py": "its name tells another assignment: binary"}
+
+
+@pytest.mark.parametrize(
+    "words, utc",
+    [
+        ("2025-05-01 23:58:01 KST", datetime(2025, 5, 1, 14, 58, 1, tzinfo=UTC)),
+        ("2025-05-01 23:58:01.5 UTC", datetime(2025, 5, 1, 23, 58, 1, 500000, tzinfo=UTC)),
+        ("2025-05-01 23:58:01 XYZ", None),
+        ("2025-05-01 23:58:01", None),
+    ],
+)
+def test_nbgraders_time_has_a_zone_in_any_form_or_is_listed(folder, find, words, utc):
+    top = folder("kim/wine/wine.py", name="submitted")
+    (top / "kim/wine/timestamp.txt").write_text(words)
+
+    found = find(top)
+
+    (one,) = found.hand_ins
+    assert (one.handed_in == utc, one.time_from) == ((True, "platform") if utc else (False, "file"))
+    assert len(found.unmatched) == (0 if utc else 1)
+
+
+@pytest.mark.parametrize(
+    "name, files",
+    [
+        ("class_2025_11_30", ("kim_wine.py", "lee_wine.py")),
+        ("hw_3_2_all", ("kim_wine.py", "lee_wine.py")),
+        ("class_2025_11_30", ("kim/wine.py", "lee/wine.py")),
+        ("class", ("hw_2025_11_30/kim_wine.py", "hw_2025_11_30/lee_wine.py")),
+        ("handed-in", ("handed-in/kim_wine.py", "handed-in/lee_wine.py")),
+        ("class", ("section1/kim.py", "section1/lee.py")),
+    ],
+)
+def test_names_around_a_class_are_no_students(archive, folder, who, name, files):
+    expected = [("kim", "wine"), ("lee", "wine")]
+
+    assert who(folder(*files, name=name)) == (expected, {})
+    assert who(archive(*files, name=f"{name}.zip")) == (expected, {})
+
+
+def test_sections_of_a_class_are_no_students(folder, who):
+    sections = {"section1": ("kim", "lee", "park"), "section2": ("choi", "jung", "han")}
+    files = [f"{section}/{each}_wine.py" for section, names in sections.items() for each in names]
+
+    found, unmatched = who(folder(*files))
+
+    assert sorted(found) == sorted((each, "wine") for names in sections.values() for each in names)
+    assert unmatched == {}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("kim/kim_wine.py", "kim/kim_wine_v2.py", "kim/kim_wine_v3.py"),
+        ("kim/wine.py", "kim/wine_v2.py"),
+    ],
+)
+def test_versions_in_a_students_folder_are_the_students(folder, who, files):
+    found, _ = who(folder(*files, "lee/wine.py"))
+
+    assert {student for student, _ in found} == {"kim", "lee"}
+
+
+def test_helper_beside_a_submission_is_no_attempt_where_only_a_folder_names_the_assignment(
+    folder, who
+):
+    top = folder("kim/wine/wine.py", "kim/wine/utils.py", name="submitted")
+    (top / "kim/wine/utils.py").write_text("x = 1\n")
+
+    found, unmatched = who(top)
+
+    assert found == [("kim", "wine")]
+    assert list(unmatched) == ["submitted/kim/wine/utils.py"]
 
 
 def test_helper_beside_a_submission_is_no_attempt_though_the_user_says_the_assignment(folder, who):
