@@ -262,7 +262,7 @@ def adjust(
         adjustment = Adjustment(
             points=points,
             reason=reason,
-            author=author or getpass.getuser(),
+            author=author or _login_name(),
             made_at=datetime.now().astimezone(),
             item=item,
         )
@@ -277,6 +277,13 @@ def adjust(
         reason=reason,
     )
     Console().print(noted.in_(language), markup=False, highlight=False, soft_wrap=True)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:  # the user of a container may have none
+        raise UserError(tr("this user has no name: say by --author who decides")) from error
 
 
 @app.command(epilog="Example: `grader check wine.ipynb`")
@@ -346,6 +353,8 @@ def report(
     """
     language = _language(lang)
     with _user_errors(language):
+        if anonymous and format_ is not ExportFormat.HTML:
+            raise UserError(tr("pseudonyms are for pages only: add --format html"))
         record = _class_record(results, gradebook).only(assignment, student)
         if format_ is None:
             from grader.reports.table import statistics_table

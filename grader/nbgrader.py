@@ -133,8 +133,16 @@ def _cell(cell: nbformat.NotebookNode) -> Cell:
         grade=bool(says.get("grade")),
         solution=bool(says.get("solution")),
         grade_id=str(says.get("grade_id") or ""),
-        points=float(says.get("points") or 0),
+        points=_points(says.get("points")),
     )
+
+
+def _points(value: object) -> float:
+    """The points of a cell; 0, for which nothing is taken over, where they are no number."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return 0.0
 
 
 def _functions(source: str) -> list[str]:
@@ -207,6 +215,7 @@ def _only_compares(tree: ast.Module, functions: frozenset[str]) -> bool:
         and not assigned & functions
         and names <= functions | imported | assigned | _NAMES
         and all(module.split(".")[0] in _MODULES for module in modules)
+        and "*" not in imported  # no function may import it
     )
 
 

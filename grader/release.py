@@ -18,7 +18,7 @@ import nbformat
 from grader import toml
 from grader.assignment import SETTINGS, Assignment
 from grader.bilingual import code_in, markdown_in
-from grader.errors import AssignmentError
+from grader.errors import AssignmentError, UserError
 from grader.grading import Grader
 from grader.submission import DEMO_TAG, parse_submission, read_submission
 from grader.text import Language, tr
@@ -152,7 +152,8 @@ def write_release(files: dict[str, bytes], folder: Path) -> None:
     Raises:
         UserError: it holds files, and none of them is an earlier release's: they would be lost.
     """
-    if folder.is_dir() and any(folder.iterdir()) and not _is_release(folder):
+    there = folder.iterdir() if folder.is_dir() else ()
+    if any(not _is_beside(Path(path.name)) for path in there) and not _is_release(folder):
         raise UserError(
             tr("{folder} holds something else than a release; choose another by -o", folder=folder)
         )

@@ -286,13 +286,58 @@ def test_a_script_of_another_name_is_graded_as_messages_tell_the_name(book, tiny
 
 
 def test_the_latest_hand_in_counts(book, tiny):
-    early = hand_in(tiny(), source="x = 1", handed_in=NOON)
-    late = hand_in(tiny(), source="x = 2", handed_in=datetime(2025, 5, 1, 4, tzinfo=UTC))
+    early = hand_in(tiny(), source="x = 1", handed_in=NOON, origin="b.py")
+    late = hand_in(
+        tiny(), source="x = 2", handed_in=datetime(2025, 5, 1, 4, tzinfo=UTC), origin="a.py"
+    )
     grade(book, late, points=3)
-    grade(book, early, points=9)
+    grade(book, late, early, points=9)
 
     records = book.class_record().records
     assert [(r.score, r.counts) for r in records] == [(9, False), (3, True)]
+
+
+def test_a_file_that_was_replaced_by_an_older_one_no_longer_counts(book, tiny):
+    wrong = hand_in(tiny(), source="x = 1", handed_in=NOON)
+    corrected = hand_in(tiny(), source="x = 2", handed_in=NOON - timedelta(days=1))
+    grade(book, wrong, points=3)
+    grade(book, corrected, points=9)
+
+    assert [(r.score, r.counts) for r in book.class_record().records] == [(3, False), (9, True)]
+
+
+def test_a_file_that_is_no_longer_there_still_counts(book, tiny):
+    grade(book, hand_in(tiny(), "kim"), points=3)
+    grade(book, hand_in(tiny(), "lee", "x = 2"), points=9)
+
+    assert [(r.report.student, r.counts) for r in book.class_record().records] == [
+        ("kim", True),
+        ("lee", True),
+    ]
+
+
+def test_a_file_that_is_known_to_be_anothers_is_no_longer_the_firsts(book, tiny):
+    grade(
+        book, hand_in(tiny(), "20251", origin="a.py"), hand_in(tiny(), "20252", "y", origin="b.py")
+    )
+    again = hand_in(tiny(), "20259", origin="a.py")
+    run = book.begin_run(["in"], {again.digest: again.assignment})
+    book.settle(run, [again])
+
+    assert {r.report.student for r in book.class_record().records} == {"20251", "20252", "20259"}
+
+    book.end_run(run)
+
+    assert {r.report.student for r in book.class_record().records} == {"20252", "20259"}
+
+
+def test_hand_ins_of_one_time_count_in_the_order_of_their_names(book, tiny):
+    one, other = (
+        hand_in(tiny(), source=f"x = '{name}'", handed_in=NOON, origin=name) for name in ("b", "a")
+    )
+    grade(book, one, other)
+
+    assert [r.origin for r in book.class_record().records if r.counts] == ["b"]
 
 
 def test_a_file_that_is_changed_back_counts_again(book, tiny):
@@ -399,7 +444,13 @@ def test_durations_and_totals(book, tiny):
     grade(book, lee, points=None, seconds=1)
 
     assert book.durations() == {("tiny", kim.sha256): 2.5, ("tiny", lee.sha256): 1}
-    assert book.totals() == (Total("tiny", 2, 2.0, 1),)
+    assert book.totals() == (Total("tiny", 2, 4.0, 1),)
+
+
+def test_a_mean_of_what_is_all_ungraded_is_none(book, tiny):
+    grade(book, hand_in(tiny()), points=None)
+
+    assert book.totals() == (Total("tiny", 1, None, 1),)
 
 
 def test_a_report_lands_whole_or_not_at_all(book, tiny):

@@ -78,6 +78,7 @@ def test_the_solution_keeps_its_cells_and_regions(notebook):
     [
         "assert undefined(squares(2))",
         "import os\nassert squares(2)",
+        "from math import *\nassert squares(2)",
         "try:\n    squares(-1)\nexcept ValueError:\n    pass",
         "assert open('x') and squares(2)",
         "print(squares(2))",

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from grader.assignment import load_assignment
-from grader.errors import AssignmentError
+from grader.errors import AssignmentError, UserError
 from grader.release import (
     differences,
     find_regions,
@@ -223,13 +223,30 @@ def test_a_release_that_grades_wrongly_is_refused(mean, grader, changed, words):
 def test_writing_makes_the_folder_hold_these_files_only(mean, tmp_path):
     files = make_release(mean())
     folder = tmp_path / "released"
-    folder.mkdir()
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "HEAD").write_text("main")
+    write_release(files, folder)
     (folder / "old.py").write_text("1")
 
     write_release(files, folder)
 
     assert differences(files, folder) == []
-    assert {path.name for path in folder.iterdir()} == set(files)
+    assert {path.name for path in folder.iterdir()} == {*files, ".git"}
+    assert (folder / ".git" / "HEAD").read_text() == "main"
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(mean, tmp_path):
+    assignment = mean()
+    files = make_release(assignment)
+    other = tmp_path / "thesis"
+    other.mkdir()
+    (other / "chapter.tex").write_text("1")
+
+    for folder in (assignment.folder, other):
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        with pytest.raises(UserError, match="something else than a release"):
+            write_release(files, folder)
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_the_archive_holds_one_folder_and_is_always_the_same(mean):

@@ -1,12 +1,14 @@
 """What is written as TOML reads back as it was."""
 
 import tomllib
+from datetime import datetime, timedelta, timezone
 
 import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from grader.assignment import Assignment
+from grader.late import LatePolicy
 from grader.toml import lines, to_toml
 
 PLAIN = st.recursive(
@@ -35,6 +37,16 @@ def test_an_assignment_reads_back(assignments):
         again = msgspec.toml.decode(lines(assignment, *fields), type=Assignment)
 
         assert msgspec.structs.replace(again, folder=assignment.folder) == assignment
+
+
+def test_a_due_date_reads_back(assignments):
+    due = datetime(2026, 11, 30, 23, 59, tzinfo=timezone(timedelta(hours=9)))
+    late = LatePolicy(due=due, percent_per_day=10)
+    assignment = msgspec.structs.replace(assignments["wine"], late=late)
+
+    assert (
+        msgspec.toml.decode(lines(assignment, "late"), type=dict[str, LatePolicy])["late"] == late
+    )
 
 
 def test_a_key_that_is_no_word_is_quoted():

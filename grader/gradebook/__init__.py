@@ -461,14 +461,20 @@ def _records(connection: Connection, assignments: dict[str, Assignment]) -> tupl
     )
     rows = list(connection.execute(query))
     gone = _gone(connection, rows)
-    there = {(row.paths, row.sha256) for row in rows if row.id not in gone}
+    there = {(row.paths, row.origin, row.sha256) for row in rows if row.id not in gone}
     found: dict[tuple[str, str], list[tuple[Record, Any]]] = {}
     for row in rows:
-        if row.id in gone and (row.paths, row.sha256) in there:
+        if row.id in gone and (row.paths, row.origin, row.sha256) in there:
             continue  # the same file is known to be another's, or for another assignment, by now
         key = (row.student, row.assignment)
         record = _record(row, tuple(adjustments.get(key, ())))
-        order = (row.id not in gone, row.handed_in is not None, row.handed_in, row.run_id, row.origin)
+        order = (
+            row.id not in gone,
+            row.handed_in is not None,
+            row.handed_in,
+            row.run_id,
+            row.origin,
+        )
         found.setdefault(key, []).append((record, order))
     return tuple(
         record
@@ -479,8 +485,8 @@ def _records(connection: Connection, assignments: dict[str, Assignment]) -> tupl
 
 def _gone(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:
     """The hand-ins that the last whole run over the same paths no longer found as they are noted here."""
-    ended = select(RUN.c.paths, func.max(RUN.c.id)).where(RUN.c.ended.is_not(None))
-    last: dict[str, int] = dict(connection.execute(ended.group_by(RUN.c.paths)).tuples().all())
+    ended = select(RUN.c.paths, func.max(RUN.c.id).label("last")).where(RUN.c.ended.is_not(None))
+    last = {row.paths: row.last for row in connection.execute(ended.group_by(RUN.c.paths))}
     return {row.id for row in rows if row.run_id < last.get(row.paths, 0)}
 
 

@@ -44,7 +44,13 @@ def fill_canvas(record: ClassRecord, template: str, column: str | None = None) -
         for at, assignment in columns.items()
         for note in other_scale(assignment, to_number(sheet.value(n, at)))
     ]
-    return Filled(filled.text, (*scales, *filled.notes))
+    handed_in = {name for _, name in record.counting}
+    missing = [
+        tr("{assignment} has no column here, nothing of it was written", assignment=each.title)
+        for each in record.assignments
+        if each.name in handed_in and each not in columns.values()
+    ]
+    return Filled(filled.text, (*missing, *scales, *filled.notes))
 
 
 def _row(sheet: Sheet, row: int) -> Row:

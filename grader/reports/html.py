@@ -11,8 +11,9 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from statistics import fmean, median
@@ -25,6 +26,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
 
 from grader.assignment import Assignment
+from grader.errors import UserError
 from grader.record import ClassRecord, Record, RosterEntry
 from grader.reports.page import render, write_page
 from grader.reports.plots import loss_plot, losses_plot, predictions_plot, scores_plot
@@ -113,6 +115,9 @@ def write_site(
     """Write all pages below `folder`, each whole or not at all, and return the path of the class page.
 
     With a `key` the students are pseudonyms (see `anonymous`).
+
+    Raises:
+        UserError: the pages can't be written there.
     """
     if key is not None:
         record = anonymous(record, key)
@@ -134,14 +139,15 @@ def write_site(
     ]
     write = partial(_write_hand_in, language=language)
     workers = min(os.cpu_count() or 1, 1 + len(jobs) // 50)
-    if workers > 1:
-        context = multiprocessing.get_context("spawn")  # a fork would copy the caller's threads
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            list(pool.map(write, jobs, chunksize=10))
-    else:
-        list(map(write, jobs))
     index = folder / INDEX
-    write_page(index, class_page(record, language))
+    with _writing(folder):
+        if workers > 1:
+            context = multiprocessing.get_context("spawn")  # a fork would copy the caller's threads
+            with ProcessPoolExecutor(workers, mp_context=context) as pool:
+                list(pool.map(write, jobs, chunksize=10))
+        else:
+            list(map(write, jobs))
+        write_page(index, class_page(record, language))
     return index
 
 
@@ -173,18 +179,35 @@ def pseudonym(student: str, key: bytes) -> str:
 
 
 def own_key(folder: Path) -> bytes:
-    """Return the key of the pseudonyms in `folder`; it is made when it is first asked for."""
+    """Return the key of the pseudonyms in `folder`; it is made when it is first asked for.
+
+    Raises:
+        UserError: it can't be written there.
+    """
     path = folder / "anonymous.key"
     if not path.exists():
-        path.touch(0o600)
-        path.write_bytes(secrets.token_bytes(32))
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            path.touch(0o600)
+            path.write_bytes(secrets.token_bytes(32))
     return path.read_bytes()
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            tr("{folder} can't be written to: {reason}", folder=folder, reason=error.strerror)
+        ) from error
 
 
 def anonymous(record: ClassRecord, key: bytes) -> ClassRecord:
     """Return the class with pseudonyms for its students, also in file names and in what quotes them.
 
-    What students wrote into their code stays, except for their own names and ids.
+    What students wrote into their code stays, except for their own names and ids. Reasons of adjustments are left out:
+    they may name anybody.
     """
     names = {entry.id: entry.name for entry in record.roster}
     return msgspec.structs.replace(
@@ -222,6 +245,9 @@ def _anonymous_record(record: Record, name: str, key: bytes) -> Record:
     return msgspec.structs.replace(
         record,
         origin=file,
+        adjustments=tuple(
+            msgspec.structs.replace(each, reason="…", author="…") for each in record.adjustments
+        ),
         cells=tuple(Cell(hide(cell.name), hide(cell.source)) for cell in record.cells),
         report=msgspec.structs.replace(
             report,

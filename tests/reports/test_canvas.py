@@ -175,6 +175,17 @@ def test_a_column_for_several_assignments_is_refused(in_class, wine, binary):
 
 
 @pytest.mark.slow
+def test_an_assignment_without_a_column_is_told(in_class, hand_in, wine, binary):
+    both = in_class(
+        hand_in("2021001"), hand_in("2021001", (5,), assignment=binary), assignments=(wine, binary)
+    )
+
+    filled = fill_canvas(both, GRADES)
+
+    assert "가,4,30,80.0" in filled.text
+    assert said(filled) == ["Logistic regression has no column here, nothing of it was written"]
+
+
 def test_a_large_class_takes_seconds(in_class, hand_in):
     header, *_ = GRADES.splitlines(keepends=True)
     rows = (f"Student {n},{n},2026{n:05},s{n},가,,,\r\n" for n in range(5_000))

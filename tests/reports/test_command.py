@@ -68,6 +68,26 @@ def test_without_a_format_there_is_a_summary(results):
     assert "passed 1, failed 1" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        (("--format", "csv", "--anonymous"), "pseudonyms are for pages only"),
+        (("--format", "html", "-o", "FILE"), "can't be written to"),
+    ],
+)
+@pytest.mark.slow
+def test_what_cannot_be_done_is_one_sentence(results, tmp_path, args, words):
+    (tmp_path / "file").touch()
+    args = [str(tmp_path / "file") if arg == "FILE" else arg for arg in args]
+
+    done = grader("report", results, *args, "--lang", "en")
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
 @pytest.mark.slow
 def test_csv_goes_into_a_file(results, tmp_path):
     done = grader("report", results, "--format", "csv", "-o", tmp_path / "scores.csv")

@@ -1,6 +1,7 @@
 """The pages say everything to whom it is meant for, in one language, and nothing that a student wrote is markup."""
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from grader.record import ClassRecord, RosterEntry
+from grader.record import Adjustment, ClassRecord, RosterEntry
 from grader.reports.html import (
     anonymous,
     assistant_page,
@@ -25,6 +26,7 @@ from grader.submission import Cell
 from grader.text import Text, visible
 
 KEY = b"the key of a test"
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 ELEMENTS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "article"),
     *("h1", "h2", "h3", "p", "a", "bdi", "span", "strong", "div", "time", "code"),
@@ -459,6 +461,17 @@ def test_anonymous_site_names_nobody(record, wine, tmp_path):
         words = page.read_text("utf-8")
         assert not [name for name in ("s20251234", "김하늘", "k@x.kr") if name in words]
         assert pseudonym("s20251234", KEY) in words
+
+
+def test_reasons_of_adjustments_name_nobody(record, wine, tmp_path):
+    given = Adjustment(points=-10, reason="copied from s20259999", author="prof", made_at=NOW)
+    whole = ClassRecord(assignments=(wine,), records=(record("kim", adjustments=(given,)),))
+
+    index = write_site(whole, tmp_path, "en", KEY)
+
+    pages = [page.read_text("utf-8") for page in index.parent.rglob("*.html")]
+    assert not [page for page in pages if "s20259999" in page or "prof" in page]
+    assert any("−10" in page for page in pages)
 
 
 def test_unmatched_files_are_counted_but_not_named(hostile_class):
