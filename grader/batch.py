@@ -60,14 +60,15 @@ def find_work(
     assignments: Mapping[str, Assignment],
     name: str | None = None,
     *,
+    results: Path | None = None,
     roster: Path | None = None,
     extensions: Path | None = None,
     trust_file_times: bool = False,
 ) -> Work:
     """Find the hand-ins in `paths`; `name` is their assignment where the user says it.
 
-    `roster` and `extensions` are CSV files. What is late is told by the platform's own times; by those of the
-    files only with `trust_file_times`, because a download may have set them.
+    The folder of the `results` may be among them. `roster` and `extensions` are CSV files. What is late is told by the
+    platform's own times; by those of the files only with `trust_file_times`, because a download may have set them.
 
     Raises:
         UserError: there is nothing to grade in the paths, or one of the files can't be read.
@@ -75,7 +76,7 @@ def find_work(
     known = dict(assignments)
     students = read_roster(roster) if roster else ()
     due = read_extensions(extensions, known, students) if extensions else {}
-    found = find_hand_ins(paths, known, name, students)
+    found = find_hand_ins(paths, known, name, students, results)
     digests = {each.name: digest_of(each) for each in known.values()}
     return Work(
         paths=tuple(readable(str(path.resolve())) for path in paths),
@@ -165,14 +166,14 @@ def grade_all(
     pool = ThreadPoolExecutor(jobs)
     try:
         while waiting or running:
-            while waiting and len(running) < jobs + 1:  # one is ready while a report is kept
+            while waiting and len(running) < jobs:
                 entry = waiting.popleft()
                 if reuse and not gradebook.settle(run, [entry]):
                     state = msgspec.structs.replace(state, kept=state.kept + 1)
                 else:
                     recording = gradebook.recording(entry) if replay else None
                     running[pool.submit(_grade, grader, entry, recording)] = entry
-            show(msgspec.structs.replace(state, running=min(len(running), jobs)))
+            show(msgspec.structs.replace(state, running=len(running)))
             for future in wait(running, _TICK, FIRST_COMPLETED).done:
                 done = future.result()
                 entry = running.pop(future)

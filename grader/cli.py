@@ -206,6 +206,7 @@ def batch(
                 paths,
                 assignments,
                 assignment,
+                results=results,
                 roster=roster,
                 extensions=extensions,
                 trust_file_times=trust_file_times,

@@ -33,7 +33,7 @@ from grader.sandbox import (
     open_sandbox,
     refuse_readable,
 )
-from grader.score import ScoreReport
+from grader.score import ScoreReport, Verdict
 from grader.scoring import make_report, no_submission, ungraded
 from grader.submission import Submission
 from grader.text import tr
@@ -139,6 +139,9 @@ class Grader:
         server = self._server(assignment)
         self._required(server.sandbox)
         graded = server.grade(submission, student, recording) or server.grade(submission, student)
+        if graded is not None and graded.how != "replayed" and _has_died(graded.report):
+            # Somebody else may have killed its process, or the machine was out of memory: once is no proof.
+            graded = server.grade(submission, student)
         if graded is None or not server.sandbox.alive:  # then the deaths of its children are ours
             raise GradingError("the server of the sandbox has ended")
         return graded
@@ -169,6 +172,10 @@ class Grader:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise GradingError("the grader is closed")
+
+
+def _has_died(report: ScoreReport) -> bool:
+    return any(item.verdict is Verdict.CRASHED for item in report.items)
 
 
 class _Order(msgspec.Struct):

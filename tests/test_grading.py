@@ -255,6 +255,25 @@ def test_a_sandbox_that_dies_under_a_submission_is_not_its_fault(tiny, submit):
     assert graded.recording is not None
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["time.sleep(1)", "def later(): time.sleep(1)"])
+def test_a_submission_whose_process_somebody_kills_loses_nothing(tiny, submit, source):
+    others = children_of(os.getpid())
+    with Grader() as own:
+        assert own.isolation
+        (sandbox,) = children_of(os.getpid()) - others
+        assignment = tiny()
+        own.grade(assignment, submit("def double(x): return 2 * x"), "x")
+        killer = threading.Timer(0.5, lambda: [os.kill(pid, 9) for pid in children_of(sandbox)])
+        killer.start()
+        slow = "def double(x): time.sleep(0.3); return 2 * x"
+
+        graded = own.grade(assignment, submit(f"import time\n{source}\n{slow}"), "x")
+
+    assert not killer.is_alive()
+    assert graded.report.score == 10
+
+
 # --- grading again
 
 

@@ -61,8 +61,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return "/".join(self.parts)
 
 
-def walk(path: Path) -> Iterator[Entry | Unmatched]:
+def walk(path: Path, without: Path | None = None) -> Iterator[Entry | Unmatched]:
     """Yield every file in `path`, a folder, an archive or the file itself, and what was refused, with the reason.
+
+    The folder `without` below it is passed over: that of the results.
 
     Refused are links, devices, pipes, names that lead outside, and archives that are broken, locked, nested too deeply
     or unpack to too much. What operating systems and Jupyter leave behind is passed over.
@@ -72,7 +74,7 @@ def walk(path: Path) -> Iterator[Entry | Unmatched]:
     """
     parts = (_name(path.resolve().name),)
     if path.is_dir():
-        yield from _in_folder(path, parts)
+        yield from _in_folder(path, parts, without)
     elif path.is_file():
         yield from _file(path, parts, depth=0)
     else:
@@ -119,7 +121,9 @@ def _budget(depth: int) -> _Budget:
     return _Budget(200_000, 50_000 * _MB) if depth == 0 else _Budget(5_000, 500 * _MB)
 
 
-def _in_folder(top: Path, parts: tuple[str, ...]) -> Iterator[Entry | Unmatched]:
+def _in_folder(
+    top: Path, parts: tuple[str, ...], without: Path | None
+) -> Iterator[Entry | Unmatched]:
     pending = [(top, parts)]
     while pending:
         folder, above = pending.pop()
@@ -136,7 +140,8 @@ def _in_folder(top: Path, parts: tuple[str, ...]) -> Iterator[Entry | Unmatched]
             if each.is_symlink():
                 yield _refused(here, _link())
             elif is_folder:
-                pending.append((Path(each.path), here))
+                if without is None or not without.exists() or not without.samefile(each.path):
+                    pending.append((Path(each.path), here))
             elif each.is_file(follow_symlinks=False):
                 yield from _file(Path(each.path), here, depth=1)
             else:

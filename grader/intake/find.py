@@ -114,12 +114,14 @@ def find_hand_ins(
     assignments: dict[str, Assignment],
     name: str | None = None,
     roster: Iterable[RosterEntry] = (),
+    without: Path | None = None,
 ) -> Intake:
     """Find everything that was handed in below `paths`: files, folders, archives, downloads of learning platforms.
 
-    Each download is a path of its own. `name` is the assignment of all files where the user says it. With a `roster`,
-    a hand-in's student is an id of it. What nobody can tell the student or the assignment of is in `unmatched`, as are
-    files that were refused; nothing is dropped but what belongs to no submission (a picture beside one).
+    Each download is a path of its own. `name` is the assignment of files whose names don't tell it. With a `roster`, a
+    hand-in's student is an id of it. The folder `without`, that of the results, is passed over. What nobody can tell
+    the student or the assignment of is in `unmatched`, as are files that were refused; nothing is dropped but what
+    belongs to no submission (a picture beside one).
 
     Raises:
         UserError: there is no such path or assignment, or there is nothing in the paths.
@@ -127,7 +129,7 @@ def find_hand_ins(
     finder = _Finder(assignments, _named(name, assignments), RosterIndex(roster))
     paths = list(paths)
     for path in paths:
-        finder.look_into(path)
+        finder.look_into(path, without)
     if not finder.hand_ins and not finder.unmatched:
         raise UserError(
             tr(
@@ -149,9 +151,9 @@ class _Finder:
         self._chosen = chosen
         self._index = index
 
-    def look_into(self, path: Path) -> None:
+    def look_into(self, path: Path, without: Path | None) -> None:
         entries: list[Entry] = []
-        for found in walk(path):
+        for found in walk(path, without):
             if isinstance(found, Unmatched):
                 self.unmatched.append(found)
             else:

@@ -147,6 +147,15 @@ def test_names_that_look_like_junk_once_they_are_tidied_are_none(archive, folder
         assert len(found) + len(refused) == 2
 
 
+def test_the_results_in_the_folder_that_is_graded_are_no_hand_ins(folder, find):
+    top = folder("kim_wine.py", "results/lee_wine.py", "results/gradebook.db")
+
+    found = find(top, without=top / "results")
+
+    assert [each.student for each in found.hand_ins] == ["kim"]
+    assert found.unmatched == ()
+
+
 def test_zip_in_zip_in_zip(archive, zipped, find):
     inner = zipped("hw/wine.py")
     middle = zipped(("inner.zip", inner))
