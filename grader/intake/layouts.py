@@ -250,20 +250,22 @@ def _base(entries: Iterable[Entry], common: tuple[str, ...], words: re.Pattern[s
 
 
 def _crowds(entries: Iterable[Entry], words: re.Pattern[str]) -> frozenset[tuple[str, ...]]:
-    """Folders around files of several students: two where there is no other folder, else three.
+    """Folders around files of several students: two where there is no other folder, else three that say the assignment.
 
-    Several versions of one student's file are no several students, nor are helpers beside a submission.
+    Several versions of one student's file are no several students, nor are the modules of one submission.
     """
     stems: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
     for entry in entries:
         if is_script(entry.name):
             stems[entry.parts[:-1]].append(PurePosixPath(entry.name).stem)
-    enough = 2 if len(stems) == 1 else 3
+    only = len(stems) == 1
 
     def is_crowd(folder: tuple[str, ...]) -> bool:
         telling = [stem for stem in stems[folder] if words.search(stem)]
-        owners = {_student_in(stem, words) for stem in telling or stems[folder]} - {""}
+        named = stems[folder] if only and not telling else telling
+        owners = {_student_in(stem, words) for stem in named} - {""}
         own = _student_in(_bare(folder[-1]), words) if folder else ""
+        enough = 2 if only else 3
         return len(owners) >= enough and not any(own and own in owner for owner in owners)
 
     return frozenset(filter(is_crowd, stems))

@@ -340,6 +340,7 @@ def test_sections_of_a_class_are_no_students(folder, who):
     [
         ("kim/kim_wine.py", "kim/kim_wine_v2.py", "kim/kim_wine_v3.py"),
         ("kim/wine.py", "kim/wine_v2.py"),
+        ("kim/main.py", "kim/model.py", "kim/train.py"),
     ],
 )
 def test_versions_in_a_students_folder_are_the_students(folder, who, files):
