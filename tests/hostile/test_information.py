@@ -465,7 +465,7 @@ def test_nothing_of_the_checks_or_of_another_submission_is_in_its_memory(
     grader.grade(assignment, other, "Gildong Hong")
     grader.grade(assignment, submission, "Gildong Hong")
 
-    _, memory = memory_of(grader._warm_sandbox().control, f"mine = {mine!r}")
+    _, memory = memory_of(grader._sandbox_server().control, f"mine = {mine!r}")
 
     assert mine.encode() in memory
     assert len(hidden_lines()) > 10
