@@ -18,21 +18,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from grader.assignment import Assignment, load_assignments
-from grader.batch import State, find_work, grade_all, processors
 from grader.gradebook import Gradebook
-from grader.grading import Grader
-from grader.record import Record
+from grader.grading.batch import find_work, processors, run_batch
+from grader.grading.grader import Grader
+from grader.model.assignment import Assignment, load_assignments
+from grader.model.record import Record
 
 ROOT = Path(__file__).parent.parent
 FRESH = """
 import os, sys
 from pathlib import Path
 import pytest, torch
-from grader import plugin
-from grader.assignment import Limits, load_assignment
+from grader.grading import plugin
+from grader.model.assignment import Limits, load_assignment
 from grader.sandbox import PlainSandbox
-from grader.submission import read_submission
+from grader.model.submission import read_submission
 
 class Session:
     @pytest.hookimpl(tryfirst=True)
@@ -68,12 +68,7 @@ def graded(folder: Path, results: Path, assignment: Assignment) -> tuple[Record,
     work = find_work([folder], {assignment.name: assignment})
     results.mkdir()
     with Gradebook(results, create=True) as book, Grader() as grader:
-        run = book.begin_run(work.paths, work.assignments)
-        state = State(total=len(work.entries))
-        jobs = processors()
-        grade_all(
-            grader, book, run, work.entries, state, jobs=jobs, reuse=True, show=lambda state: None
-        )
+        run_batch(grader, book, work)
         return book.class_record().records
 
 

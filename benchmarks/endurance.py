@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from grader.assignment import Assignment, load_assignment
-from grader.batch import State, find_work, grade_all, processors
 from grader.gradebook import Gradebook
-from grader.grading import Grader
+from grader.grading.batch import State, find_work, run_batch
+from grader.grading.grader import Grader
+from grader.model.assignment import Assignment, load_assignment
 from grader.reports.table import totals_table
 
 SETTINGS = """
@@ -56,18 +56,7 @@ def main(count: int) -> None:
         work = find_work([folder / "in"], {assignment.name: assignment})
         print(f"found {len(work.entries)} submissions in {time.monotonic() - begin:.1f} s")
         with Gradebook(folder, create=True) as book, Grader() as grader:
-            run = book.begin_run(work.paths, work.assignments)
-            grade_all(
-                grader,
-                book,
-                run,
-                work.entries,
-                State(total=count),
-                jobs=processors(),
-                reuse=True,
-                show=Watch(count, folder),
-            )
-            book.end_run(run)
+            run_batch(grader, book, work, show=Watch(count, folder))
             Console(width=100).print(totals_table(book.totals(), "en"))
 
 

@@ -14,10 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-from grader.assignment import Limits, load_assignments
-from grader.grading import Grader
+from grader.grading.grader import Grader
+from grader.model.assignment import Limits, load_assignments
+from grader.model.submission import read_submission
 from grader.sandbox import SandboxServer, open_sandbox
-from grader.submission import read_submission
 
 ROOT = Path(__file__).parent.parent
 WARM = """

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import msgspec
 
-from grader.assignment import load_assignments
-from grader.batch import find_work, processors
 from grader.gradebook import Entry, Gradebook
-from grader.grading import Graded, Grader
-from grader.submission import Submission
+from grader.grading.batch import find_work, processors
+from grader.grading.grader import Graded, Grader
+from grader.model.assignment import load_assignments
+from grader.model.submission import Submission
 
 ROOT = Path(__file__).parent.parent
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from overhead import cpu_of_tree, our_processes
 
-from grader.assignment import Assignment, load_assignments
-from grader.grading import Graded, Grader
-from grader.submission import read_submission
+from grader.grading.grader import Graded, Grader
+from grader.model.assignment import Assignment, load_assignments
+from grader.model.submission import read_submission
 
 ROOT = Path(__file__).parent.parent
 CLASS = 500

@@ -1,7 +1,7 @@
 """An autograder for machine-learning homework in PyTorch.
 
-The way of a submission is told by the modules, in this order: `submission`, `sandbox`, `plugin`, `grading`, `score`,
-`reports`. Only `sandbox` ever runs a student's code, and only in a process that holds no tests and no solutions.
+Only `sandbox` ever runs a student's code, and only in a process that holds no tests and no solutions. The rooms of the
+package and the way of a submission through them are shown in CONTRIBUTING.md.
 """
 
 from importlib.metadata import version

@@ -6,9 +6,9 @@ from importlib import metadata
 
 import msgspec
 
-from grader.errors import InfrastructureError
+from grader.model.errors import InfrastructureError
+from grader.model.text import Text, tr
 from grader.sandbox import Isolation, SandboxServer
-from grader.text import Text, tr
 
 _PACKAGES = ("grader", "torch", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "pytest")
 

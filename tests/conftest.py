@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import Assignment, load_assignments
-from grader.grading import Grader
+from grader.grading.grader import Grader
+from grader.model.assignment import Assignment, load_assignments
+from grader.model.submission import Submission, parse_submission
 from grader.sandbox import SandboxServer
-from grader.submission import Submission, parse_submission
 
 ROOT = Path(__file__).parent.parent
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import load_assignment, load_assignments
-from grader.audit import MISTAKES, VARIANTS, lost_items, read_samples
-from grader.score import Verdict
-from grader.submission import read_submission
+from grader.authoring.audit import MISTAKES, VARIANTS, lost_items, read_samples
+from grader.model.assignment import load_assignment, load_assignments
+from grader.model.score import Verdict
+from grader.model.submission import read_submission
 
 CLASS = Path(__file__).parent / "class"
 EXPECTED = {

@@ -15,8 +15,8 @@ from types import ModuleType
 import msgspec
 import torch
 
-from grader.plugin import LOSS_BAND, LossBand
-from grader.score import sampled
+from grader.grading.plugin import LOSS_BAND, LossBand
+from grader.model.score import sampled
 
 SEEDS = range(2025, 2030)
 

@@ -17,9 +17,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
 from grader.gradebook import Gradebook
-from grader.record import ClassRecord
+from grader.model.record import ClassRecord
+from grader.model.text import Language
 from grader.reports.html import write_site
-from grader.text import Language
 
 PICTURES = Path("docs/screenshots")
 LANGUAGES: tuple[Language, ...] = ("ko", "en")

@@ -14,8 +14,6 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, selec
 from sqlalchemy.dialects import postgresql, sqlite
 
 from grader import __version__
-from grader.assignment import Assignment, unknown_assignment
-from grader.errors import UserError
 from grader.gradebook.opening import FILE, address, open_engine, place, transaction
 from grader.gradebook.schema import (
     ADJUSTMENT,
@@ -26,10 +24,12 @@ from grader.gradebook.schema import (
     RUN,
     UNMATCHED,
 )
-from grader.record import Adjustment, ClassRecord, Record, RosterEntry, Total, Unmatched
-from grader.score import ScoreReport
-from grader.submission import Cell, Submission
-from grader.text import Text, tr
+from grader.model.assignment import Assignment, unknown_assignment
+from grader.model.errors import UserError
+from grader.model.record import Adjustment, ClassRecord, Record, RosterEntry, Total, Unmatched
+from grader.model.score import ScoreReport
+from grader.model.submission import Cell, Submission
+from grader.model.text import Text, tr
 
 How = Literal["run", "replayed", "mixed"]
 

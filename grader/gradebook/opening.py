@@ -13,8 +13,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from grader.errors import UserError
-from grader.text import tr
+from grader.model.errors import UserError
+from grader.model.text import tr
 
 FILE = "gradebook.db"
 _BUSY_SECONDS = 30

@@ -20,10 +20,10 @@ from typing import IO, cast
 
 import msgspec
 
-from grader.errors import UserError
-from grader.record import Unmatched
-from grader.submission import MAX_BYTES, SUFFIXES, readable
-from grader.text import Text, printable, tr
+from grader.model.errors import UserError
+from grader.model.record import Unmatched
+from grader.model.submission import MAX_BYTES, SUFFIXES, readable
+from grader.model.text import Text, printable, tr
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 MAX_DEPTH = 3

@@ -10,8 +10,6 @@ from typing import Literal
 
 import msgspec
 
-from grader.assignment import Assignment, unknown_assignment
-from grader.errors import UserError
 from grader.intake.archive import Entry, walk
 from grader.intake.layouts import (
     Layout,
@@ -24,8 +22,10 @@ from grader.intake.layouts import (
     words_of,
 )
 from grader.intake.roster import RosterIndex, fold
-from grader.record import RosterEntry, Unmatched
-from grader.submission import (
+from grader.model.assignment import Assignment, unknown_assignment
+from grader.model.errors import UserError
+from grader.model.record import RosterEntry, Unmatched
+from grader.model.submission import (
     MAX_BYTES,
     Submission,
     match_assignment,
@@ -33,7 +33,7 @@ from grader.submission import (
     read_submission,
     readable,
 )
-from grader.text import Text, tr
+from grader.model.text import Text, tr
 
 _PACKED = (".rar", ".7z", ".alz", ".egg", ".bz2", ".xz", ".gz")
 

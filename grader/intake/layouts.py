@@ -26,12 +26,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 import yaml
 
-from grader.assignment import Assignment
-from grader.errors import UserError
 from grader.intake.archive import ARCHIVES, Entry, is_archive
-from grader.record import Unmatched
-from grader.submission import SUFFIXES, readable
-from grader.text import printable, tr
+from grader.model.assignment import Assignment
+from grader.model.errors import UserError
+from grader.model.record import Unmatched
+from grader.model.submission import SUFFIXES, readable
+from grader.model.text import printable, tr
 
 METADATA = "submission_metadata.yml"
 TIMESTAMP = "timestamp.txt"

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from grader.assignment import Assignment
-from grader.errors import UserError
-from grader.record import RosterEntry
-from grader.text import Text, printable, tr
+from grader.model.assignment import Assignment
+from grader.model.errors import UserError, reading
+from grader.model.record import RosterEntry
+from grader.model.text import Text, printable, tr
 
 _ROSTER = {
     "id": ("id", "학번", "studentid", "sid", "학생id", "sisuserid"),
@@ -169,13 +169,8 @@ def _rows(
 
 
 def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES)
-    except OSError as error:
-        raise UserError(
-            tr("{path} can't be read: {reason}", path=path, reason=error.strerror)
-        ) from error
+    with reading(path), path.open("rb") as file:
+        data = file.read(_MAX_BYTES)
     for encoding in ("utf-8-sig", "cp949"):
         try:
             return data.decode(encoding)

@@ -5,9 +5,9 @@ from itertools import groupby
 
 from rich.text import Text as RichText
 
-from grader.audit import Audit, Finding, Margin
+from grader.authoring.audit import Audit, Finding, Margin
+from grader.model.text import Language, Text, tr
 from grader.reports.page import render
-from grader.text import Language, Text, tr
 
 
 def audit_text(audit: Audit, language: Language) -> RichText:

@@ -2,12 +2,12 @@
 
 import re
 
-from grader.assignment import Assignment
-from grader.errors import UserError
-from grader.record import ClassRecord
+from grader.model.assignment import Assignment
+from grader.model.errors import UserError
+from grader.model.record import ClassRecord
+from grader.model.text import printable, tr
 from grader.reports.fill import Filled, Row, fill, letters, other_scale, same_words, to_number
 from grader.reports.sheet import Sheet, read_sheet
-from grader.text import printable, tr
 
 _IDS = ("ID", "SIS User ID", "SIS Login ID")
 

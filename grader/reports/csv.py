@@ -3,11 +3,11 @@
 import csv
 import io
 
-from grader.assignment import Assignment
-from grader.record import ClassRecord, Record
+from grader.model.assignment import Assignment
+from grader.model.record import ClassRecord, Record
+from grader.model.score import Verdict
+from grader.model.text import Language, Text, printable, tr
 from grader.reports.sheet import number
-from grader.score import Verdict
-from grader.text import Language, Text, printable, tr
 
 
 def to_csv(record: ClassRecord, language: Language) -> bytes:

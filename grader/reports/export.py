@@ -2,8 +2,9 @@
 
 import msgspec
 
-from grader.errors import UserError
-from grader.record import ClassRecord, Record
+from grader.model.errors import UserError
+from grader.model.record import ClassRecord, Record
+from grader.model.text import Language, Text, tr
 from grader.reports import ExportFormat
 from grader.reports.canvas import fill_canvas
 from grader.reports.csv import to_csv
@@ -13,7 +14,6 @@ from grader.reports.gradescope import to_gradescope
 from grader.reports.json import class_to_json
 from grader.reports.junit import to_junit
 from grader.reports.moodle import fill_moodle
-from grader.text import Language, Text, tr
 
 
 class Export(msgspec.Struct, frozen=True):
@@ -41,22 +41,22 @@ def export(
         UserError: the format needs a template, or one hand-in alone, or the template is wrong.
     """
     match format_:
-        case ExportFormat.CSV:
+        case "csv":
             return Export(to_csv(record, language))
-        case ExportFormat.JSON:
+        case "json":
             return Export(f"{class_to_json(record, language)}\n".encode())
-        case ExportFormat.JUNIT:
+        case "junit":
             return Export(to_junit(record, language))
-        case ExportFormat.GRADESCOPE:
+        case "gradescope":
             return Export(f"{to_gradescope(_the_one(record), language)}\n".encode())
-        case ExportFormat.GITHUB:
+        case "github":
             result = to_github(_the_one(record), language)
             return Export(result.output.encode(), result.commands)
-        case ExportFormat.CANVAS:
+        case "canvas":
             return _filled(fill_canvas(record, _given(template), column))
-        case ExportFormat.MOODLE:
+        case "moodle":
             return _filled(fill_moodle(record, _given(template), column))
-        case ExportFormat.HTML:
+        case "html":
             raise ValueError("pages are many files: see `write_site`")
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from grader.assignment import Assignment
-from grader.record import ClassRecord, RosterEntry
+from grader.model.assignment import Assignment
+from grader.model.record import ClassRecord, RosterEntry
+from grader.model.text import Text, printable, tr
 from grader.reports.sheet import Sheet, number
-from grader.text import Text, printable, tr
 
 
 class Row(msgspec.Struct, frozen=True):

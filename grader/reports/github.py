@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from grader.record import Record
-from grader.score import ItemResult, Verdict
-from grader.text import Language, printable, tr
+from grader.model.record import Record
+from grader.model.score import ItemResult, Verdict
+from grader.model.text import Language, printable, tr
 
 
 class GitHubResult(msgspec.Struct, frozen=True):

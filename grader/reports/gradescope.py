@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from grader.record import Record
-from grader.score import ItemResult, Verdict
-from grader.text import Language, Text, printable, tr
+from grader.model.record import Record
+from grader.model.score import ItemResult, Verdict
+from grader.model.text import Language, Text, printable, tr
 
 
 def to_gradescope(record: Record, language: Language) -> str:

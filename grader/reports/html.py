@@ -11,9 +11,8 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from statistics import fmean, median
@@ -25,16 +24,16 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
 
-from grader.assignment import Assignment
-from grader.errors import UserError
-from grader.record import ClassRecord, Record, RosterEntry
+from grader.gradebook.statistics import ItemStatistics, item_statistics
+from grader.model.assignment import Assignment
+from grader.model.errors import writing
+from grader.model.record import ClassRecord, Record, RosterEntry
+from grader.model.score import Curve, ItemResult, Place, Verdict
+from grader.model.submission import Cell
+from grader.model.submission import place as place_text
+from grader.model.text import Language, Text, tr, visible
 from grader.reports.page import render, write_page
 from grader.reports.plots import loss_plot, losses_plot, predictions_plot, scores_plot
-from grader.score import Curve, ItemResult, Place, Verdict
-from grader.statistics import ItemStatistics, item_statistics
-from grader.submission import Cell
-from grader.submission import place as place_text
-from grader.text import Language, Text, tr, visible
 
 INDEX = "index.html"
 _SLOWEST = 10
@@ -140,7 +139,7 @@ def write_site(
     write = partial(_write_hand_in, language=language)
     workers = min(os.cpu_count() or 1, 1 + len(jobs) // 50)
     index = folder / INDEX
-    with _writing(folder):
+    with writing(folder):
         if workers > 1:
             context = multiprocessing.get_context("spawn")  # a fork would copy the caller's threads
             with ProcessPoolExecutor(workers, mp_context=context) as pool:
@@ -186,21 +185,11 @@ def own_key(folder: Path) -> bytes:
     """
     path = folder / "anonymous.key"
     if not path.exists():
-        with _writing(folder):
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             path.touch(0o600)
             path.write_bytes(secrets.token_bytes(32))
     return path.read_bytes()
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            tr("{folder} can't be written to: {reason}", folder=folder, reason=error.strerror)
-        ) from error
 
 
 def anonymous(record: ClassRecord, key: bytes) -> ClassRecord:

@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
-from grader.record import ClassRecord, Record
-from grader.score import SCHEMA_VERSION, ItemResult, ScoreReport
-from grader.statistics import item_statistics
-from grader.text import Language
+from grader.gradebook.statistics import item_statistics
+from grader.model.record import ClassRecord, Record
+from grader.model.score import SCHEMA_VERSION, ItemResult, ScoreReport
+from grader.model.text import Language
 
 
 def to_json(report: ScoreReport, language: Language) -> str:

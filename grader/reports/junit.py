@@ -2,9 +2,9 @@
 
 from xml.etree import ElementTree as Xml
 
-from grader.record import ClassRecord, Record
-from grader.score import ItemResult, Verdict
-from grader.text import Language, printable, tr
+from grader.model.record import ClassRecord, Record
+from grader.model.score import ItemResult, Verdict
+from grader.model.text import Language, printable, tr
 
 
 def to_junit(record: ClassRecord, language: Language) -> bytes:

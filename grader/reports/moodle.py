@@ -2,11 +2,11 @@
 
 import re
 
-from grader.errors import UserError
-from grader.record import ClassRecord
+from grader.model.errors import UserError
+from grader.model.record import ClassRecord
+from grader.model.text import printable, tr
 from grader.reports.fill import Filled, Row, fill, other_scale, same_words, to_number
 from grader.reports.sheet import Sheet, read_sheet
-from grader.text import printable, tr
 
 _GRADE = (
     *("Grade", "성적", "점수", "評点", "成绩", "成績", "Bewertung", "Note", "Calificación"),

@@ -11,8 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from grader.score import Verdict
-from grader.text import Language, Text, tr, visible
+from grader.model.score import Verdict
+from grader.model.text import Language, Text, tr, visible
 
 _MARKS = {
     Verdict.PASSED: "✓",

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from grader.score import Curve
+from grader.model.score import Curve
 
 _COLOURS = {
     "#000001": "currentColor",

@@ -7,11 +7,11 @@ from rich.table import Table
 from rich.text import Text
 from uniplot import plot_to_string
 
-from grader.assignment import Assignment
-from grader.record import ClassRecord, Record, Total
-from grader.score import ScoreReport, Verdict
-from grader.statistics import ItemStatistics, item_statistics
-from grader.text import Language, printable, tr
+from grader.gradebook.statistics import ItemStatistics, item_statistics
+from grader.model.assignment import Assignment
+from grader.model.record import ClassRecord, Record, Total
+from grader.model.score import ScoreReport, Verdict
+from grader.model.text import Language, printable, tr
 
 _MAX_PRINTED = 5
 _MAX_MESSAGE = 1000

@@ -5,7 +5,8 @@ Nothing outside of this package knows how it works; what it offers is listed her
 
 import socket
 
-from grader.assignment import Limits
+from grader.model.assignment import Limits
+from grader.model.submission import Submission
 from grader.sandbox.live import LiveProcesses
 from grader.sandbox.plain import PlainSandbox
 from grader.sandbox.probe import Isolation, Level, refuse_readable
@@ -13,7 +14,6 @@ from grader.sandbox.proxy import Handle, Student, StudentCodeError, describe
 from grader.sandbox.recording import How, Tape, TapedProcesses
 from grader.sandbox.server import SandboxServer
 from grader.sandbox.session import ForkingSandbox, Sandbox
-from grader.submission import Submission
 
 
 def open_sandbox(

@@ -4,8 +4,8 @@ import contextlib
 import os
 import socket
 
-from grader.assignment import Limits
-from grader.errors import InfrastructureError, SandboxError
+from grader.model.assignment import Limits
+from grader.model.errors import InfrastructureError, SandboxError
 from grader.sandbox.process import ForkedProcess, ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.server import WorkerLimits, request_worker
 

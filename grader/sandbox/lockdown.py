@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from grader.errors import SandboxError
+from grader.model.errors import SandboxError
 from grader.sandbox.syscalls import ALLOWED, CHECKED, REFUSED
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -12,15 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from grader.assignment import Limits
+from grader.model.assignment import Limits
+from grader.model.score import Verdict
+from grader.model.submission import Submission
+from grader.model.text import Text, tr
 from grader.sandbox import wire
 from grader.sandbox.process import ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_notes
 from grader.sandbox.wire import Load, Loaded, Reply, Request, WireError
 from grader.sandbox.worker import Worker, adapt, prepare
-from grader.score import Verdict
-from grader.submission import Submission
-from grader.text import Text, tr
 
 _NUMBER_BYTES = 4
 _MAX_FRAME = wire.HEADER.size + wire.MAX_STRUCTURE + wire.MAX_BULK + _NUMBER_BYTES

@@ -13,8 +13,8 @@ from typing import Literal
 
 import msgspec
 
-from grader.errors import SandboxError, UserError
-from grader.text import tr
+from grader.model.errors import SandboxError, UserError
+from grader.model.text import tr
 
 Level = Literal["full", "reduced", "none"]
 LEVELS: tuple[Level, ...] = ("none", "reduced", "full")

@@ -7,12 +7,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from grader.assignment import Limits
+from grader.model.assignment import Limits
+from grader.model.score import Place, Verdict
+from grader.model.submission import place
+from grader.model.text import Text, printable, tr
 from grader.sandbox.process import Process, ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.wire import Call, Raised, Ref, Reply, Returned
-from grader.score import Place, Verdict
-from grader.submission import place
-from grader.text import Text, printable, tr
 
 _NOT_SCALAR = (Ref, list, dict)
 

@@ -16,13 +16,13 @@ from typing import Literal
 import msgspec
 import torch
 
-from grader.assignment import Limits
-from grader.errors import InfrastructureError, StaleRecordingError
+from grader.model.assignment import Limits
+from grader.model.errors import InfrastructureError, StaleRecordingError
+from grader.model.submission import Submission
 from grader.sandbox import wire
 from grader.sandbox.live import LiveProcesses, Printed
 from grader.sandbox.process import ForkedProcess, ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.wire import Reply, Request, WireError
-from grader.submission import Submission
 
 How = Literal["run", "replayed", "mixed"]
 """Whether a submission ran, or its recorded answers were enough, or some of both."""

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from grader import forkserver
-from grader.errors import SandboxError
-from grader.forkserver import Child, ForkServer
+from grader.model.errors import SandboxError
+from grader.sandbox import forkserver
+from grader.sandbox.forkserver import Child, ForkServer
 from grader.sandbox.probe import Isolation, probe
 
 _PR_SET_PDEATHSIG = 1

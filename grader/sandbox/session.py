@@ -3,13 +3,13 @@
 from types import TracebackType
 from typing import Protocol, Self
 
-from grader.assignment import Limits
+from grader.model.assignment import Limits
+from grader.model.score import Verdict
+from grader.model.submission import Submission
+from grader.model.text import Text, tr
 from grader.sandbox.process import Process, ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_notes
 from grader.sandbox.wire import Load, Loaded
-from grader.score import Verdict
-from grader.submission import Submission
-from grader.text import Text, tr
 
 _MAX_LOAD_ERRORS = 100  # one a cell; what comes from a submission has limits
 

@@ -27,6 +27,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from grader.model.submission import SHELL
 from grader.sandbox import wire
 from grader.sandbox.wire import (
     Call,
@@ -41,7 +42,6 @@ from grader.sandbox.wire import (
     Request,
     Returned,
 )
-from grader.submission import SHELL
 
 MODULE = "submission"
 """The `__name__` of a submission: not `__main__`, so that a guarded demonstration doesn't run."""

@@ -6,23 +6,23 @@ from functools import cached_property
 import pytest
 import torch
 
-from grader.expect import (
+from grader.checks import (
+    Handle,
+    Student,
+    StudentCodeError,
     assert_close,
     assert_unchanged,
-    close,
-    history,
-    model,
-    number,
-    require,
-    tensor,
-)
-from grader.sandbox import Handle, Student, StudentCodeError
-from grader.training import (
     check_gradients_are_cleared,
     check_history,
     check_history_ends,
     check_learning_rate,
+    close,
+    history,
     loss_of,
+    model,
+    number,
+    require,
+    tensor,
     true_loss,
 )
 

@@ -5,26 +5,26 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from grader.expect import (
+from grader.checks import (
+    Handle,
+    Student,
+    StudentCodeError,
     assert_close,
     assert_unchanged,
+    check_gradients_are_cleared,
+    check_history,
+    check_history_ends,
+    check_learning_rate,
     class_index,
     classes,
     close,
     history,
+    loss_of,
     matrix,
     model,
     number,
     require,
     tensor,
-)
-from grader.sandbox import Handle, Student, StudentCodeError
-from grader.training import (
-    check_gradients_are_cleared,
-    check_history,
-    check_history_ends,
-    check_learning_rate,
-    loss_of,
     true_loss,
 )
 

@@ -9,19 +9,22 @@ from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from grader.expect import (
+from grader.checks import (
     CheckFailedError,
+    Handle,
+    Student,
+    StudentCodeError,
     assert_unchanged,
     class_index,
     close,
+    describe,
     history,
     matrix,
     model,
     require,
     tensor,
+    true_loss,
 )
-from grader.sandbox import Handle, Student, StudentCodeError, describe
-from grader.training import true_loss
 
 FEATURES, CULTIVARS = load_wine(return_X_y=True)
 TRAIN, TEST = 124, 54

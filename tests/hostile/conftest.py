@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import pytest
 
-from grader.assignment import Limits
-from grader.forkserver import ForkServer
+from grader.model.assignment import Limits
+from grader.model.submission import Submission
 from grader.sandbox import SandboxServer, open_sandbox, server
+from grader.sandbox.forkserver import ForkServer
 from grader.sandbox.syscalls import ALLOWED, CHECKED, REFUSED
-from grader.submission import Submission
 
 LIMITS = Limits(cpu_seconds=10, train_cpu_seconds=10, wall_factor=3, memory_mb=1024)
 

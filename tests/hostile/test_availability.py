@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import Assignment, Limits, load_assignment
-from grader.grading import Grader
+from grader.grading.grader import Grader
+from grader.model.assignment import Assignment, Limits, load_assignment
+from grader.model.score import ScoreReport, Verdict
+from grader.model.submission import Submission, parse_submission
 from grader.sandbox import Sandbox, SandboxServer, StudentCodeError, live, open_sandbox, process
-from grader.score import ScoreReport, Verdict
-from grader.submission import Submission, parse_submission
 
 pytestmark = pytest.mark.sampled(8)
 
@@ -49,7 +49,7 @@ points = 4
 """
 CHECKS = """
 import pytest
-from grader.expect import assert_close, number
+from grader.checks.expect import assert_close, number
 
 @pytest.mark.item("before")
 def test_before(student): assert_close(number(student.double(2)), 4)
@@ -590,7 +590,7 @@ def test_no_daemon_outlives_its_submission(tried):
 def test_a_daemon_is_killed_with_its_group(submit, server_without, server_with, killed):
     forks = "lockdown.allow_system_calls = lambda: None\nlockdown.deny_fork = lambda: None\n"
     blind = """
-from grader import forkserver
+from grader.sandbox import forkserver
 def killpg(group, signal): raise ProcessLookupError
 forkserver.os = type(forkserver)("os")
 forkserver.os.__dict__.update(__import__("os").__dict__, killpg=killpg)

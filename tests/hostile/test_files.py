@@ -35,7 +35,7 @@ points = 10
 """
 CHECKS = """
 import pytest
-from grader.expect import assert_close, number
+from grader.checks.expect import assert_close, number
 
 @pytest.mark.item("double")
 def test_double(student): assert_close(number(student.double(2)), 4)
@@ -273,7 +273,7 @@ def test_without_its_limit_a_large_file_would_be_graded(run, folder):
         "grade",
         folder / "large_quick.py",
         *options,
-        code="import grader.submission; grader.submission.MAX_BYTES = 2**30",
+        code="import grader.model.submission; grader.model.submission.MAX_BYTES = 2**30",
     )
 
     assert b"larger than" in refused.stdout
@@ -335,7 +335,7 @@ def test_what_is_printed_is_harmless_in_the_terminal(grade, folder):
 
 def test_without_the_cleaning_of_words_what_is_printed_would_reach_the_terminal(run, folder):
     (folder / "evil_quick.py").write_text(GOOD + OUTPUT)
-    code = "import grader.text; grader.text.printable = lambda words, limit=300: words"
+    code = "import grader.model.text; grader.model.text.printable = lambda words, limit=300: words"
 
     done = run("grade", folder / "evil_quick.py", code=code)
 
@@ -427,10 +427,10 @@ def test_a_name_that_looks_like_an_option_is_none_of_the_commands(run, folder):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_harmless_in_json(folder, name):
-    from grader.assignment import load_assignment
+    from grader.grading.scoring import ungraded
+    from grader.model.assignment import load_assignment
+    from grader.model.submission import read_submission
     from grader.reports.json import to_json
-    from grader.scoring import ungraded
-    from grader.submission import read_submission
 
     path = Path(os.fsdecode(named(folder, NAMES[name])))
     assignment = load_assignment(folder.parent / "solutions" / "quick")

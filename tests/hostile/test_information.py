@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import Limits
+from grader.model.assignment import Limits
+from grader.model.submission import Submission, parse_submission, read_submission
 from grader.sandbox import Sandbox, SandboxServer, StudentCodeError, open_sandbox
-from grader.submission import Submission, parse_submission, read_submission
 
 pytestmark = pytest.mark.sampled(8)
 
@@ -546,8 +546,8 @@ def test_nothing_hidden_is_imported(strong_server, assault, submit, module):
 
 def test_what_is_imported_of_the_trusted_side_knows_no_assignment(strong_server, assault, submit):
     body = """
-        from grader.grading import Grader
-        from grader.assignment import load_assignments
+        from grader.grading.grader import Grader
+        from grader.model.assignment import load_assignments
         return sorted(load_assignments(Path(root, "solutions")))
     """
 

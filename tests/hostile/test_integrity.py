@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import Assignment, Limits, load_assignment
+from grader.model.assignment import Assignment, Limits, load_assignment
+from grader.model.score import Verdict
 from grader.sandbox import SandboxServer, StudentCodeError, open_sandbox
-from grader.score import Verdict
 
 pytestmark = pytest.mark.sampled(8)
 
@@ -444,7 +444,7 @@ points = 4
 """
 CHECKS = """
 import pytest, torch
-from grader.expect import assert_close, classes, fail, model, number, tensor
+from grader.checks.expect import assert_close, classes, fail, model, number, tensor
 
 @pytest.mark.item("double")
 def test_double(student, rng):
@@ -526,7 +526,7 @@ builtins.AssertionError = builtins.ZeroDivisionError
 import sys, types
 class Fake(types.ModuleType):
     def __getattr__(self, name): return lambda *_, **__: True
-for name in ("pytest", "_pytest", "grader.expect", "grader.plugin", "grader.grading", "grader.scoring"):
+for name in ("pytest", "_pytest", "grader.checks", "grader.grading.plugin", "grader.grading.scoring"):
     sys.modules[name] = Fake(name)
 """,
     "codecs": """

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from grader.assignment import Assignment, Limits, load_assignment
-from grader.grading import Grader
+from grader.grading.grader import Grader
+from grader.model.assignment import Assignment, Limits, load_assignment
+from grader.model.score import ScoreReport, Verdict
+from grader.model.submission import Submission
 from grader.sandbox import SandboxServer, StudentCodeError, open_sandbox
-from grader.score import ScoreReport, Verdict
-from grader.submission import Submission
 
 pytestmark = pytest.mark.sampled(8)
 
@@ -49,8 +49,8 @@ WORDS = {
 CHECKS = """
 import pytest
 import torch
-from grader.expect import class_index, classes, history, matrix, model, number, require, tensor
-from grader.training import flat, loss_of
+from grader.checks.expect import class_index, classes, history, matrix, model, number, require, tensor
+from grader.checks.training import flat, loss_of
 """
 CHECK = """
 @pytest.mark.item("{name}")

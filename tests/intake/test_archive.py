@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.errors import UserError
 from grader.intake.archive import Entry, walk
-from grader.record import Unmatched
+from grader.model.errors import UserError
+from grader.model.record import Unmatched
 
 NFD = unicodedata.normalize("NFD", "김철수_와인.py")
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.errors import UserError
 from grader.intake import Intake, find_hand_ins
-from grader.record import RosterEntry
+from grader.model.errors import UserError
+from grader.model.record import RosterEntry
 
 ROSTER = (
     RosterEntry("20251234", "김철수", "kim@x.ac.kr"),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grader.errors import UserError
 from grader.intake import hand_in, student_of
+from grader.model.errors import UserError
 
 WINE = "def load_data(): ...\ndef build_model(): ...\ndef train(): ...\ndef predict_test_0(): ...\n"
 

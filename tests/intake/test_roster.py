@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.errors import UserError
 from grader.intake import read_extensions, read_roster
-from grader.late import LatePolicy
-from grader.record import RosterEntry
+from grader.model.errors import UserError
+from grader.model.late import LatePolicy
+from grader.model.record import RosterEntry
 
 KST = timezone(timedelta(hours=9))
 CLASS = (

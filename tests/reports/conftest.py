@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from grader.assignment import Assignment, RubricItem
-from grader.record import ClassRecord, Record
-from grader.score import ItemResult, ScoreReport, Verdict
-from grader.text import Text
+from grader.model.assignment import Assignment, RubricItem
+from grader.model.record import ClassRecord, Record
+from grader.model.score import ItemResult, ScoreReport, Verdict
+from grader.model.text import Text
 
 WINE = Assignment(
     name="wine",

@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
-from grader.errors import UserError
-from grader.record import RosterEntry
+from grader.model.errors import UserError
+from grader.model.record import RosterEntry
 from grader.reports.canvas import fill_canvas
 
 GRADES = (

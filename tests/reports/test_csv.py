@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grader.record import Adjustment, RosterEntry
+from grader.model.record import Adjustment, RosterEntry
 from grader.reports.csv import to_csv
 
 LATE = {

@@ -6,13 +6,13 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from grader.errors import UserError
-from grader.record import RosterEntry, Unmatched
+from grader.model.errors import UserError
+from grader.model.record import RosterEntry, Unmatched
+from grader.model.text import Text
 from grader.reports import ExportFormat
 from grader.reports.export import export
 from grader.reports.json import class_to_json
 from grader.reports.table import statistics_table
-from grader.text import Text
 
 CANVAS = "Student,ID,Predict the cultivar (1)\nKim,1,\n"
 MOODLE = "Identifier,Full name,Grade\nParticipant 1,Kim,\n"

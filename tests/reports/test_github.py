@@ -4,7 +4,7 @@ import base64
 import json
 from datetime import UTC, datetime
 
-from grader.record import Adjustment
+from grader.model.record import Adjustment
 from grader.reports.github import to_github
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from jsonschema import Draft202012Validator
 
-from grader.record import Adjustment
+from grader.model.record import Adjustment
+from grader.model.text import Text
 from grader.reports.gradescope import to_gradescope
-from grader.text import Text
 
 FORMAT = {"enum": ["text", "simple_format", "html", "md", "ansi"]}
 VISIBILITY = {"enum": ["hidden", "after_due_date", "after_published", "visible"]}

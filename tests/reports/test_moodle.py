@@ -2,8 +2,8 @@
 
 import pytest
 
-from grader.errors import UserError
-from grader.record import RosterEntry
+from grader.model.errors import UserError
+from grader.model.record import RosterEntry
 from grader.reports.moodle import fill_moodle
 
 ENGLISH = (

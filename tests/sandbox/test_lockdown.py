@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import Limits
+from grader.model.assignment import Limits
+from grader.model.score import Verdict
+from grader.model.submission import Submission
 from grader.sandbox import (
     Isolation,
     Sandbox,
@@ -24,8 +26,6 @@ from grader.sandbox import (
     open_sandbox,
 )
 from grader.sandbox.syscalls import ALLOWED, CHECKED, REFUSED
-from grader.score import Verdict
-from grader.submission import Submission
 
 ROOT = Path(__file__).parents[2]
 HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)

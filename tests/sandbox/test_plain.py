@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader.assignment import Limits
+from grader.model.assignment import Limits
+from grader.model.score import Verdict
+from grader.model.submission import Submission, parse_submission, read_submission
 from grader.sandbox import (
     PlainSandbox,
     Sandbox,
@@ -18,8 +20,6 @@ from grader.sandbox import (
     StudentCodeError,
     open_sandbox,
 )
-from grader.score import Verdict
-from grader.submission import Submission, parse_submission, read_submission
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 LIMITS = Limits(cpu_seconds=20, train_cpu_seconds=60, wall_factor=3, output_kb=4)

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.assignment import Limits
-from grader.errors import SandboxError, StaleRecordingError
+from grader.model.assignment import Limits
+from grader.model.errors import SandboxError, StaleRecordingError
+from grader.model.score import Verdict
 from grader.sandbox import StudentCodeError, Tape, open_sandbox, recording
 from grader.sandbox.recording import Answer, decode, encode
-from grader.score import Verdict
 
 LIMITS = Limits(cpu_seconds=20, train_cpu_seconds=20, wall_factor=3, memory_mb=1024, output_kb=1)
 SHORT = msgspec.structs.replace(LIMITS, cpu_seconds=0.5, train_cpu_seconds=0.5, wall_factor=2)

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from grader.assignment import Limits
+from grader.model.assignment import Limits
+from grader.model.score import Verdict
+from grader.model.submission import Submission
 from grader.sandbox import (
     Handle,
     Sandbox,
@@ -20,8 +22,6 @@ from grader.sandbox import (
     StudentCodeError,
     open_sandbox,
 )
-from grader.score import Verdict
-from grader.submission import Submission
 
 LIMITS = Limits(cpu_seconds=20, train_cpu_seconds=20, wall_factor=3, memory_mb=1024, output_kb=4)
 SHORT = Limits(cpu_seconds=0.5, train_cpu_seconds=1, wall_factor=2, memory_mb=256, output_kb=4)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from grader.audit import Audit, Finding, JudgedMutant, JudgedSample, Margin
-from grader.record import Adjustment, ClassRecord, Record, RosterEntry, Unmatched
-from grader.score import Curve, ItemResult, Measure, Place, ScoreReport, Verdict
-from grader.submission import Cell
-from grader.text import Text
+from grader.authoring.audit import Audit, Finding, JudgedMutant, JudgedSample, Margin
+from grader.model.record import Adjustment, ClassRecord, Record, RosterEntry, Unmatched
+from grader.model.score import Curve, ItemResult, Measure, Place, ScoreReport, Verdict
+from grader.model.submission import Cell
+from grader.model.text import Text
 
 HOSTILE = (
     "<script>document.title = 'pwned'</script>",

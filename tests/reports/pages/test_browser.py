@@ -5,9 +5,9 @@ import warnings
 
 import pytest
 
+from grader.model.text import visible
 from grader.reports.audit import audit_page
 from grader.reports.html import write_site
-from grader.text import visible
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -11,7 +11,10 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from grader.record import Adjustment, ClassRecord, RosterEntry
+from grader.model.record import Adjustment, ClassRecord, RosterEntry
+from grader.model.score import Curve, ItemResult, Place, Verdict
+from grader.model.submission import Cell
+from grader.model.text import Text, visible
 from grader.reports.html import (
     anonymous,
     assistant_page,
@@ -21,9 +24,6 @@ from grader.reports.html import (
     student_page,
     write_site,
 )
-from grader.score import Curve, ItemResult, Place, Verdict
-from grader.submission import Cell
-from grader.text import Text, visible
 
 KEY = b"the key of a test"
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -6,8 +6,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from grader.model.score import Curve
 from grader.reports.plots import loss_plot, losses_plot, predictions_plot, scores_plot
-from grader.score import Curve
 
 NUMBERS = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.datasets import load_diabetes
 
-from grader.expect import assert_close, assert_unchanged, number, tensor
+from grader.checks import assert_close, assert_unchanged, number, tensor
 
 FEATURES, PROGRESS = load_diabetes(return_X_y=True)
 

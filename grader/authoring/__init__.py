@@ -1,0 +1,1 @@
+"""Writing assignments: from a skeleton to a release, with an audit of the checks."""

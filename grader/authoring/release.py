@@ -1,0 +1,303 @@
+"""From a solution to what students receive: the same cells as script and as notebook, without the answers."""
+
+import ast
+import io
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+import jupytext
+import msgspec
+import nbformat
+
+from grader.authoring import toml
+from grader.grading.grader import Grader
+from grader.model.assignment import SETTINGS, Assignment
+from grader.model.bilingual import code_in, markdown_in
+from grader.model.errors import AssignmentError, UserError, reading, writing
+from grader.model.submission import DEMO_TAG, parse_submission, read_submission
+from grader.model.text import Language, tr
+
+SOLUTION = "solution.py"
+PUBLIC = "public"
+"""The folder of an assignment whose files students receive as they are: the README, the public checks, data."""
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+_TODO = {
+    "ko": "여기에 코드를 쓰고 아래 줄을 지우세요.",
+    "en": "Write your code here, delete the next line.",
+}
+_NOT_YET = {"ko": "아직 구현하지 않았습니다.", "en": "not implemented yet"}
+_HEADER = "# What is asked and what it is worth. `grader check` reads it beside your file.\n"
+_PUBLIC_SETTINGS = ("name", "title", "functions", "aliases")
+_TRIVIAL = 20  # characters of a line that anybody might write
+_COMMON = re.compile(r"import |from |@|def |class |#|\"\"\"")
+
+Languages = Language | Literal["both"]
+
+
+class Region(msgspec.Struct, frozen=True):
+    """A part of the solution that students write themselves."""
+
+    first: int
+    """The line of its begin marker, counted from 1."""
+    last: int
+    """The line of its end marker."""
+    function: str
+    """The function that it stands in, `Class.method` for a method."""
+
+
+def find_regions(assignment: Assignment, source: str) -> list[Region]:
+    """Return the solution regions of a source, in its order.
+
+    Raises:
+        AssignmentError: a marker has no partner, a region stands in no function, or there is none.
+    """
+    functions = _functions(ast.parse(source))
+    regions: list[Region] = []
+    begin = 0
+    for number, line in enumerate(source.splitlines(), start=1):
+        if line.strip() not in (BEGIN, END):
+            continue
+        around = [name for name, node in functions if _spans(node, number)]
+        if (line.strip() == BEGIN) == bool(begin) or not around:
+            raise _wrong(
+                assignment,
+                tr(
+                    "line {line} of {file}: a region is one {begin} and one {end} in a function",
+                    line=number,
+                    file=SOLUTION,
+                    begin=BEGIN,
+                    end=END,
+                ),
+            )
+        if begin:
+            regions.append(Region(begin, number, around[-1]))
+        begin = 0 if begin else number
+    if begin or not regions:
+        raise _wrong(assignment, tr("{file} has no whole solution region", file=SOLUTION))
+    return regions
+
+
+def make_release(assignment: Assignment, languages: Languages = "both") -> dict[str, bytes]:
+    """Return the files that students receive, by their names.
+
+    Raises:
+        AssignmentError: the solution or a public file is missing or wrong, or the files would give an answer away.
+    """
+    name, folder = assignment.name, assignment.folder
+    source = _read(assignment, SOLUTION)
+    stubs = _stubs(assignment, source, languages)
+    script = code_in(stubs, languages) if languages != "both" else stubs
+    files = {
+        f"{name}.py": script.encode(),
+        f"{name}.ipynb": _notebook(script, name).encode(),
+        SETTINGS: _public_settings(assignment).encode(),
+    }
+    for path in sorted((folder / PUBLIC).rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            data = path.read_bytes()
+            if path.suffix == ".md" and languages != "both":
+                data = markdown_in(data.decode(), languages).encode()
+            files[path.relative_to(folder / PUBLIC).as_posix()] = data
+    _refuse_leaks(assignment, source, files)
+    return files
+
+
+def verify_release(grader: Grader, assignment: Assignment, files: dict[str, bytes]) -> None:
+    """Grade what is released, and the solution, also by the public checks.
+
+    Raises:
+        AssignmentError: an empty template gets points, or the solution doesn't get all.
+    """
+    for name in (f"{assignment.name}.py", f"{assignment.name}.ipynb"):
+        report = grader.grade(assignment, parse_submission(name, files[name]), "").report
+        if report.score > 0 or report.ungraded:
+            raise _wrong(
+                assignment,
+                tr("the empty {file} gets {score} points", file=name, score=report.score),
+            )
+    report = grader.grade(assignment, read_submission(assignment.folder / SOLUTION), "").report
+    if lost := [item.id for item in report.items if item.points != item.max_points]:
+        raise _wrong(assignment, tr("the solution loses {items}", items=", ".join(lost)))
+    if lost := _lost_in_public(assignment, files):
+        raise _wrong(
+            assignment, tr("the solution loses {items} in the public checks", items=", ".join(lost))
+        )
+
+
+def differences(files: dict[str, bytes], folder: Path) -> list[str]:
+    """Return the names of files that are missing in `folder`, differ there, or are there and not released."""
+    there = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not _is_beside(path.relative_to(folder))
+    }
+    return sorted(name for name in files | there if files.get(name) != there.get(name))
+
+
+def _is_beside(path: Path) -> bool:
+    """Whether a path belongs to tools, such as caches or a checkout."""
+    return any(part.startswith((".", "__pycache__")) for part in path.parts)
+
+
+def write_release(files: dict[str, bytes], folder: Path) -> None:
+    """Make `folder` hold these files and no others.
+
+    Raises:
+        UserError: it can't be written, or holds files of which none is an earlier release's: they would be lost.
+    """
+    there = folder.iterdir() if folder.is_dir() else ()
+    if any(not _is_beside(Path(path.name)) for path in there) and not _is_release(folder):
+        raise UserError(
+            tr("{folder} holds something else than a release; choose another by -o", folder=folder)
+        )
+    with writing(folder):
+        for name in differences(files, folder):
+            path = folder / name
+            if name in files:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(files[name])
+            else:
+                path.unlink()
+
+
+def _is_release(folder: Path) -> bool:
+    """Whether a folder is what students get: settings, but no solution."""
+    return (folder / SETTINGS).is_file() and not (folder / SOLUTION).exists()
+
+
+def zip_release(files: dict[str, bytes], name: str) -> bytes:
+    """Return the files as an archive with one folder; the same files give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(f"{name}/{path}"), data, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _stubs(assignment: Assignment, source: str, languages: Languages) -> str:
+    lines = source.splitlines()
+    chosen: tuple[Language, ...] = ("ko", "en") if languages == "both" else (languages,)
+    for region in reversed(find_regions(assignment, source)):
+        marker = lines[region.first - 1]
+        indent = marker[: len(marker) - len(marker.lstrip())]
+        todo, not_yet = (" / ".join(words[each] for each in chosen) for words in (_TODO, _NOT_YET))
+        lines[region.first - 1 : region.last] = [
+            f"{indent}# TODO: {todo}",
+            f'{indent}raise NotImplementedError("{region.function}: {not_yet}")',
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _notebook(script: str, name: str) -> str:
+    """The script's cells as a notebook, demonstrations without their guard."""
+    notebook = jupytext.reads(script, fmt="py:percent")
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell["id"] = f"{name}-{number:02d}"
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k == "tags"})
+        if DEMO_TAG in cell.metadata.get("tags", []):
+            cell.source = _unguarded(cell.source)
+    nbformat.validate(notebook)
+    text: str = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
+    return text + "\n"
+
+
+def _unguarded(source: str) -> str:
+    guard, _, body = source.partition("\n")
+    if not re.fullmatch(r"if __name__ == ['\"]__main__['\"]:", guard):
+        return source
+    return re.sub(r"(?m)^    ", "", body)
+
+
+def _public_settings(assignment: Assignment) -> str:
+    items = (f"\n[[items]]\n{toml.lines(i, 'id', 'title', 'points')}" for i in assignment.items)
+    return _HEADER + toml.lines(assignment, *_PUBLIC_SETTINGS) + "".join(items)
+
+
+def _refuse_leaks(assignment: Assignment, source: str, files: dict[str, bytes]) -> None:
+    lines = source.splitlines()
+    hidden = {
+        line.strip()
+        for region in find_regions(assignment, source)
+        for line in lines[region.first : region.last - 1]
+    }
+    for path in assignment.folder.glob("*.py"):
+        if path.name != SOLUTION:
+            hidden |= {line.strip() for line in path.read_text(encoding="utf-8").splitlines()}
+    telling = {line for line in hidden if len(line) > _TRIVIAL and not _COMMON.match(line)}
+    if assignment.hidden_seed:
+        telling.add(str(assignment.hidden_seed))
+    for name, data in files.items():
+        for line in _text(name, data).splitlines():
+            if found := next((each for each in sorted(telling) if each in line), None):
+                raise _wrong(
+                    assignment,
+                    tr("{file} would give away a hidden line: {line}", file=name, line=found),
+                )
+
+
+def _text(name: str, data: bytes) -> str:
+    if name.endswith(".ipynb"):
+        return "\n".join(cell.source for cell in nbformat.reads(data.decode(), 4).cells)
+    return data.decode("utf-8", "replace")
+
+
+def _lost_in_public(assignment: Assignment, files: dict[str, bytes]) -> list[str]:
+    """The items that the solution loses by `grader check`, run as a student runs it."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_release(files, Path(folder))
+        path = Path(folder) / f"{assignment.name}.py"
+        path.write_bytes((assignment.folder / SOLUTION).read_bytes())
+        command = ["check", str(path), "--format", "json"]
+        run = subprocess.run(
+            [sys.executable, "-c", "from grader.cli import main; main()", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if not run.stdout:
+        raise _wrong(
+            assignment, tr("the public checks can't be run: {path}", path=run.stderr.strip())
+        )
+    items = json.loads(run.stdout)["items"]
+    return [item["id"] for item in items if item["points"] != item["max_points"]]
+
+
+def _read(assignment: Assignment, name: str) -> str:
+    path = assignment.folder / name
+    with reading(path):
+        return path.read_text(encoding="utf-8")
+
+
+def _functions(tree: ast.AST, outer: str = "") -> list[tuple[str, ast.stmt]]:
+    found: list[tuple[str, ast.stmt]] = []
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.append((outer + node.name, node))
+        prefix = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
+        found.extend(_functions(node, outer + prefix))
+    return found
+
+
+def _spans(node: ast.stmt, line: int) -> bool:
+    # An end marker is a comment after the last statement, so the function's end is the next line of lesser indent.
+    return node.lineno < line <= (node.end_lineno or 0) + 1
+
+
+def _wrong(assignment: Assignment, reason: object) -> AssignmentError:
+    return AssignmentError(
+        tr("{name} can't be released: {reason}", name=assignment.name, reason=reason)
+    )

@@ -1,0 +1,58 @@
+"""The words that checks are written with: `from grader.checks import number, assert_close`."""
+
+from grader.checks.expect import (
+    CheckFailedError,
+    assert_close,
+    assert_unchanged,
+    class_index,
+    classes,
+    close,
+    fail,
+    history,
+    matrix,
+    model,
+    number,
+    require,
+    tensor,
+)
+from grader.checks.training import (
+    SMALL_LR,
+    TOLERANCE,
+    check_gradients_are_cleared,
+    check_history,
+    check_history_ends,
+    check_learning_rate,
+    flat,
+    loss_of,
+    true_loss,
+)
+from grader.sandbox import Handle, Student, StudentCodeError, describe
+
+__all__ = [
+    "SMALL_LR",
+    "TOLERANCE",
+    "CheckFailedError",
+    "Handle",
+    "Student",
+    "StudentCodeError",
+    "assert_close",
+    "assert_unchanged",
+    "check_gradients_are_cleared",
+    "check_history",
+    "check_history_ends",
+    "check_learning_rate",
+    "class_index",
+    "classes",
+    "close",
+    "describe",
+    "fail",
+    "flat",
+    "history",
+    "loss_of",
+    "matrix",
+    "model",
+    "number",
+    "require",
+    "tensor",
+    "true_loss",
+]

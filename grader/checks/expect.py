@@ -1,0 +1,206 @@
+"""What checks say of an answer: the words that a check is written with, each with a message for the student."""
+
+import math
+from typing import NoReturn
+
+import numpy as np
+import torch
+
+from grader.model.text import Text, tr
+from grader.sandbox.proxy import Handle, Student, describe
+
+
+class CheckFailedError(AssertionError):
+    """The answer is wrong. `text` tells the student what kind of thing was expected, never the value."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.en)
+        self.text = text
+
+
+def fail(*, ko: str, en: str) -> NoReturn:
+    """Fail the check with a message in both languages.
+
+    Raises:
+        CheckFailedError: always.
+    """
+    raise CheckFailedError(Text(ko=ko, en=en))
+
+
+def require(condition: object, *, ko: str, en: str) -> None:
+    """Fail the check with a message in both languages, unless `condition` holds.
+
+    Raises:
+        CheckFailedError: it doesn't hold.
+    """
+    if not condition:
+        fail(ko=ko, en=en)
+
+
+def number(value: object) -> float:
+    """Return a number: of Python, of NumPy, or a tensor or array of one element; True and False count as 1 and 0.
+
+    Raises:
+        CheckFailedError: it is something else, or complex.
+    """
+    array = _array(value)
+    if array is None or array.size != 1 or isinstance(value, list):
+        raise CheckFailedError(tr("a number is expected, not {value}", value=describe(value)))
+    return float(array.reshape(()))
+
+
+def tensor(value: object, *shape: int) -> torch.Tensor:
+    """Return a tensor, an array or nested lists of this shape as a float64 tensor.
+
+    Raises:
+        CheckFailedError: it is something else, has another shape, or is complex.
+    """
+    array = _array(value)
+    if array is None:
+        raise CheckFailedError(
+            tr(
+                "a tensor of shape {shape} is expected, not {value}",
+                shape=shape,
+                value=describe(value),
+            )
+        )
+    if array.shape != shape:
+        raise CheckFailedError(
+            tr("the shape {shape} is expected, not {other}", shape=shape, other=array.shape)
+        )
+    return torch.from_numpy(array.copy())
+
+
+def matrix(value: object, count: int) -> torch.Tensor:
+    """Return a matrix of `count` rows, of at least one column, as a float64 tensor.
+
+    Raises:
+        CheckFailedError: it is something else.
+    """
+    array = _array(value)
+    columns = max(1, array.shape[1]) if array is not None and array.ndim == 2 else 1
+    return tensor(value, count, columns)
+
+
+def classes(value: object, count: int) -> list[int]:
+    """Return `count` class indices, which may be floats with integer values.
+
+    Raises:
+        CheckFailedError: the shape is not (count,), or one of them is no integer.
+    """
+    return [_integer(v) for v in tensor(value, count).tolist()]
+
+
+def class_index(value: object) -> int:
+    """Return one class index.
+
+    Raises:
+        CheckFailedError: it is no number, or no integer.
+    """
+    return _integer(number(value))
+
+
+def history(value: object, epochs: int | None = None) -> list[float]:
+    """Return a history: a loss for each epoch, as a list, a tensor or an array, for `epochs` or `epochs + 1` epochs.
+
+    Raises:
+        CheckFailedError: it is something else, or has another length, or an entry is no finite number.
+    """
+    array = None if np.isscalar(value) else _array(value)
+    if array is None or array.ndim == 0:
+        raise CheckFailedError(
+            tr("a list of the loss of every epoch is expected, not {value}", value=describe(value))
+        )
+    if array.size != array.shape[0]:
+        raise CheckFailedError(
+            tr("one loss for each epoch is expected, not {shape}", shape=array.shape)
+        )
+    losses: list[float] = array.reshape(-1).tolist()
+    if not losses or (epochs is not None and len(losses) not in (epochs, epochs + 1)):
+        raise CheckFailedError(
+            tr(
+                "a history of as many losses as epochs is expected ({epochs}), not of {count}",
+                epochs=epochs or 1,
+                count=len(losses),
+            )
+        )
+    if not all(map(math.isfinite, losses)):
+        raise CheckFailedError(tr("the history holds values that are not finite (NaN or infinite)"))
+    return losses
+
+
+def model(value: object) -> Handle:
+    """Return a model that the submission built.
+
+    Raises:
+        CheckFailedError: it is no `nn.Module`.
+    """
+    if not isinstance(value, Handle) or not value.is_module:
+        raise CheckFailedError(tr("an nn.Module is expected, not {value}", value=describe(value)))
+    return value
+
+
+def close(
+    actual: float | torch.Tensor, expected: float | torch.Tensor, tolerance: float = 1e-3
+) -> bool:
+    """Whether numbers agree within `tolerance`, relative to the expected ones and at least absolutely."""
+    a = torch.as_tensor(actual, dtype=torch.float64)
+    b = torch.as_tensor(expected, dtype=torch.float64)
+    return a.shape == b.shape and bool(torch.allclose(a, b, rtol=tolerance, atol=tolerance))
+
+
+def assert_close(
+    actual: float | torch.Tensor, expected: float | torch.Tensor, tolerance: float = 1e-3
+) -> None:
+    """Fail the check unless numbers agree within `tolerance`, without telling the expected ones.
+
+    Raises:
+        CheckFailedError: they don't.
+    """
+    if not close(actual, expected, tolerance):
+        raise CheckFailedError(tr("the values are not the right ones"))
+
+
+def assert_unchanged(student: Student) -> None:
+    """Fail the check if a call of this student has changed one of its arguments.
+
+    Raises:
+        CheckFailedError: it has.
+    """
+    if changed := student.take_changed():
+        raise CheckFailedError(
+            tr("a function must not change its arguments ({changed})", changed=", ".join(changed))
+        )
+
+
+def _integer(value: float) -> int:
+    if not math.isfinite(value) or value != round(value):
+        raise CheckFailedError(tr("class indices are expected, which are whole numbers"))
+    return round(value)
+
+
+def _array(value: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None:
+    """The numbers of a value of any kind, None where it is no array of real numbers."""
+    try:
+        if isinstance(value, torch.Tensor):
+            return None if value.is_complex() else value.double().numpy()
+        if isinstance(value, list):
+            return np.asarray(_plain(value), dtype=np.float64)
+        if isinstance(value, np.ndarray):
+            return None if np.iscomplexobj(value) else value.astype(np.float64)
+        if isinstance(value, bool | int | float):
+            return np.asarray(value, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        pass
+    return None
+
+
+def _plain(value: object) -> object:
+    """Nested lists whose tensors and arrays have become numbers or lists."""
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return value.tolist()
+    if isinstance(value, bool | int | float):
+        return value
+    raise TypeError(f"no number: {type(value).__name__}")

@@ -1,0 +1,196 @@
+"""Checks of a training loop by its behaviour: what it reports, what it does to the model, and what it obeys."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+
+from grader.checks.expect import CheckFailedError, assert_unchanged, history, matrix, model, tensor
+from grader.model.text import tr
+from grader.sandbox import Handle, Student
+
+Loss = Literal["bce", "cross_entropy"]
+
+SMALL_LR = 1e-5
+"""A learning rate at which a few epochs hardly change the loss, whatever the optimizer."""
+TOLERANCE = 0.2
+"""How far a reported loss may be from the recomputed one: mini-batches of unequal size, before or after a step."""
+_EPOCHS = 80
+_STALE = 100.0
+
+
+def loss_of(loss: Loss, outputs: torch.Tensor, y: torch.Tensor) -> float:
+    """Return the mean loss of float64 outputs: probabilities (N, 1) for "bce", logits (N, K) for "cross_entropy".
+
+    Raises:
+        CheckFailedError: an output is no finite number.
+    """
+    if not outputs.isfinite().all():
+        raise CheckFailedError(tr("the model's outputs are not finite (NaN or infinite)"))
+    if loss == "cross_entropy":
+        return float(torch.nn.functional.cross_entropy(outputs, y))
+    return float(torch.nn.functional.binary_cross_entropy(outputs.clamp(0, 1), y.double()))
+
+
+def true_loss(loss: Loss, net: Handle, x: torch.Tensor, y: torch.Tensor) -> float:
+    """Return the mean loss of a model on data, recomputed from its outputs.
+
+    Raises:
+        CheckFailedError: the outputs have no row for each row of `x`, or no column for a class of `y`.
+    """
+    outputs = tensor(net(x), len(x), 1) if loss == "bce" else matrix(net(x), len(x))
+    if loss == "cross_entropy" and outputs.shape[1] <= int(y.max()):
+        raise CheckFailedError(tr("the model has fewer outputs than there are classes"))
+    return loss_of(loss, outputs, y)
+
+
+def check_history(
+    student: Student,
+    build: Callable[[], object],
+    loss: Loss,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    epochs: int,
+    lr: float = SMALL_LR,
+) -> None:
+    """Train a fresh model at a small learning rate: the history must hold this model's losses on this data.
+
+    Raises:
+        CheckFailedError: it doesn't, or the model was not trained, or the arguments were changed.
+    """
+    net = model(build())
+    before = true_loss(loss, net, x, y)
+    start = flat(net)
+    losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
+    after = true_loss(loss, net, x, y)
+    if torch.equal(start, flat(net)):
+        raise CheckFailedError(tr("the parameters of the model that was passed in did not change"))
+    low, high = min(before, after) * (1 - TOLERANCE), max(before, after) * (1 + TOLERANCE)
+    if not all(low <= entry <= high for entry in losses):
+        raise CheckFailedError(
+            tr("the history does not hold the losses of this model on the data that was passed in")
+        )
+    assert_unchanged(student)
+
+
+def check_history_ends(
+    student: Student,
+    build: Callable[[], object],
+    loss: Loss,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    epochs: int,
+    lr: float,
+) -> None:
+    """Train a fresh model at an ordinary learning rate: the history begins and ends where the model does.
+
+    Raises:
+        CheckFailedError: it doesn't.
+    """
+    once = model(build())
+    start = true_loss(loss, once, x, y)
+    student.train(once, x, y, epochs=1, lr=lr)
+    first = (start, true_loss(loss, once, x, y))
+    net = model(build())
+    losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
+    last = true_loss(loss, net, x, y)
+    ends = min(first) * (1 - TOLERANCE) <= losses[0] <= max(first) * (1 + TOLERANCE) and abs(
+        losses[-1] - last
+    ) <= TOLERANCE * max(last, 0.01)
+    if not ends:
+        raise CheckFailedError(
+            tr("the history does not begin and end with the losses of the model before and after")
+        )
+
+
+def check_learning_rate(
+    student: Student,
+    build: Callable[[], object],
+    x: torch.Tensor,
+    y: torch.Tensor,
+) -> None:
+    """Train two fresh models at different learning rates: they must end differently.
+
+    Raises:
+        CheckFailedError: they don't.
+    """
+    ends = []
+    for lr in (SMALL_LR, 100 * SMALL_LR):
+        net = model(build())
+        student.train(net, x, y, epochs=3, lr=lr)
+        ends.append(flat(net))
+    if torch.equal(*ends):
+        raise CheckFailedError(tr("another learning rate (lr) makes no difference"))
+
+
+def check_gradients_are_cleared(
+    student: Student,
+    build: Callable[[], object],
+    x: torch.Tensor,
+    y: torch.Tensor,
+) -> None:
+    """Find gradients that add up over the epochs, however the loop is written.
+
+    At a small learning rate the gradient is nearly the same in every epoch. Two signs tell that gradients add up:
+    the ones left after many epochs are many times those after one; or a gradient that lay on the model before
+    training, against the way that training goes, goes on to push the model back. Clearing gradients before a step,
+    after it, or never using them, are all right.
+
+    Raises:
+        CheckFailedError: they add up.
+    """
+
+    def run(epochs: int, stale: list[torch.Tensor] | None = None) -> tuple[Handle, float]:
+        net = model(build())
+        net(x)  # lazy layers get their shapes
+        if stale is not None:
+            net.leave_gradients(stale)
+        student.train(net, x, y, epochs=epochs, lr=SMALL_LR)
+        return net, float(sum(float(g.double().norm()) ** 2 for g in net.gradients()) ** 0.5)
+
+    fresh = model(build())
+    fresh(x)
+    start = fresh.parameters()
+    once, gradient_once = run(1)
+    _, gradient_often = run(_EPOCHS)
+    steps = [after - before for before, after in _pairs(start, once.parameters())]
+    length = float(sum(float(s.double().norm()) ** 2 for s in steps) ** 0.5)
+    if not length:
+        raise CheckFailedError(tr("the parameters of the model that was passed in did not change"))
+    against = [_STALE * step / length for step in steps]
+    way = torch.cat([a.double().reshape(-1) for a in against]) / _STALE
+
+    def pushed_back(epochs: int) -> float:
+        net, _ = run(epochs, against)
+        moved = [after - before for before, after in _pairs(start, net.parameters())]
+        return -float(torch.cat([m.double().reshape(-1) for m in moved]) @ way)
+
+    # One epoch's push stays one push; a momentum of 0.9 makes it ten times as much. What is never cleared pushes in
+    # every epoch, and even an optimizer that divides by all past gradients (Adagrad) adds up to 2 * sqrt(epochs).
+    left_behind = gradient_often > 10 * gradient_once > 0
+    first_push = pushed_back(1)
+    goes_on = first_push > 0 and pushed_back(_EPOCHS) > 12 * first_push
+    if left_behind or goes_on:
+        raise CheckFailedError(
+            tr("gradients add up from epoch to epoch: clear them in every epoch (zero_grad)")
+        )
+
+
+def _pairs(
+    before: list[torch.Tensor], after: list[torch.Tensor]
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    if [p.shape for p in before] != [p.shape for p in after]:
+        raise CheckFailedError(tr("`build_model` makes a model of another shape each time"))
+    return list(zip(before, after, strict=True))
+
+
+def flat(net: Handle) -> torch.Tensor:
+    """Return all parameters of a model as one float64 vector.
+
+    Raises:
+        CheckFailedError: it has none.
+    """
+    parameters = net.parameters()
+    if not parameters:
+        raise CheckFailedError(tr("the model has no parameters"))
+    return torch.cat([p.double().reshape(-1) for p in parameters])

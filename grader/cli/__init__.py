@@ -1,0 +1,19 @@
+"""The command line: reads options, calls the package, prints. No logic of grading is here."""
+
+import typer
+
+from grader.cli import authoring, batch, doctor, grade, results
+
+app = typer.Typer(
+    help="Grade homework in PyTorch, with the students' code locked up in a sandbox.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+for group in (grade, batch, results, authoring, doctor):
+    app.add_typer(group.app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,201 @@
+"""Commands for authors of assignments: `new`, `release`, `audit`, `import`, `pack`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+from rich.console import Console
+
+from grader.cli.options import (
+    FileArgument,
+    JobsOption,
+    LangOption,
+    NamesArgument,
+    SolutionsOption,
+    grader_of,
+    language_of,
+    named_assignments,
+    say,
+    user_errors,
+    write_file,
+)
+from grader.model.text import default_language, tr
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples: `grader release` · `grader release wine --lang en --zip` · `grader release --check`"
+)
+def release(
+    context: typer.Context,
+    names: NamesArgument = None,
+    lang: Annotated[
+        Literal["ko", "en", "both"], typer.Option("--lang", help="The language of the templates.")
+    ] = "both",
+    check_: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; exit code 1 where something would change."),
+    ] = False,
+    zip_: Annotated[
+        bool, typer.Option("--zip", help="Also make NAME.zip, for the learning platform.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="By default `assignments` beside `solutions`."
+        ),
+    ] = None,
+    solutions: SolutionsOption = None,
+) -> None:
+    """Make what students receive from the solutions: script, notebook, public checks, README.
+
+    Nothing is written if a template gives an answer away or gets points, or if the solution doesn't get all.
+    """
+    language = default_language()
+    changed: list[str] = []
+    with user_errors(language):
+        chosen = named_assignments(solutions, names)
+        from grader.authoring import release as releasing
+
+        with grader_of(context) as grader:
+            for assignment in chosen:
+                files = releasing.make_release(assignment, lang)
+                folder = (output or assignment.folder.parents[1] / "assignments") / assignment.name
+                changed += [str(folder / name) for name in releasing.differences(files, folder)]
+                if check_:
+                    continue
+                releasing.verify_release(grader, assignment, files)
+                releasing.write_release(files, folder)
+                if zip_:
+                    archive = releasing.zip_release(files, assignment.name)
+                    folder.with_suffix(".zip").write_bytes(archive)
+    for path in changed:
+        Console().print(path, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1 if check_ and changed else 0)
+
+
+@app.command(
+    epilog="Examples: `grader audit` · `grader audit wine --jobs 4 --repeat 3` · "
+    "`grader audit --repeat 3 --format html -o audit.html`"
+)
+def audit(
+    context: typer.Context,
+    names: NamesArgument = None,
+    jobs: JobsOption = None,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Grade right submissions again under so many other seeds, on a busy machine.",
+        ),
+    ] = 0,
+    format_: Annotated[
+        Literal["table", "json", "html"],
+        typer.Option("--format", help="For the terminal, as JSON, or as a page."),
+    ] = "table",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where the page is written.")
+    ] = Path("audit.html"),
+    lang: LangOption = None,
+    solutions: SolutionsOption = None,
+) -> None:
+    """Test the checks: variants keep every point, mistakes lose what they say, no mutant of the solution survives.
+
+    Exit code 1: the checks, or what tests them, must be mended.
+    """
+    language = language_of(lang)
+    with user_errors(language):
+        chosen = named_assignments(solutions, names)
+        from grader.authoring.audit import audit as audit_one
+        from grader.cli.progress import Display
+        from grader.grading.batch import processors
+
+        audits = []
+        with grader_of(context) as grader:
+            grader.start(chosen)
+            for each in chosen:
+                with Display(language) as display:
+                    audits.append(
+                        audit_one(grader, each, jobs or processors(), repeat, display.show)
+                    )
+    if format_ == "json":
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(audits)).decode() + "\n")
+    elif format_ == "html":
+        from grader.reports.audit import audit_page
+
+        with user_errors(language):
+            write_file(output, audit_page(audits, language).encode())
+        text = tr("The audit's page is {path}", path=output.resolve())
+        say(text, language)
+    else:
+        from grader.reports.audit import audit_text
+
+        for done in audits:
+            Console().print(audit_text(done, language), soft_wrap=True)
+    raise typer.Exit(1 if any(done.findings for done in audits) else 0)
+
+
+@app.command(epilog="Example: `grader new regression`")
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    solutions: SolutionsOption = None,
+) -> None:
+    """Make a small assignment that works, in `solutions/NAME`, for you to change step by step."""
+    from grader.authoring.new import new_assignment
+
+    language = default_language()
+    with user_errors(language):
+        folder = new_assignment(name, solutions or Path("solutions"))
+    text = tr("{folder} is ready: `grader audit {name}` tests it", folder=folder, name=name)
+    say(text, language)
+
+
+importing = typer.Typer(help="Take over an assignment from another tool.", no_args_is_help=True)
+app.add_typer(importing, name="import")
+
+
+@importing.command(epilog="Example: `grader import nbgrader source/ps1/problem1.ipynb`")
+def nbgrader(file: FileArgument, solutions: SolutionsOption = None) -> None:
+    """Make an assignment from the instructor's version of an nbgrader notebook, and tell what is left to do by hand."""
+    language = default_language()
+    with user_errors(language):
+        from grader.authoring.nbgrader import import_nbgrader, write_import
+
+        imported = import_nbgrader(file)
+        folder = write_import(imported, solutions or Path("solutions"))
+    items = imported.assignment.items
+    done = tr("{folder}: {count} items are taken over", folder=folder, count=len(items))
+    for text in (done, *imported.left):
+        say(text, language)
+
+
+pack_app = typer.Typer(help="Pack an assignment for another system.", no_args_is_help=True)
+app.add_typer(pack_app, name="pack")
+
+
+@pack_app.command(epilog="Example: `grader pack gradescope wine -o autograder.zip`")
+def gradescope(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE")] = Path(
+        "autograder.zip"
+    ),
+    isolation: Annotated[
+        Literal["reduced", "full"],
+        typer.Option(help="Minimum isolation of the container; refuse to grade below it."),
+    ] = "full",
+    lang: LangOption = None,
+    solutions: SolutionsOption = None,
+) -> None:
+    """Pack the grader and an assignment's hidden folder as a Gradescope autograder.
+
+    Messages to students are in the language that is chosen here.
+    """
+    from grader.gradescope import pack
+
+    language = language_of(lang)
+    with user_errors(language):
+        (assignment,) = named_assignments(solutions, [name])
+        write_file(output, pack(assignment, isolation, language))

@@ -1,0 +1,169 @@
+"""The command `batch`: grades a class and prints it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from grader.cli.options import (
+    EXIT_INTERRUPTED,
+    EXIT_UNGRADED,
+    GradebookOption,
+    IsolationOption,
+    JobsOption,
+    LangOption,
+    NameOption,
+    SolutionsOption,
+    grader_of,
+    hidden_assignments,
+    language_of,
+    say,
+    stop,
+    user_errors,
+)
+from grader.model.text import Language, Text, printable, tr
+
+if TYPE_CHECKING:
+    from grader.gradebook import Gradebook
+    from grader.grading.batch import Again, State
+    from grader.model.record import Unmatched
+
+_MAX_PAGES = 2000  # hand-ins; the pages of more take minutes
+_MAX_ROWS = 300
+_MAX_UNMATCHED = 50
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples: `grader batch examples/class -o results` · "
+    "`grader batch submissions.zip -o results --assignment wine --roster class.csv`"
+)
+def batch(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", show_default=False)],
+    results: Annotated[
+        Path, typer.Option("--output", "-o", metavar="RESULTS", help="The folder of the results.")
+    ],
+    assignment: NameOption = None,
+    jobs: JobsOption = None,
+    roster: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="The class (id, name, email): gives everybody a row."),
+    ] = None,
+    extensions: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Other due dates (student, assignment, due)."),
+    ] = None,
+    trust_file_times: Annotated[
+        bool,
+        typer.Option(
+            "--trust-file-times",
+            help="Take a file's time for that of handing in, where the platform tells none.",
+        ),
+    ] = False,
+    gradebook: GradebookOption = None,
+    regrade: Annotated[
+        bool,
+        typer.Option(
+            "--regrade",
+            help="Grade again what was graded already, by the recorded answers where they suffice.",
+        ),
+    ] = False,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Grade again, and run every submission for it.")
+    ] = False,
+    lang: LangOption = None,
+    isolation: IsolationOption = "full",
+    solutions: SolutionsOption = None,
+) -> None:
+    """Grade every submission in folders, archives and downloads of learning platforms, and print the class.
+
+    Each report is kept in RESULTS/gradebook.db as soon as it is made. The same command again grades only what is new,
+    was changed or was left ungraded: so it also goes on after a stop.
+
+    Exit code 2: the call was wrong or the gradebook can't be written; 3: something was not graded or not matched;
+    130: stopped by Ctrl-C.
+    """
+    language = language_of(lang)
+    with user_errors(language), _resumable(language):
+        from grader.cli.progress import Display
+        from grader.gradebook import Gradebook
+        from grader.grading.batch import find_work, only_one, run_batch
+        from grader.sandbox import refuse_readable
+
+        assignments = hidden_assignments(solutions)
+        for path in (results, *paths):
+            refuse_readable(path)
+        with only_one(results), Gradebook(results, gradebook, create=True) as book:
+            work = find_work(
+                paths,
+                assignments,
+                assignment,
+                results=results,
+                roster=roster,
+                extensions=extensions,
+                trust_file_times=trust_file_times,
+            )
+            again: Again = "rerun" if rerun else "replay" if regrade else "new"
+            with grader_of(context, isolation) as grader, Display(language) as display:
+                state = run_batch(grader, book, work, again, jobs=jobs, show=display.show)
+            pages = _present(book, results, language)
+    _print_batch(state, work.unmatched, book.place, language)
+    say(pages, language)
+    raise typer.Exit(EXIT_UNGRADED if state.ungraded or work.unmatched else 0)
+
+
+def _present(book: "Gradebook", results: Path, language: Language) -> Text:
+    """Print the class and write its pages, as far as it isn't too large for that; return where the pages are."""
+    from grader.reports.html import write_site
+    from grader.reports.table import class_table, statistics_table, totals_table
+
+    totals = book.totals()
+    hand_ins = sum(total.hand_ins for total in totals)
+    record = book.class_record() if hand_ins <= _MAX_PAGES else None
+    if record is None or hand_ins > _MAX_ROWS:
+        Console().print(totals_table(totals, language))
+    else:
+        Console().print(class_table(record.records, record.assignments, language))
+        Console().print(statistics_table(record, language))
+    if record is None:
+        return tr("for the pages run: grader report {folder} --format html", folder=results)
+    return tr("The class page is {path}", path=write_site(record, results, language).resolve())
+
+
+def _print_batch(
+    state: "State", unmatched: "Sequence[Unmatched]", place: str, language: Language
+) -> None:
+    lines = [
+        f"{printable(each.origin)}: {printable(each.reason.in_(language))}"
+        for each in unmatched[:_MAX_UNMATCHED]
+    ]
+    if len(unmatched) > _MAX_UNMATCHED:
+        more = len(unmatched) - _MAX_UNMATCHED
+        lines.append(tr("… and {count} more files without a match", count=more).in_(language))
+    counts = tr(
+        "{graded} graded now, {ungraded} of them left ungraded; {kept} known already",
+        graded=state.graded,
+        ungraded=state.ungraded,
+        kept=state.kept,
+    )
+    lines += [counts.in_(language), tr("The gradebook is {place}", place=place).in_(language)]
+    for line in lines:
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _resumable(language: Language) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop(
+            tr("stopped; what was graded is kept: run the same command again to go on").in_(
+                language
+            ),
+            EXIT_INTERRUPTED,
+        )

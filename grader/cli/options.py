@@ -1,0 +1,204 @@
+"""What commands share: their options, the folders they look in, and how they end when the user is at fault."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Never
+
+import typer
+from rich.console import Console
+
+from grader.model.assignment import (
+    SETTINGS,
+    Assignment,
+    load_assignment,
+    load_assignments,
+    unknown_assignment,
+)
+from grader.model.errors import InfrastructureError, UserError, reading, writing
+from grader.model.text import Language, Text, default_language, printable, tr
+
+if TYPE_CHECKING:
+    from grader.grading.grader import Grader
+    from grader.model.score import ScoreReport
+
+EXIT_USER_ERROR = 2
+EXIT_UNGRADED = 3
+EXIT_INTERRUPTED = 130
+
+_MAX_SENTENCE = 4000
+
+Format = Literal["table", "json"]
+Level = Literal["none", "reduced", "full"]
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
+ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", show_default=False)]
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--assignment", metavar="NAME", help="The assignment, if the file's name doesn't say."
+    ),
+]
+NamesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]…", show_default=False, help="Assignments; by default all."),
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="A table for people, or JSON.")]
+LangOption = Annotated[
+    Language | None,
+    typer.Option("--lang", help="Korean or English; by default the language of your locale."),
+]
+GradebookOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gradebook",
+        metavar="URL",
+        help="SQLAlchemy URL of the gradebook (SQLite or PostgreSQL); by default RESULTS/gradebook.db.",
+    ),
+]
+IsolationOption = Annotated[
+    Level,
+    typer.Option("--isolation", help="Minimum sandbox isolation; refuse to grade below it."),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Submissions to grade at a time; by default one per processor."),
+]
+SolutionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--solutions",
+        metavar="FOLDER",
+        envvar="GRADER_SOLUTIONS",
+        help="The hidden folder; by default the nearest `solutions` here or above.",
+    ),
+]
+
+
+@contextmanager
+def grader_of(context: typer.Context, isolation: Level = "full") -> "Iterator[Grader]":
+    """Return the warm grader that the caller of the command line handed in, or start one for this command."""
+    from grader.grading.grader import Grader
+
+    if isinstance(context.obj, Grader):
+        yield context.obj
+    else:
+        with Grader(isolation) as grader:
+            yield grader
+
+
+class user_errors:  # noqa: N801
+    """Ends the command with one sentence where the user, or this machine, is at fault."""
+
+    def __init__(self, language: Language) -> None:
+        """The sentence is in this language."""
+        self._language = language
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UserError):
+            stop(error.text.in_(self._language), EXIT_USER_ERROR)
+        if isinstance(error, InfrastructureError):
+            words = tr("this machine can't grade ({reason}); run `grader doctor`", reason=error)
+            stop(words.in_(self._language), EXIT_UNGRADED)
+
+
+def stop(message: str, code: int) -> Never:
+    """Print one sentence on standard error and exit."""
+    words = printable(message, _MAX_SENTENCE)  # it may quote the name of a file
+    Console(stderr=True).print(words, markup=False, style="red", highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def say(text: Text, language: Language, *, stderr: bool = False) -> None:
+    """Print one sentence as it is."""
+    Console(stderr=stderr).print(
+        text.in_(language), markup=False, highlight=False, soft_wrap=not stderr
+    )
+
+
+def print_report(report: "ScoreReport", format_: Format, language: Language) -> None:
+    """Print one report as a table or as JSON."""
+    if format_ == "json":
+        from grader.reports.json import to_json
+
+        sys.stdout.write(to_json(report, language) + "\n")
+        return
+    from grader.reports.table import item_table
+
+    Console().print(item_table(report, language))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8.
+
+    Raises:
+        UserError: it can't be read, or is no UTF-8.
+    """
+    try:
+        with reading(path):
+            return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise UserError(
+            tr("{path} is no UTF-8 text; save it as CSV in UTF-8", path=path)
+        ) from error
+
+
+def write_file(path: Path, data: bytes, add: bool = False) -> None:
+    """Write a file, or add to it.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    with writing(path), path.open("ab" if add else "wb") as file:
+        file.write(data)
+
+
+def named_assignments(solutions: Path | None, names: list[str] | None) -> list[Assignment]:
+    """Return the hidden assignments of these names, or all.
+
+    Raises:
+        UserError: there are none, or not all of these.
+    """
+    assignments = hidden_assignments(solutions)
+    if unknown := [name for name in names or () if name not in assignments]:
+        raise unknown_assignment(unknown[0], assignments)
+    return [assignments[name] for name in names or assignments]
+
+
+def hidden_assignments(folder: Path | None) -> dict[str, Assignment]:
+    """Return the assignments in the folder that the user named, or in the nearest `solutions` here or above.
+
+    Raises:
+        UserError: there are none.
+    """
+    here = Path.cwd()
+    for candidate in [folder] if folder else [at / "solutions" for at in (here, *here.parents)]:
+        if folder or candidate.is_dir():
+            return load_assignments(candidate)
+    raise UserError(tr("there is no folder `solutions` here or above; name yours by --solutions"))
+
+
+def public_assignments(file: Path) -> dict[str, Assignment]:
+    """Return the assignments whose public checks stand beside a student's file, or in `assignments` here or above.
+
+    Raises:
+        UserError: there are none.
+    """
+    if (file.parent / SETTINGS).is_file():
+        own = load_assignment(file.parent)
+        return {own.name: own}
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if any((folder / "assignments").glob(f"*/{SETTINGS}")):
+            return load_assignments(folder / "assignments")
+    raise UserError(
+        tr("there are no public checks here: run this in the folder that your assignment came in")
+    )
+
+
+def language_of(lang: Language | None) -> Language:
+    """Return the language that was asked for, else that of the locale."""
+    return lang or default_language()

@@ -1,0 +1,162 @@
+"""Commands about a class that was graded: `report`, `adjust`."""
+
+import getpass
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from grader.cli.options import (
+    EXIT_UNGRADED,
+    GradebookOption,
+    LangOption,
+    ResultsArgument,
+    language_of,
+    read_text,
+    say,
+    user_errors,
+    write_file,
+)
+from grader.model.errors import UserError
+from grader.model.record import ClassRecord
+from grader.model.text import tr
+from grader.reports import ExportFormat
+
+app = typer.Typer()
+
+
+@app.command(
+    context_settings={"ignore_unknown_options": True},  # so that -5 is a number
+    epilog="Examples: `grader adjust results kim wine 5 --reason 'right idea' --item convergence` · "
+    "`grader adjust results lee wine -10 --reason 'copied from kim'`",
+)
+def adjust(
+    results: ResultsArgument,
+    student: Annotated[str, typer.Argument(show_default=False)],
+    assignment: Annotated[str, typer.Argument(show_default=False)],
+    points: Annotated[float, typer.Argument(help="Negative to take points.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why: reports show it.")],
+    item: Annotated[
+        str | None, typer.Option(metavar="ID", help="The rubric item that it is about.")
+    ] = None,
+    author: Annotated[
+        str | None, typer.Option(help="Who decides; by default your login name.")
+    ] = None,
+    gradebook: GradebookOption = None,
+    lang: LangOption = None,
+) -> None:
+    """Give a student points by hand, or take some. The report stays as it is; the adjustment survives regrades."""
+    language = language_of(lang)
+    with user_errors(language):
+        from grader.gradebook import Gradebook
+        from grader.model.record import Adjustment
+
+        adjustment = Adjustment(
+            points=points,
+            reason=reason,
+            author=author or _login_name(),
+            made_at=datetime.now().astimezone(),
+            item=item,
+        )
+        with Gradebook(results, gradebook) as book:
+            book.adjust(student, assignment, adjustment)
+    noted = tr(
+        "{student}, {assignment}: {points} points, by {author}: {reason}",
+        student=student,
+        assignment=assignment,
+        points=f"{points:+g}",
+        author=adjustment.author,
+        reason=reason,
+    )
+    say(noted, language)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:  # the user of a container may have none
+        raise UserError(tr("this user has no name: say by --author who decides")) from error
+
+
+@app.command(
+    epilog="Examples: `grader report results` · `grader report results --format html --anonymous -o shared` · "
+    "`grader report results --format csv -o scores.csv` · "
+    "`grader report results --format canvas --template Grades.csv -o upload.csv`"
+)
+def report(
+    results: ResultsArgument,
+    format_: Annotated[
+        ExportFormat | None,
+        typer.Option("--format", help="Pages, or another system's; by default a summary."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where it goes; else it is printed, pages to RESULTS.",
+        ),
+    ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The gradebook or worksheet from Canvas or Moodle."),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(metavar="TITLE", help="The column there that takes the scores.")
+    ] = None,
+    assignment: Annotated[
+        str | None, typer.Option("--assignment", metavar="NAME", help="Only this assignment.")
+    ] = None,
+    student: Annotated[
+        str | None, typer.Option("--student", metavar="ID", help="Only this student.")
+    ] = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Pages with pseudonyms, the same each time.")
+    ] = False,
+    gradebook: GradebookOption = None,
+    lang: LangOption = None,
+) -> None:
+    """Print how a class did, or write it as pages or for another system.
+
+    Canvas and Moodle get back the file that was downloaded from them, with the scores in it. For GitHub Classroom, `-o`
+    is `$GITHUB_OUTPUT`, which is added to. Exit code 3: something is ungraded, or could not be written.
+    """
+    language = language_of(lang)
+    with user_errors(language):
+        if anonymous and format_ != "html":
+            raise UserError(tr("pseudonyms are for pages only: add --format html"))
+        record = _class_record(results, gradebook).only(assignment, student)
+        if format_ is None:
+            from grader.reports.table import statistics_table
+
+            Console().print(statistics_table(record, language))
+            raise typer.Exit(EXIT_UNGRADED if record.left else 0)
+        if format_ == "html":
+            from grader.reports.html import own_key, write_site
+
+            key = own_key(results) if anonymous else None
+            print(write_site(record, output or results, language, key))
+            raise typer.Exit(EXIT_UNGRADED if record.left else 0)
+        from grader.reports.export import export
+
+        text = None if template is None else read_text(template)
+        done = export(record, format_, language, text, column)
+        sys.stdout.write(done.commands)
+        if output is None:
+            sys.stdout.buffer.write(done.data)
+        else:
+            write_file(output, done.data, add=format_ == "github")
+    for note in done.notes:
+        say(note, language, stderr=True)
+    raise typer.Exit(EXIT_UNGRADED if record.left or done.notes else 0)
+
+
+def _class_record(results: Path, url: str | None) -> ClassRecord:
+    from grader.gradebook import Gradebook
+
+    with Gradebook(results, url) as gradebook:
+        return gradebook.class_record()

@@ -1,0 +1,81 @@
+"""How a class did in each rubric item: how hard it was, and whether it tells strong from weak hand-ins."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from grader.model.assignment import Assignment
+from grader.model.record import ClassRecord
+from grader.model.score import ItemResult, Verdict
+from grader.model.text import Text
+
+
+class ItemStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """One rubric item over the hand-ins that count. What is ungraded is in `verdicts` alone."""
+
+    assignment: str
+    item: str
+    title: Text
+    max_points: float
+    count: int
+    """The hand-ins in which the item was graded."""
+    mean: float | None
+    """Mean points; None where nothing was graded."""
+    difficulty: float | None
+    """Mean points as a part of the item's, from 0 (nobody got any) to 1 (everybody got all)."""
+    discrimination: float | None
+    """Pearson's correlation of the item's points with the points of all other items, from -1 to 1.
+
+    It is the point-biserial one where the item is all or nothing. None where it is undefined: fewer than two
+    hand-ins that were graded whole, or either side the same in all of them.
+    """
+    verdicts: dict[Verdict, int]
+    """How many hand-ins got each verdict; those that nobody got are not in it."""
+    seconds: float | None
+    """Mean CPU seconds of the student's process; None where nothing was handed in."""
+
+
+def item_statistics(record: ClassRecord) -> tuple[ItemStatistics, ...]:
+    """Return the statistics of every item, in the order of the assignments and their rubrics."""
+    return tuple(each for assignment in record.assignments for each in _of(assignment, record))
+
+
+def _of(assignment: Assignment, record: ClassRecord) -> Iterator[ItemStatistics]:
+    hand_ins = [
+        {item.id: item for item in hand_in.report.items}
+        for (_, name), hand_in in record.counting.items()
+        if name == assignment.name
+    ]
+    points = np.array(
+        [[_points(each.get(item.id)) for item in assignment.items] for each in hand_ins]
+    ).reshape(-1, len(assignment.items))
+    whole = points[~np.isnan(points).any(axis=1)]
+    for n, item in enumerate(assignment.items):
+        results = [each[item.id] for each in hand_ins if item.id in each]
+        graded = points[~np.isnan(points[:, n]), n]
+        mean = float(graded.mean()) if len(graded) else None
+        yield ItemStatistics(
+            assignment=assignment.name,
+            item=item.id,
+            title=item.title,
+            max_points=item.points,
+            count=len(graded),
+            mean=mean,
+            difficulty=None if mean is None else mean / item.points,
+            discrimination=_correlation(whole[:, n], np.delete(whole, n, axis=1).sum(axis=1)),
+            verdicts=dict(Counter(result.verdict for result in results)),
+            seconds=sum(r.seconds for r in results) / len(results) if results else None,
+        )
+
+
+def _points(result: ItemResult | None) -> float:
+    return np.nan if result is None or result.points is None else result.points
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float | None:
+    one, other = one.round(6), other.round(6)  # equal sums of decimals may differ in the last bit
+    if len(one) < 2 or not np.ptp(one) or not np.ptp(other):
+        return None
+    return float(np.corrcoef(one, other)[0, 1])

@@ -1,0 +1,412 @@
+"""The pytest plugin: `--submission`, the fixtures of a check, the marker `item`, and what each check's end means.
+
+`pytest solutions/wine --submission kim.ipynb` works by itself: that is how one debugs a check.
+"""
+
+import math
+import zlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from grader.model.score import Curve, Measure, Verdict, sampled
+
+if TYPE_CHECKING:
+    import torch
+
+    from grader.grading.scoring import CheckResult
+    from grader.model.assignment import Assignment
+    from grader.model.submission import Submission
+    from grader.model.text import Text
+    from grader.sandbox import Sandbox, Student
+
+
+class Grading:
+    """What the fixtures and hooks share while one submission is graded."""
+
+    def __init__(self, assignment: "Assignment") -> None:
+        self.assignment = assignment
+        self.submission: Submission | None = None
+        self.open_sandbox: Callable[[Submission], Sandbox] | None = None
+        self.checks: list[CheckResult] = []
+        self.remarks: list[Text] = []
+        self.curves: list[Curve] = []
+        self.measures: list[Measure] = []
+        """What the running check has recorded."""
+        self._sandbox: Sandbox | None = None
+        self._seconds_before = 0.0
+
+    @property
+    def sandbox(self) -> "Sandbox":
+        """The submission in its sandbox, loaded when it is first asked for."""
+        if self._sandbox is None:
+            if self.submission is None or self.open_sandbox is None:
+                raise pytest.UsageError("checks need a submission: give --submission FILE")
+            self._sandbox = self.open_sandbox(self.submission)
+        return self._sandbox
+
+    def begin(self) -> None:
+        """A check begins."""
+        meter = self.sandbox.meter
+        meter.last_call, meter.memory_bytes, self._seconds_before = None, 0, meter.cpu_seconds
+        self.curves.clear()
+        self.measures.clear()
+
+    def end(self, item: pytest.Item, error: BaseException | None, detail: str) -> None:
+        """A check has ended, by `error` if it didn't hold."""
+        from grader.grading.scoring import CheckResult
+        from grader.sandbox import StudentCodeError
+
+        meter = self._sandbox.meter if self._sandbox else None
+        verdict, message, own_detail = judge(error, meter.last_call if meter else None)
+        self.checks.append(
+            CheckResult(
+                item=item_id(item),
+                name=item.name,
+                verdict=verdict,
+                message=message,
+                detail="\n".join(filter(None, (detail, own_detail))),
+                seconds=meter.cpu_seconds - self._seconds_before if meter else 0.0,
+                memory_bytes=meter.memory_bytes if meter else 0,
+                place=error.place if isinstance(error, StudentCodeError) else None,
+                curves=tuple(self.curves),
+                measures=tuple(self.measures),
+            )
+        )
+
+    def close(self) -> None:
+        """End the sandbox."""
+        if self._sandbox is not None:
+            self._sandbox.close()
+
+
+GRADING: pytest.StashKey[Grading] = pytest.StashKey()
+_ERROR: pytest.StashKey[tuple[BaseException, str]] = pytest.StashKey()
+
+
+def judge(error: BaseException | None, last_call: "Text | None") -> "tuple[Verdict, Text, str]":
+    """Return what a check's end means: its verdict, the student's message, and the assistant's detail."""
+    from grader.checks.expect import CheckFailedError
+    from grader.model.text import Text, tr
+    from grader.sandbox import StudentCodeError
+
+    match error:
+        case None:
+            return Verdict.PASSED, Text(ko="", en=""), ""
+        case StudentCodeError():
+            return error.verdict, error.text, error.detail
+        case CheckFailedError() | AssertionError():
+            words = str(error).split("\n")[0] or "the check doesn't hold"
+            text = error.text if isinstance(error, CheckFailedError) else Text(ko=words, en=words)
+            if last_call is not None:
+                text = tr("{call}: {text}", call=last_call, text=text)
+            return Verdict.FAILED, text, ""
+        case _:
+            return Verdict.UNGRADED, tr("our check itself failed; a person must look at it"), ""
+
+
+def item_id(item: pytest.Item) -> str:
+    """Return the id of the rubric item that a check belongs to, an empty one if it has no marker."""
+    marker = item.get_closest_marker("item")
+    return str(marker.args[0]) if marker and marker.args else ""
+
+
+class Rng:
+    """Hidden random data. The same seed gives the same data, so that the same submission gets the same score."""
+
+    def __init__(self, seed: int) -> None:
+        import torch
+
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape: int) -> "torch.Tensor":
+        """Return a float32 tensor of standard normal numbers."""
+        import torch
+
+        return torch.randn(shape, generator=self._generator)
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> "torch.Tensor":
+        """Return a float32 tensor of numbers between `low` and `high`."""
+        import torch
+
+        return low + (high - low) * torch.rand(shape, generator=self._generator)
+
+    def logits(self, *shape: int) -> "torch.Tensor":
+        """Return a float32 tensor of logits, normal with a standard deviation of 3."""
+        return 3 * self.normal(*shape)
+
+    def classes(self, rows: int, count: int) -> "torch.Tensor":
+        """Return `rows` class indices (int64) below `count`."""
+        import torch
+
+        return torch.randint(count, (rows,), generator=self._generator)
+
+
+LOSS_BAND = "loss_band.json"
+"""Beside the settings: between what losses trainings of the reference solution run."""
+
+
+class LossBand(msgspec.Struct, frozen=True):
+    """The lowest and the highest losses of a few trainings, evenly over their length."""
+
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+
+
+class Draw:
+    """Records what reports draw. Only from public data: students see it. What is not finite is not drawn."""
+
+    def __init__(self, grading: Grading) -> None:
+        self._grading = grading
+
+    def loss(self, losses: Sequence[float]) -> None:
+        """Record the history of the default training, to be drawn against the reference's."""
+        path = self._grading.assignment.folder / LOSS_BAND
+        band = (
+            msgspec.json.decode(path.read_bytes(), type=LossBand) if path.is_file() else LossBand()
+        )
+        self._record(Curve(kind="loss", values=sampled(losses), low=band.low, high=band.high))
+
+    def predictions(self, predicted: Sequence[float], truth: Sequence[float]) -> None:
+        """Record a prediction and the true value of each row."""
+        true = sampled(truth)
+        self._record(Curve(kind="predictions", values=sampled(predicted), low=true, high=true))
+
+    def _record(self, curve: Curve) -> None:
+        if all(map(math.isfinite, curve.values)):
+            self._grading.curves.append(curve)
+
+
+class Threshold:
+    """Holds values against thresholds of the settings, and records them: audits tell how close right answers come."""
+
+    def __init__(self, grading: Grading) -> None:
+        self._grading = grading
+
+    def at_most(self, name: str, value: float, bound: float | None = None) -> bool:
+        """Whether `value` is not above the threshold `name`, or the `bound` that the check allows in its place."""
+        return self._hold(name, value, bound, at_most=True)
+
+    def at_least(self, name: str, value: float, bound: float | None = None) -> bool:
+        """Whether `value` is not below it."""
+        return self._hold(name, value, bound, at_most=False)
+
+    def _hold(self, name: str, value: float, bound: float | None, at_most: bool) -> bool:
+        limit = self._grading.assignment.thresholds[name] if bound is None else bound
+        measure = Measure(threshold=name, value=value, bound=limit, at_most=at_most)
+        if math.isfinite(value) and math.isfinite(limit):
+            self._grading.measures.append(measure)
+        return measure.margin >= 0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that names the submission."""
+    parser.getgroup("grader").addoption(
+        "--submission",
+        type=Path,
+        metavar="FILE",
+        help="the .py or .ipynb that the checks judge, in a sandbox of its own",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker and, with `--submission`, grade that file."""
+    config.addinivalue_line("markers", "item(id): the rubric item that this check belongs to")
+    if config.getoption("--submission", None):
+        config.pluginmanager.register(_OneSubmission(config), "grader-one-submission")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out what stands below the hidden checks: public checks, variants and mistakes."""
+    below = collection_path.is_dir() and (collection_path.parent / "assignment.toml").is_file()
+    return True if below else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item,
+) -> Generator[None, object, object]:
+    """Take the measures of a check, and note its end."""
+    grading = item.config.stash.get(GRADING, None)
+    if grading is None:
+        return (yield)
+    with suppress(Exception):  # what opening the sandbox raises, the fixture raises again
+        grading.begin()
+    result = yield
+    error, detail = item.stash.get(_ERROR, None) or (None, "")
+    grading.end(item, error, detail)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the first exception of a check: of its fixtures, itself or its clean-up."""
+    report = yield
+    if call.excinfo is not None and item.stash.get(_ERROR, None) is None:
+        ours = _is_ours(call.excinfo.value)
+        detail = report.longreprtext if ours else _line_of(item, call.excinfo)
+        item.stash[_ERROR] = (call.excinfo.value, detail)
+    return report
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether a check ended by a fault of ours, of which everything is worth keeping."""
+    from grader.sandbox import StudentCodeError
+
+    return not isinstance(error, StudentCodeError | AssertionError)
+
+
+def _line_of(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """The line of the check that didn't hold."""
+    lines = [entry for entry in excinfo.traceback if entry.path == item.path]
+    if not lines:
+        return ""
+    return f"{item.path.name}:{lines[-1].lineno + 1}: {str(lines[-1].statement).strip()}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse checks that belong to no rubric item, and rubric items without a check."""
+    grading = config.stash.get(GRADING, None)
+    if grading is None:
+        return
+    known = {item.id for item in grading.assignment.items}
+    checked = {item_id(item) for item in items}
+    for item in items:
+        if item_id(item) not in known:
+            raise pytest.UsageError(f"{item.nodeid} is marked with no rubric item of the settings")
+    for rubric_item in grading.assignment.items:
+        names = {item.name for item in items if item_id(item) == rubric_item.id}
+        if rubric_item.weights and names and names != set(rubric_item.weights):
+            raise pytest.UsageError(f"the weights of {rubric_item.id} are not those of its checks")
+    if known - checked and not config.getoption("keyword") and not config.getoption("markexpr"):
+        raise pytest.UsageError(
+            f"rubric items without a check: {', '.join(sorted(known - checked))}"
+        )
+
+
+@pytest.fixture(scope="session")
+def grading(request: pytest.FixtureRequest) -> Grading:
+    """What is being graded."""
+    found = request.config.stash.get(GRADING, None)
+    if found is None:
+        raise pytest.UsageError("checks need a submission: give --submission FILE")
+    return found
+
+
+@pytest.fixture(scope="session")
+def settings(grading: Grading) -> "Assignment":
+    """The assignment's settings: thresholds, seeds, limits."""
+    return grading.assignment
+
+
+@pytest.fixture(scope="module")
+def new_student(grading: Grading) -> "Iterator[Callable[[], Student]]":
+    """A maker of fresh students that live as long as the file's checks, for what is expensive and shared."""
+    students: list[Student] = []
+
+    def make() -> "Student":
+        students.append(grading.sandbox.student())
+        return students[-1]
+
+    yield make
+    for student in students:
+        student.close()
+
+
+@pytest.fixture
+def student(grading: Grading) -> "Iterator[Student]":
+    """The submission as it was right after loading: no check sees what another has done."""
+    fresh = grading.sandbox.student()
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def rng(grading: Grading, request: pytest.FixtureRequest) -> Rng:
+    """Hidden random data, other data for each check."""
+    return Rng(grading.assignment.hidden_seed + zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture
+def draw(grading: Grading) -> Draw:
+    """A recorder of what reports draw: `draw.loss(losses)`, `draw.predictions(predicted, truth)`."""
+    return Draw(grading)
+
+
+@pytest.fixture
+def threshold(grading: Grading) -> Threshold:
+    """What holds a value against a threshold of the settings: `threshold.at_most("max_loss", loss)`."""
+    return Threshold(grading)
+
+
+@pytest.fixture
+def remark(grading: Grading) -> Callable[..., None]:
+    """A function that notes something which costs no points: `remark(ko="…", en="…")`."""
+    from grader.model.text import Text
+
+    def note(*, ko: str, en: str) -> None:
+        text = Text(ko=ko, en=en)
+        if text not in grading.remarks:
+            grading.remarks.append(text)
+
+    return note
+
+
+class _OneSubmission:
+    """Grades the file of `--submission` within an ordinary run of pytest."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        from grader.model.assignment import SETTINGS, load_assignment
+        from grader.model.errors import UserError
+        from grader.model.submission import read_submission
+        from grader.sandbox import SandboxServer, open_sandbox
+
+        folders = {Path(a.split("::")[0]).resolve() for a in config.args}
+        folders = {f if f.is_dir() else f.parent for f in folders}
+        if len(folders) != 1 or not (folder := folders.pop()).joinpath(SETTINGS).is_file():
+            raise pytest.UsageError("--submission needs the folder of one assignment to run")
+        try:
+            self._grading = Grading(load_assignment(folder))
+            submission = read_submission(config.getoption("--submission"))
+        except UserError as error:
+            raise pytest.UsageError(error.text.en) from error
+        if submission.problem is not None:
+            raise pytest.UsageError(f"{submission.file}: {submission.problem.en}")
+        self._server = SandboxServer()
+        self._grading.submission = submission
+        self._grading.open_sandbox = lambda it: open_sandbox(
+            self._server.control, it, self._grading.assignment.limits
+        )
+        config.stash[GRADING] = self._grading
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the points of each item."""
+        from grader.grading.scoring import make_report
+
+        assert self._grading.submission is not None
+        report = make_report(
+            self._grading.assignment,
+            self._grading.submission,
+            student="",
+            checks=self._grading.checks,
+            notes=tuple(self._grading.remarks),
+        )
+        terminalreporter.section(f"{report.submission}: {report.score:g} of {report.max_score:g}")
+        for item in report.items:
+            points = "-" if item.points is None else f"{item.points:g}"
+            terminalreporter.line(
+                f"{item.id:<20} {points:>4} / {item.max_points:<4g} {item.verdict:<16} {item.message.en}"
+            )
+        for note in report.notes:
+            terminalreporter.line(note.en)
+
+    def pytest_unconfigure(self) -> None:
+        """End the sandbox."""
+        self._grading.close()
+        self._server.close()

@@ -1,0 +1,117 @@
+"""From the results of checks to a score report: one result for every rubric item, whatever happened."""
+
+import msgspec
+
+from grader.model.assignment import Assignment, RubricItem
+from grader.model.score import Curve, ItemResult, Measure, Place, ScoreReport, Verdict
+from grader.model.submission import Submission
+from grader.model.text import Text, tr
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How one check, a test of pytest, ended."""
+
+    item: str
+    """The id of the rubric item that it belongs to."""
+    name: str
+    verdict: Verdict
+    message: Text
+    detail: str = ""
+    seconds: float = 0.0
+    """CPU seconds of the student's process."""
+    memory_bytes: int = 0
+    place: Place | None = None
+    """The line of the submission that `message` speaks of."""
+    curves: tuple[Curve, ...] = ()
+    measures: tuple[Measure, ...] = ()
+
+
+def make_report(
+    assignment: Assignment,
+    submission: Submission,
+    student: str,
+    checks: list[CheckResult],
+    notes: tuple[Text, ...] = (),
+    output: str = "",
+) -> ScoreReport:
+    """Count the rubric's items themselves: one without a result is `ungraded`."""
+    items = tuple(
+        _judge(item, [check for check in checks if check.item == item.id])
+        for item in assignment.items
+    )
+    return ScoreReport(
+        assignment=assignment.name,
+        student=student,
+        submission=submission.file,
+        sha256=submission.sha256,
+        items=items,
+        gradable=submission.problem is None
+        and all(item.verdict is not Verdict.UNGRADED for item in items),
+        notes=submission.notes + notes,
+        output=output,
+    )
+
+
+def no_submission(
+    assignment: Assignment, submission: Submission, problem: Text, student: str
+) -> ScoreReport:
+    """Report on a file that is no submission: nothing could be run, and a person must look."""
+    message = tr("this file can't be graded: {problem}", problem=problem)
+    checks = [
+        CheckResult(item=item.id, name="", verdict=Verdict.ERROR, message=message)
+        for item in assignment.items
+    ]
+    return make_report(assignment, submission, student, checks, (message,))
+
+
+def ungraded(
+    assignment: Assignment, submission: Submission, student: str, reason: str
+) -> ScoreReport:
+    """Report on a submission that we failed to grade."""
+    message = tr("we could not grade this; it is not your fault, and it will be graded again")
+    checks = [
+        CheckResult(item=item.id, name="", verdict=Verdict.UNGRADED, message=message, detail=reason)
+        for item in assignment.items
+    ]
+    return make_report(assignment, submission, student, checks)
+
+
+def _judge(item: RubricItem, checks: list[CheckResult]) -> ItemResult:
+    lost = [check for check in checks if check.verdict is not Verdict.PASSED]
+    points: float | None = item.points
+    place = None
+    if not checks:
+        verdict, message = Verdict.UNGRADED, tr("no check of this item was run")
+    elif not lost:
+        verdict, message = Verdict.PASSED, Text(ko="", en="")
+    else:
+        ours = [check for check in lost if check.verdict is Verdict.UNGRADED]
+        first = (ours or lost)[0]
+        verdict, message, place = first.verdict, first.message, first.place
+        points = round(item.points * _fraction(item, checks), 2)
+        if points > 0 and verdict is not Verdict.UNGRADED:
+            verdict = Verdict.PARTIAL
+    return ItemResult(
+        id=item.id,
+        title=item.title,
+        points=None if verdict is Verdict.UNGRADED else points,
+        max_points=item.points,
+        verdict=verdict,
+        message=message,
+        detail="\n\n".join(
+            ": ".join(filter(None, (check.name, check.detail or check.message.en)))
+            for check in lost
+        ),
+        seconds=round(sum(check.seconds for check in checks), 4),
+        memory_bytes=max((check.memory_bytes for check in checks), default=0),
+        place=place,
+        curves=tuple(curve for check in checks for curve in check.curves),
+        measures=tuple(measure for check in checks for measure in check.measures),
+    )
+
+
+def _fraction(item: RubricItem, checks: list[CheckResult]) -> float:
+    """The part of the points that an item with lost checks still earns: none, unless its settings weigh its checks."""
+    total = sum(item.weights.get(check.name, 0.0) for check in checks)
+    held = [check for check in checks if check.verdict is Verdict.PASSED]
+    return sum(item.weights.get(check.name, 0.0) for check in held) / total if total else 0.0

@@ -1,0 +1,240 @@
+"""A submission: the code of one `.py` or `.ipynb`, read as data. Nothing of it is run or compiled here."""
+
+import codecs
+import hashlib
+import io
+import re
+import tokenize
+import unicodedata
+import warnings
+from pathlib import Path
+
+import msgspec
+
+from grader.model.assignment import Assignment
+from grader.model.errors import UserError, reading
+from grader.model.text import Text, printable, tr
+
+MAX_BYTES = 20 * 2**20
+"""A larger file is no submission: a notebook with all its plots has a few megabytes."""
+
+SUFFIXES = (".py", ".ipynb")
+DEMO_TAG = "demo"
+SHELL = "_grader_shell"
+"""The name that magics and shell lines are called by: a submission may import a `get_ipython` of its own."""
+_MAX_NOTES = 50
+_EFFORT_OF_A_CELL = 500  # the transformer has a price for each
+_MAX_EFFORT = 2**20  # what hundreds of ordinary notebooks take together
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A piece of code that is loaded as a whole, or not at all."""
+
+    name: str
+    """What messages call it: `cell 7` (counted from 1 over all cells) or the script's name."""
+    source: str
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """What a student handed in for one assignment."""
+
+    file: str
+    """The name of the file, without its folder."""
+    sha256: str
+    notebook: bool
+    cells: tuple[Cell, ...] = ()
+    notes: tuple[Text, ...] = ()
+    """What was skipped."""
+    problem: Text | None = None
+    """Why the file is no submission at all, where it is none."""
+
+
+def read_submission(path: Path) -> Submission:
+    """Read the code in `path`. A file that is no submission is told by `problem`, not by an exception.
+
+    Raises:
+        UserError: there is no such file, or it can't be read, or is neither a script nor a notebook.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(
+            tr("{path} is neither a script (.py) nor a notebook (.ipynb)", path=path.name)
+        )
+    with reading(path):
+        if not path.is_file():
+            raise UserError(tr("{path} is no file: name the file that was handed in", path=path))
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    return parse_submission(path.name, data)
+
+
+def parse_submission(file: str, data: bytes) -> Submission:
+    """Read the code in `data`, the bytes of a file of the name `file`."""
+    file = readable(file)
+    notebook = file.lower().endswith(".ipynb")
+    submission = Submission(file=file, sha256=hashlib.sha256(data).hexdigest(), notebook=notebook)
+    try:
+        if len(data) > MAX_BYTES:
+            raise _NoSubmissionError(
+                tr("the file is larger than {limit} MB", limit=MAX_BYTES // 2**20)
+            )
+        cells, notes = (_notebook_cells if notebook else _script_cells)(file, data)
+        if not cells:
+            raise _NoSubmissionError(tr("the file holds no code"))
+    except _NoSubmissionError as error:
+        return msgspec.structs.replace(submission, problem=error.text)
+    return msgspec.structs.replace(submission, cells=cells, notes=notes)
+
+
+def match_assignment(
+    submission: Submission, assignments: dict[str, Assignment]
+) -> Assignment | None:
+    """Return the assignment that the file's name or, failing that, its functions tell; None if neither does."""
+    by_name = [a for a in assignments.values() if a.name_pattern.search(submission.file)]
+    if len(by_name) == 1:
+        return by_name[0]
+    source = "\n".join(cell.source for cell in submission.cells)
+    defined = set(re.findall(r"^(?:async )?def +(\w+)|^(\w+) *=", source, re.MULTILINE))
+    names = {name for pair in defined for name in pair if name}
+    score = {a.name: len(names & set(a.functions)) / len(a.functions) for a in assignments.values()}
+    best = sorted(score, key=lambda name: score[name], reverse=True)
+    if score[best[0]] > 0 and (len(best) == 1 or score[best[0]] > score[best[1]]):
+        return assignments[best[0]]
+    return None
+
+
+def readable(name: str) -> str:
+    """Return a file's name as people read it: in NFC (macOS writes Hangul in NFD), from UTF-8 or CP949 (Windows)."""
+    raw = name.encode("utf-8", "surrogateescape")
+    for encoding in ("utf-8", "cp949"):
+        try:
+            return unicodedata.normalize("NFC", raw.decode(encoding))
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("utf-8", "replace")
+
+
+class _NoSubmissionError(Exception):
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.en)
+        self.text = text
+
+
+def _script_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text, ...]]:
+    source = _decode(data)
+    if not source.strip():
+        return (), ()
+    return (Cell(name=file, source=source),), ()
+
+
+def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text, ...]]:
+    from grader.model.magics import effort, without_magics  # IPython only where notebooks are read
+
+    cells: list[Cell] = []
+    notes: list[Text] = []
+    patience = _MAX_EFFORT
+    for number, cell in enumerate(_code_cells(_decode(data)), start=1):
+        if cell is None:
+            continue
+        name = f"cell {number}"
+        if DEMO_TAG in cell.tags:
+            notes.append(tr("{place}: the demonstration was not run", place=place(name)))
+            continue
+        if not cell.source.strip():
+            continue
+        patience -= _EFFORT_OF_A_CELL + effort(cell.source)
+        source, skipped = without_magics(cell.source, SHELL) if patience > 0 else (cell.source, [])
+        cells.append(Cell(name=name, source=source))
+        notes.extend(_skipped(name, line, what) for line, what in skipped)
+    return tuple(cells), tuple(notes[:_MAX_NOTES])
+
+
+class _CodeCell(msgspec.Struct):
+    source: str
+    tags: list[str]
+
+
+def _code_cells(text: str) -> list[_CodeCell | None]:
+    """The cells of a notebook of any version; None for what is no code."""
+    import nbformat
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a missing cell id costs nobody a point
+            notebook = nbformat.reads(text, as_version=4)
+        metadata = notebook.get("metadata") or {}
+        language = (metadata.get("kernelspec") or {}).get("language") or (
+            metadata.get("language_info") or {}
+        ).get("name", "python")
+        if str(language).lower() not in ("python", "python3", "ipython"):
+            raise _NoSubmissionError(
+                tr(
+                    "the notebook is written in {language}, not in Python",
+                    language=printable(str(language), 40),
+                )
+            )
+        return [
+            _CodeCell(source=_joined(cell.get("source", "")), tags=_tags(cell))
+            if cell.get("cell_type") == "code"
+            else None
+            for cell in notebook["cells"]
+        ]
+    except _NoSubmissionError:
+        raise
+    except RecursionError as error:
+        raise _NoSubmissionError(tr("the notebook is nested too deeply")) from error
+    except Exception as error:  # nbformat raises whatever the shape of a broken file makes it raise
+        raise _NoSubmissionError(
+            tr("the file is no readable notebook; it may have been cut off while uploading")
+        ) from error
+
+
+def _joined(source: object) -> str:
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    return text.encode("utf-8", "replace").decode()  # JSON can hold halves of characters
+
+
+def _tags(cell: dict[str, object]) -> list[str]:
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return [str(tag) for tag in tags] if isinstance(tags, list) else []
+
+
+def _skipped(name: str, line: int, what: str) -> Text:
+    return tr("{place}: `{what}` was skipped", place=place(name, line), what=printable(what)[:60])
+
+
+def place(name: str, line: int | None = None) -> Text:
+    """Return where in a submission something is: `cell 7, line 3`, or `wine.py, line 12`."""
+    cell = name.removeprefix("cell ")
+    where = tr("cell {number}", number=cell) if cell != name else Text(ko=name, en=name)
+    return tr("{where}, line {line}", where=where, line=line) if line else where
+
+
+def _decode(data: bytes) -> str:
+    """The text of a file in any of the usual encodings."""
+    for mark, encoding in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if data.startswith(mark):
+            candidates = [encoding]
+            break
+    else:
+        candidates = ["utf-8", *_declared(data), "cp949"]
+    for encoding in candidates:
+        try:
+            text = data.decode(encoding)
+        except (UnicodeError, LookupError):
+            continue
+        if "\0" in text:
+            break
+        return io.IncrementalNewlineDecoder(None, translate=True).decode(text, final=True)
+    raise _NoSubmissionError(tr("the file is no text in UTF-8 or CP949"))
+
+
+def _declared(data: bytes) -> list[str]:
+    try:
+        return [tokenize.detect_encoding(io.BytesIO(data).readline)[0]]
+    except (SyntaxError, UnicodeError):
+        return []

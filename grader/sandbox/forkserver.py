@@ -1,0 +1,262 @@
+"""A warm process that forks one child for each request, so that nobody imports PyTorch twice.
+
+A request is one message on a control socket that brings file descriptors. The first of them is the lifeline: when its
+other end closes, the child and everything that it left behind is killed; when the child ends, its `Exit` is written
+there. The other descriptors are the child's. Both servers of this package are of this kind: the one that holds the
+sandbox and the one that holds the checks.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+
+import msgspec
+
+from grader.model.errors import InfrastructureError
+
+_MAX_FDS = 4
+_MAX_GREETING = 65536
+_MADV_COLLAPSE = 25  # include/uapi/asm-generic/mman-common.h
+_HUGE_PAGE = 2 * 2**20
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """How a child ended."""
+
+    status: int
+    """The exit code, or the negative number of the signal that ended it."""
+    cpu_seconds: float
+
+
+class Child:
+    """The asking side's hold on a forked child. Closing it kills the child and its descendants."""
+
+    def __init__(self, lifeline: socket.socket) -> None:
+        self._lifeline = lifeline
+
+    def wait(self, timeout: float) -> Exit | None:
+        """Return how the child ended, or None if it hasn't within `timeout` seconds or its server is gone."""
+        self._lifeline.settimeout(timeout)
+        try:
+            data = self._lifeline.recv(4096)
+        except OSError:
+            return None
+        return msgspec.msgpack.decode(data, type=Exit) if data else None
+
+    def close(self) -> None:
+        """Kill the child, if it still runs, with everything that it started."""
+        self._lifeline.close()
+
+
+class ForkServer:
+    """A server process as the one who started it sees it. Use it in a `with` statement."""
+
+    def __init__(self, argv: list[str], env: dict[str, str], fds: tuple[int, ...] = ()) -> None:
+        """Start `python *argv CONTROL`, where CONTROL is the number of the control socket's descriptor."""
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._greeting: bytes | None = None
+        self._lock = threading.Lock()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, *argv, str(theirs.fileno())],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), *fds),
+                start_new_session=True,
+                cwd="/",
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def greeting(self) -> bytes:
+        """The first message of the server, which it sends when it is warm; empty if it died before."""
+        with self._lock:
+            if self._greeting is None:
+                try:
+                    self._greeting = self.control.recv(_MAX_GREETING)
+                except OSError:
+                    self._greeting = b""
+            return self._greeting
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server process still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End the server and all its children, even while another thread waits for its greeting."""
+        with contextlib.suppress(OSError):
+            self.control.shutdown(socket.SHUT_RDWR)
+        self.control.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def request_child(control: socket.socket, fds: list[int]) -> Child:
+    """Ask the server at the other end of `control` for a child that gets `fds`.
+
+    Raises:
+        InfrastructureError: the server is gone.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            socket.send_fds(control, [b"f"], [theirs.fileno(), *fds])
+        except OSError as error:
+            ours.close()
+            raise InfrastructureError(f"the server is gone: {error}") from error
+    return Child(ours)
+
+
+def serve(
+    control: socket.socket,
+    run: Callable[[list[int]], None],
+    after: Callable[[int], None] = lambda pid: None,
+) -> None:
+    """Answer requests until the other end of `control` closes.
+
+    A child runs `run(fds)` and exits; when it and its descendants are gone, `after(pid)` cleans up behind them.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    children: dict[int, _Running] = {}
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    settle_memory()
+    while True:
+        fd, _ = poll.poll()[-1]  # one at a time: ending a child closes descriptors of later events
+        if fd in children:
+            child = children[fd]
+            child.end()
+            for each in (child.pidfd, child.lifeline.fileno()):
+                poll.unregister(each)
+                del children[each]
+            child.close()
+            after(child.pid)
+            continue
+        try:
+            data, fds, _, _ = socket.recv_fds(control, 1, _MAX_FDS)
+        except ConnectionResetError:  # the other end has closed without reading all that we sent
+            data, fds = b"", []
+        if not data:
+            for child in set(children.values()):
+                child.end()
+                after(child.pid)
+            return
+        lifeline = socket.socket(fileno=fds[0])
+        pid = os.fork()
+        if pid == 0:
+            _in_child(control, children, lifeline, run, fds[1:])
+        for each in fds[1:]:
+            os.close(each)
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpgid(pid, pid)
+        child = _Running(pid, lifeline)
+        for each in (child.pidfd, lifeline.fileno()):
+            children[each] = child
+            poll.register(each, select.POLLIN)
+
+
+def settle_memory() -> None:
+    """Make forks of this process cheap: freeze what is alive, and gather its memory in huge pages.
+
+    A fork copies one page-table entry for each page: with huge pages a fork of a process that holds PyTorch
+    takes about a third of the time (`benchmarks/overhead.py`). Where the kernel can't do it, nothing is lost.
+    """
+    gc.collect()
+    gc.freeze()
+    libc = ctypes.CDLL(None)
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, mode, _, _, _, *name = line.split(maxsplit=5)
+        if not mode.startswith("rw") or mode[3] != "p" or (name and name[0] != "[heap]"):
+            continue
+        start, end = (int(number, 16) for number in span.split("-"))
+        start = -(-start // _HUGE_PAGE) * _HUGE_PAGE
+        size = end // _HUGE_PAGE * _HUGE_PAGE - start
+        if size > 0:
+            libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), _MADV_COLLAPSE)
+
+
+class _Running:
+    """The server's side of a child."""
+
+    def __init__(self, pid: int, lifeline: socket.socket) -> None:
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+        self.lifeline = lifeline
+
+    def end(self) -> None:
+        """Kill what is left of the child's process group, reap it and tell how the child ended."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        _, status, usage = os.wait4(self.pid, 0)
+        for attempt in range(1000):
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                break
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-self.pid, os.WNOHANG)[0]:
+                    pass
+            time.sleep(0.0001 * attempt)
+        message = Exit(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime)
+        with contextlib.suppress(OSError):
+            self.lifeline.send(msgspec.msgpack.encode(message))
+
+    def close(self) -> None:
+        os.close(self.pidfd)
+        self.lifeline.close()
+
+
+def _in_child(
+    control: socket.socket,
+    children: dict[int, _Running],
+    lifeline: socket.socket,
+    run: Callable[[list[int]], None],
+    fds: list[int],
+) -> NoReturn:
+    code = 70  # EX_SOFTWARE: what `run` didn't expect is our fault
+    try:
+        os.setpgid(0, 0)
+        control.close()
+        lifeline.close()
+        for child in set(children.values()):
+            child.close()
+        run(fds)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def control_from_argv() -> socket.socket:
+    """Return the control socket that `ForkServer` handed to this process."""
+    return socket.socket(fileno=int(sys.argv[-1]))

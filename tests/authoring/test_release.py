@@ -1,0 +1,259 @@
+"""What students receive is made from the solution: whole, in step, and without the answers."""
+
+import io
+import json
+import zipfile
+
+import nbformat
+import pytest
+
+from grader.authoring.release import (
+    differences,
+    find_regions,
+    make_release,
+    verify_release,
+    write_release,
+    zip_release,
+)
+from grader.model.assignment import load_assignment
+from grader.model.errors import AssignmentError, UserError
+
+SETTINGS = """
+name = "mean"
+title = { ko = "평균", en = "Mean" }
+functions = ["mean"]
+hidden_seed = 918273
+
+[thresholds]
+secret = 0.123
+
+[[items]]
+id = "mean"
+title = { ko = "평균", en = "Mean" }
+points = 10
+"""
+SOLUTION = '''# %% [markdown]
+# # 평균
+# *The mean*
+
+# %%
+def mean(numbers: list[float]) -> float:
+    """평균을 반환합니다.
+
+    Return the mean.
+    """
+    # 힌트: 합을 개수로 나누세요.
+    # Hint: divide the sum by the count.
+    ### BEGIN SOLUTION
+    total_of_all = sum(numbers)
+    return total_of_all / len(numbers)
+    ### END SOLUTION
+
+
+# %% tags=["demo"]
+if __name__ == "__main__":
+    print(mean([1.0, 2.0]))
+'''
+CHECKS = """import pytest
+
+@pytest.mark.item("mean")
+def test_mean(student):
+    assert student.mean([1.0, 2.0, 6.0]) == 3.0, "a mean of three numbers"
+"""
+PUBLIC = """import pytest
+
+@pytest.mark.item("mean")
+def test_mean(student):
+    assert student.mean([1.0, 2.0]) == 1.5
+"""
+
+
+@pytest.fixture
+def mean(tmp_path):
+    def write(**changed):
+        files = {
+            "assignment.toml": SETTINGS,
+            "solution.py": SOLUTION,
+            "test_mean.py": CHECKS,
+            "public/test_public.py": PUBLIC,
+            "public/README.md": "# 평균\n*The mean*\n",
+        }
+        for name, text in (files | changed).items():
+            path = tmp_path / "mean" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return load_assignment(tmp_path / "mean")
+
+    return write
+
+
+def cells(files):
+    return nbformat.reads(files["mean.ipynb"].decode(), nbformat.NO_CONVERT).cells
+
+
+def test_the_templates_here_are_those_that_the_solutions_give(assignments):
+    for assignment in assignments.values():
+        folder = assignment.folder.parents[1] / "assignments" / assignment.name
+
+        assert differences(make_release(assignment), folder) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["binary", "multinomial", "wine"])
+def test_templates_get_nothing_and_solutions_everything(name, assignments, grader):
+    verify_release(grader, assignments[name], make_release(assignments[name]))
+
+
+def test_regions_become_stubs_beside_their_hints(mean):
+    script = make_release(mean())["mean.py"].decode()
+
+    assert "total_of_all" not in script
+    assert "SOLUTION" not in script
+    after_hint = script.split("by the count.\n")[1].splitlines()
+    assert after_hint[0].startswith("    # TODO: ")
+    assert after_hint[1].startswith('    raise NotImplementedError("mean: ')
+
+
+def test_notebook_has_the_same_cells_with_ids_that_stay(mean):
+    files = make_release(mean())
+    title, code, demo = cells(files)
+
+    assert [cell.id for cell in (title, code, demo)] == ["mean-01", "mean-02", "mean-03"]
+    assert title.source == "# 평균\n*The mean*"
+    assert code.source in files["mean.py"].decode()
+    assert demo.source == "print(mean([1.0, 2.0]))"
+    assert demo.metadata.tags == ["demo"]
+
+
+def test_students_get_no_thresholds_and_no_seed(mean):
+    settings = make_release(mean())["assignment.toml"].decode()
+
+    assert "secret" not in settings
+    assert "918273" not in settings
+    assert "points = 10\n" in settings
+
+
+@pytest.mark.parametrize(
+    "language, there, gone",
+    [("ko", ["평균", "힌트"], ["mean*", "Hint", "Return"]), ("en", ["Hint", "Return"], ["평균"])],
+)
+def test_one_language(mean, language, there, gone):
+    files = make_release(mean(), language)
+    everything = b"\n".join(files[n] for n in ("mean.py", "mean.ipynb", "README.md")).decode()
+
+    assert [word for word in there if word not in everything] == []
+    assert [word for word in gone if word in everything] == []
+    compile(files["mean.py"], "mean.py", "exec")
+
+
+@pytest.mark.parametrize(
+    "file, text",
+    [
+        ("public/README.md", "Try `return total_of_all / len(numbers)`"),
+        ("public/test_public.py", PUBLIC + "# total_of_all = sum(numbers)"),
+        ("public/data.csv", "918273"),
+        (
+            "public/hint.ipynb",
+            nbformat.writes(
+                nbformat.v4.new_notebook(
+                    cells=[nbformat.v4.new_code_cell("total_of_all = sum(numbers)")]
+                )
+            ),
+        ),
+        (
+            "public/README.md",
+            'assert student.mean([1.0, 2.0, 6.0]) == 3.0, "a mean of three numbers"',
+        ),
+    ],
+)
+def test_a_file_that_gives_an_answer_away_is_refused(mean, file, text):
+    assignment = mean(**{file: text})
+
+    with pytest.raises(AssignmentError, match="give away"):
+        make_release(assignment)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        SOLUTION.replace("    ### END SOLUTION\n", ""),
+        SOLUTION.replace("    ### BEGIN SOLUTION\n", ""),
+        SOLUTION.replace("    ### END SOLUTION\n", "    ### BEGIN SOLUTION\n"),
+        "### BEGIN SOLUTION\nx = 1\n### END SOLUTION\n",
+        "x = 1\n",
+    ],
+)
+def test_markers_without_a_partner_are_refused(mean, source):
+    assignment = mean(**{"solution.py": source})
+
+    with pytest.raises(AssignmentError, match="region"):
+        make_release(assignment)
+
+
+def test_a_method_is_a_region_too(mean):
+    source = (
+        "class Net:\n    def forward(self):\n"
+        "        ### BEGIN SOLUTION\n        return 1\n        ### END SOLUTION\n"
+    )
+
+    assert [region.function for region in find_regions(mean(), source)] == ["Net.forward"]
+
+
+def test_a_good_release_is_verified(mean, grader):
+    assignment = mean()
+
+    verify_release(grader, assignment, make_release(assignment))
+
+
+@pytest.mark.parametrize(
+    "changed, words",
+    [
+        ({"solution.py": SOLUTION.replace("/ len", "* len")}, "the solution loses mean$"),
+        ({"test_mean.py": CHECKS.replace("assert", "student.mean or")}, "gets 10"),
+        ({"public/test_public.py": PUBLIC.replace("1.5", "2.5")}, "public checks"),
+    ],
+)
+def test_a_release_that_grades_wrongly_is_refused(mean, grader, changed, words):
+    assignment = mean(**changed)
+
+    with pytest.raises(AssignmentError, match=words):
+        verify_release(grader, assignment, make_release(assignment))
+
+
+def test_writing_makes_the_folder_hold_these_files_only(mean, tmp_path):
+    files = make_release(mean())
+    folder = tmp_path / "released"
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "HEAD").write_text("main")
+    write_release(files, folder)
+    (folder / "old.py").write_text("1")
+
+    write_release(files, folder)
+
+    assert differences(files, folder) == []
+    assert {path.name for path in folder.iterdir()} == {*files, ".git"}
+    assert (folder / ".git" / "HEAD").read_text() == "main"
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(mean, tmp_path):
+    assignment = mean()
+    files = make_release(assignment)
+    other = tmp_path / "thesis"
+    other.mkdir()
+    (other / "chapter.tex").write_text("1")
+
+    for folder in (assignment.folder, other):
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        with pytest.raises(UserError, match="something else than a release"):
+            write_release(files, folder)
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_the_archive_holds_one_folder_and_is_always_the_same(mean):
+    files = make_release(mean())
+    data = zip_release(files, "mean")
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert {name: archive.read(f"mean/{name}") for name in files} == files
+    assert data == zip_release(files, "mean")
+    assert json.loads(files["mean.ipynb"])["nbformat_minor"] == 5

@@ -1,0 +1,77 @@
+"""The commands for authors, as they type them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MAIN = "from grader.cli import main; main()"
+
+
+def grader(*args, cwd):
+    return subprocess.run(
+        [sys.executable, "-c", MAIN, *map(str, args)],
+        cwd=cwd,
+        env=os.environ | {"LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_new_audit_and_release(tmp_path):
+    made = grader("new", "error", cwd=tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
+
+    audited = grader("audit", "error", "--format", "json", "--repeat", "1", cwd=tmp_path)
+    (result,) = json.loads(audited.stdout)
+    assert (audited.returncode, result["findings"]) == (0, [])
+
+    out_of_step = grader("release", "--check", cwd=tmp_path)
+    assert (out_of_step.returncode, out_of_step.stdout.count("\n")) == (1, 5)
+
+    assert grader("release", "--zip", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "assignments" / "error.zip").is_file()
+    in_step = grader("release", "--check", cwd=tmp_path)
+    assert (in_step.returncode, in_step.stdout.strip()) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_survivor_is_printed_with_its_difference(tmp_path):
+    grader("new", "error", cwd=tmp_path)
+    (tmp_path / "solutions" / "error" / "equivalent.toml").write_text("")
+
+    audited = grader("audit", "--lang", "en", cwd=tmp_path)
+
+    assert audited.returncode == 1
+    assert "error: 3 submissions" in audited.stdout
+    assert "+    return (differences ** 2).mean()[None]" in audited.stdout
+
+
+def test_the_tutorial_is_released_as_it_stands():
+    done = grader("release", "--check", cwd=ROOT / "docs" / "tutorial")
+
+    assert (done.returncode, done.stdout.strip()) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        (["release", "beer"], "binary, multinomial, wine"),
+        (["audit", "beer"], "binary, multinomial, wine"),
+        (["new", "wine"], "there already"),
+        (["new", "Wine"], "lower-case"),
+        (["import", "nbgrader", "README.md"], "no readable notebook"),
+    ],
+)
+def test_a_users_mistake_is_one_sentence_and_exit_code_2(args, words):
+    done = grader(*args, cwd=ROOT)
+
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,577 @@
+"""The gradebook keeps all of a report or nothing, on SQLite and on PostgreSQL, and never forgets one."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, func, select
+
+from grader import gradebook
+from grader.gradebook import Entry, Gradebook, digest_of
+from grader.gradebook.schema import METADATA, REPORT
+from grader.model.assignment import load_assignment
+from grader.model.errors import UserError
+from grader.model.record import Adjustment, RosterEntry, Total, Unmatched
+from grader.model.score import ItemResult, ScoreReport, Verdict
+from grader.model.submission import parse_submission
+from grader.model.text import Text
+
+SETTINGS = """
+name = "tiny"
+title = { ko = "작은 과제", en = "Tiny" }
+functions = ["double"]
+
+[[items]]
+id = "double"
+title = { ko = "두 배", en = "Double" }
+points = 10
+"""
+SEOUL = timezone(timedelta(hours=9))
+NOON = datetime(2025, 5, 1, 12, tzinfo=SEOUL)
+GIVEN = Adjustment(points=-2.5, reason="베낌", author="ta", made_at=NOON, item="double")
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    programs = [*Path("/usr/lib/postgresql").glob("*/bin"), *map(Path, os.get_exec_path())]
+    found = next((p for p in programs if (p / "initdb").exists()), None)
+    if found is None:
+        pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
+    if os.getuid() == 0 and shutil.which("runuser") is None:
+        pytest.skip("PostgreSQL does not run as root, and there is no runuser")
+    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    folder = Path(tempfile.mkdtemp(prefix="gradebook-"))
+    if user:
+        shutil.chown(folder, "postgres")
+
+    def run(program, *args):
+        command = [*user, found / program, "-D", folder / "data", *args]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+    run("initdb", "-U", "postgres", "-A", "trust", "--no-sync")
+    options = f"-c listen_addresses= -c fsync=off -k {folder}"
+    run("pg_ctl", "-w", "-l", folder / "log", "-o", options, "start")
+    try:
+        yield folder
+    finally:
+        run("pg_ctl", "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/book.db"
+        return
+    folder = request.getfixturevalue("postgresql")
+    name = f"book{abs(hash(tmp_path))}"
+    with psycopg.connect(host=str(folder), user="postgres", autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+        yield f"postgresql://postgres@/{name}?host={folder}"
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def book(url, tmp_path):
+    with Gradebook(tmp_path, url, create=True) as book:
+        yield book
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    def make(settings=SETTINGS):
+        folder = tmp_path / "tiny"
+        folder.mkdir(exist_ok=True)
+        (folder / "assignment.toml").write_text(settings, encoding="utf-8")
+        return load_assignment(folder)
+
+    return make
+
+
+def hand_in(assignment, student="kim", source="x = 1", file="x.py", **fields):
+    submission = parse_submission(file, source.encode())
+    return Entry(
+        student=student,
+        assignment=assignment,
+        digest=digest_of(assignment),
+        file=file,
+        sha256=submission.sha256,
+        load=lambda: submission,
+        **{"origin": f"{student}/{file}"} | fields,
+    )
+
+
+def report_on(entry, points=10.0, **fields):
+    item = ItemResult(
+        id="double",
+        title=Text(ko="두 배", en="Double"),
+        points=points,
+        max_points=10,
+        verdict=Verdict.UNGRADED if points is None else Verdict.PASSED,
+        message=Text(ko="", en=""),
+    )
+    return ScoreReport(
+        assignment=entry.assignment.name,
+        student=entry.student,
+        submission=entry.file,
+        sha256=entry.sha256,
+        items=(item,),
+        gradable=points is not None,
+        isolation="full",
+        **fields,
+    )
+
+
+def grade(book, *entries, points=10.0, **fields):
+    """A run that grades what is new."""
+    run = book.begin_run(["in"], {entry.digest: entry.assignment for entry in entries})
+    left = book.settle(run, entries)
+    for entry in left:
+        book.land(run, entry, entry.load(), report_on(entry, points), **fields)
+    book.end_run(run)
+    return left
+
+
+def history(book, url):
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        count = connection.execute(select(func.count()).select_from(REPORT)).scalar()
+    engine.dispose()
+    return count
+
+
+def test_what_lands_is_read_back(book, tiny):
+    entry = hand_in(tiny(), "김철수", handed_in=NOON, late_days=2, penalty=1.5)
+    report = report_on(entry, output="\0 \N{SNOWMAN} '; drop table report; --")
+    begin = datetime.now(UTC)
+    run = book.begin_run(["in"], {entry.digest: entry.assignment})
+
+    book.land(run, entry, entry.load(), report, how="mixed")
+
+    (record,) = book.class_record().records
+    assert record.report == report
+    assert record.origin == "김철수/x.py"
+    assert (record.handed_in, record.handed_in.utcoffset()) == (NOON, timedelta(hours=9))
+    assert (record.late_days, record.penalty, record.how) == (2, 1.5, "mixed")
+    assert record.cells == entry.load().cells
+    assert begin <= record.graded_at <= datetime.now(UTC)
+    assert record.counts
+    assert record.score == 8.5
+
+
+def test_it_is_there_when_opened_again(url, tmp_path, tiny):
+    with Gradebook(tmp_path, url, create=True) as first:
+        grade(first, hand_in(tiny()))
+        before = first.class_record()
+
+    with Gradebook(tmp_path, url) as second:
+        assert second.class_record() == before
+        assert len(before.records) == 1
+        assert before.assignments == (tiny(),)
+
+
+def test_only_what_is_new_is_left_to_grade(book, tiny):
+    kim, lee = hand_in(tiny(), "kim", "x = 1"), hand_in(tiny(), "lee", "x = 2")
+
+    assert grade(book, kim) == [kim]
+    assert grade(book, kim, lee) == [lee]
+    assert grade(book, kim, lee) == []
+
+
+def test_changed_bytes_are_graded_and_the_old_hand_in_stays(book, tiny):
+    old, new = hand_in(tiny(), source="x = 1"), hand_in(tiny(), source="x = 2")
+    grade(book, old, points=3)
+
+    assert grade(book, new, points=7) == [new]
+
+    records = book.class_record().records
+    assert [(r.score, r.counts) for r in records] == [(3, False), (7, True)]
+
+
+@pytest.mark.parametrize("file", ["assignment.toml", "test_tiny.py", "data/solution.py"])
+def test_a_changed_assignment_is_graded_again(book, tiny, file, url):
+    folder = tiny().folder
+    grade(book, hand_in(load_assignment(folder)), points=3)
+    path = folder / file
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as text:
+        text.write("# other\n")
+    again = hand_in(load_assignment(folder))
+
+    assert grade(book, again, points=7) == [again]
+
+    (record,) = book.class_record().records
+    assert record.score == 7
+    assert history(book, url) == 2
+
+
+@pytest.mark.parametrize("file", ["__pycache__/x.pyc", ".pytest_cache/v", ".DS_Store"])
+def test_caches_change_no_assignment(tiny, file):
+    before = digest_of(tiny())
+    path = tiny().folder / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x")
+
+    assert digest_of(tiny()) == before
+
+
+def test_a_renamed_file_changes_the_assignment(tiny):
+    (tiny().folder / "a.py").write_text("x")
+    before = digest_of(tiny())
+    (tiny().folder / "a.py").rename(tiny().folder / "b.py")
+
+    assert digest_of(tiny()) != before
+
+
+def test_another_version_of_the_grader_grades_again(book, tiny, monkeypatch):
+    entry = hand_in(tiny())
+    grade(book, entry)
+    monkeypatch.setattr(gradebook, "__version__", "99")
+
+    assert grade(book, entry) == [entry]
+
+
+def test_what_was_left_ungraded_is_graded_again(book, tiny):
+    entry = hand_in(tiny())
+    grade(book, entry, points=None)
+
+    assert grade(book, entry, points=4) == [entry]
+
+    (record,) = book.class_record().records
+    assert record.score == 4
+
+
+def test_an_assignment_that_is_changed_back_finds_its_report(book, tiny, url):
+    entry, other = hand_in(tiny()), hand_in(tiny(SETTINGS + "# other"))
+    grade(book, entry, points=3)
+    grade(book, other, points=7)
+
+    assert grade(book, entry) == []
+
+    (record,) = book.class_record().records
+    assert record.score == 3
+    assert history(book, url) == 3
+
+
+def test_a_notebook_that_two_students_hand_in_is_graded_once(book, tiny):
+    notebook = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    kim = hand_in(tiny(), "kim", notebook, "kim_wine.ipynb")
+    lee = hand_in(tiny(), "lee", notebook, "와인.IPYNB")
+    grade(book, kim, points=6)
+
+    assert grade(book, kim, lee) == []
+
+    records = book.class_record().records
+    told = [(r.report.student, r.report.submission, r.score) for r in records]
+    assert told == [("kim", "kim_wine.ipynb", 6), ("lee", "와인.IPYNB", 6)]
+
+
+def test_a_script_of_another_name_is_graded_as_messages_tell_the_name(book, tiny):
+    grade(book, hand_in(tiny(), "kim", file="kim_wine.py"))
+    lee, park = hand_in(tiny(), "lee", file="lee.py"), hand_in(tiny(), "park", file="kim_wine.py")
+
+    assert grade(book, lee, park) == [lee]
+
+
+def test_the_latest_hand_in_counts(book, tiny):
+    early = hand_in(tiny(), source="x = 1", handed_in=NOON, origin="b.py")
+    late = hand_in(
+        tiny(), source="x = 2", handed_in=datetime(2025, 5, 1, 4, tzinfo=UTC), origin="a.py"
+    )
+    grade(book, late, points=3)
+    grade(book, late, early, points=9)
+
+    records = book.class_record().records
+    assert [(r.score, r.counts) for r in records] == [(9, False), (3, True)]
+
+
+def test_a_file_that_was_replaced_by_an_older_one_no_longer_counts(book, tiny):
+    wrong = hand_in(tiny(), source="x = 1", handed_in=NOON)
+    corrected = hand_in(tiny(), source="x = 2", handed_in=NOON - timedelta(days=1))
+    grade(book, wrong, points=3)
+    grade(book, corrected, points=9)
+
+    assert [(r.score, r.counts) for r in book.class_record().records] == [(3, False), (9, True)]
+
+
+def test_a_file_that_is_no_longer_there_still_counts(book, tiny):
+    grade(book, hand_in(tiny(), "kim"), points=3)
+    grade(book, hand_in(tiny(), "lee", "x = 2"), points=9)
+
+    assert [(r.report.student, r.counts) for r in book.class_record().records] == [
+        ("kim", True),
+        ("lee", True),
+    ]
+
+
+def test_a_file_that_is_known_to_be_anothers_is_no_longer_the_firsts(book, tiny):
+    grade(
+        book, hand_in(tiny(), "20251", origin="a.py"), hand_in(tiny(), "20252", "y", origin="b.py")
+    )
+    again = hand_in(tiny(), "20259", origin="a.py")
+    run = book.begin_run(["in"], {again.digest: again.assignment})
+    book.settle(run, [again])
+
+    assert {r.report.student for r in book.class_record().records} == {"20251", "20252", "20259"}
+
+    book.end_run(run)
+
+    assert {r.report.student for r in book.class_record().records} == {"20252", "20259"}
+
+
+def test_hand_ins_of_one_time_count_in_the_order_of_their_names(book, tiny):
+    one, other = (
+        hand_in(tiny(), source=f"x = '{name}'", handed_in=NOON, origin=name) for name in ("b", "a")
+    )
+    grade(book, one, other)
+
+    assert [r.origin for r in book.class_record().records if r.counts] == ["b"]
+
+
+def test_a_file_that_is_changed_back_counts_again(book, tiny):
+    first, second = hand_in(tiny(), source="x = 1"), hand_in(tiny(), source="x = 2")
+    grade(book, first, points=3)
+    grade(book, second, points=9)
+    grade(book, first)
+
+    assert [r.score for r in book.class_record().records if r.counts] == [3]
+
+
+def test_the_best_hand_in_counts_where_the_settings_say_so(book, tiny):
+    best = tiny('counts = "best"\n' + SETTINGS)
+    grade(book, hand_in(best, source="x = 1", handed_in=NOON, late_days=1), points=9)
+    later = NOON + timedelta(days=1)
+    grade(book, hand_in(best, source="x = 2", handed_in=later, penalty=5), points=10)
+
+    records = book.class_record().records
+    assert [(r.score, r.counts) for r in records] == [(9, True), (5, False)]
+
+
+def test_lateness_that_is_told_otherwise_later_is_taken_in(book, tiny):
+    grade(book, hand_in(tiny(), late_days=2, penalty=4))
+
+    assert grade(book, hand_in(tiny(), late_days=0, penalty=0)) == []
+
+    (record,) = book.class_record().records
+    assert (record.late_days, record.score) == (0, 10)
+
+
+def test_adjustments_survive_regrades(book, tiny):
+    grade(book, hand_in(tiny()))
+    book.adjust("kim", "tiny", GIVEN)
+    book.adjust("kim", "tiny", msgspec.structs.replace(GIVEN, points=1, item=None))
+    grade(book, hand_in(tiny(SETTINGS + "# other")), points=8)
+
+    (record,) = book.class_record().records
+    assert record.adjustments[0] == GIVEN
+    assert [a.points for a in record.adjustments] == [-2.5, 1]
+    assert record.score == 6.5
+
+
+@pytest.mark.parametrize(
+    "student, assignment, item, words",
+    [
+        ("lee", "tiny", None, "lee"),
+        ("kim", "beer", None, "there are: tiny"),
+        ("kim", "tiny", "treble", "it has: double"),
+    ],
+)
+def test_adjusting_what_is_unknown_is_refused(book, tiny, student, assignment, item, words):
+    grade(book, hand_in(tiny()))
+
+    with pytest.raises(UserError, match=words):
+        book.adjust(student, assignment, msgspec.structs.replace(GIVEN, item=item))
+
+    (record,) = book.class_record().records
+    assert record.adjustments == ()
+
+
+def test_adjusting_what_was_not_handed_in_is_refused(book, tiny):
+    other = tiny(SETTINGS.replace('"tiny"', '"other"'))
+    book.begin_run(["in"], {digest_of(other): other})
+    grade(book, hand_in(tiny()))
+
+    with pytest.raises(UserError, match="only for: tiny"):
+        book.adjust("kim", "other", GIVEN)
+
+
+def test_a_roster_is_kept_in_its_order_until_another_one_comes(book):
+    kim, lee = RosterEntry("2025-2", "김철수", "k@x.kr"), RosterEntry("2025-1")
+    book.begin_run(["in"], {}, roster=[kim, lee])
+    book.begin_run(["in"], {})
+
+    assert book.class_record().roster == (kim, lee)
+
+    book.begin_run(["in"], {}, roster=[lee])
+
+    assert book.class_record().roster == (lee,)
+
+
+def test_unmatched_files_are_those_of_the_last_run_over_the_same_paths(book):
+    week1, week2, mended = (Unmatched(f"{n}.py", Text(ko="가", en="a")) for n in "123")
+    book.begin_run(["week1"], {}, [week1])
+    book.begin_run(["week2"], {}, [week2])
+    assert book.class_record().unmatched == (week1, week2)
+
+    book.begin_run(["week1"], {}, [mended])
+
+    assert book.class_record().unmatched == (week2, mended)
+
+
+def test_a_recording_is_found_by_content_whatever_the_checks_are(book, tiny):
+    grade(book, hand_in(tiny()), recording=b"\0old")
+    grade(book, hand_in(tiny(SETTINGS + "# other")), recording=b"\0new")
+
+    assert book.recording(hand_in(tiny(SETTINGS + "# third"), "lee")) == b"\0new"
+    assert book.recording(hand_in(tiny(), source="x = 2")) is None
+
+
+def test_durations_and_totals(book, tiny):
+    kim, lee = hand_in(tiny(), "kim", "x = 1"), hand_in(tiny(), "lee", "x = 2")
+    grade(book, kim, points=4, seconds=2.5)
+    grade(book, lee, points=None, seconds=1)
+
+    assert book.durations() == {("tiny", kim.sha256): 2.5, ("tiny", lee.sha256): 1}
+    assert book.totals() == (Total("tiny", 2, 4.0, 1),)
+
+
+def test_a_mean_of_what_is_all_ungraded_is_none(book, tiny):
+    grade(book, hand_in(tiny()), points=None)
+
+    assert book.totals() == (Total("tiny", 1, None, 1),)
+
+
+def test_a_report_lands_whole_or_not_at_all(book, tiny):
+    entry = hand_in(tiny())
+    run = book.begin_run(["in"], {entry.digest: entry.assignment})
+
+    with pytest.raises(UserError, match="can't be used"):
+        book.land(
+            run, msgspec.structs.replace(entry, digest="unknown"), entry.load(), report_on(entry)
+        )
+
+    with pytest.raises(UserError, match="nothing of a student kim"):
+        book.adjust("kim", "tiny", GIVEN)
+    assert book.class_record().records == ()
+
+
+def test_several_may_write_at_once(url, tmp_path, tiny):
+    with Gradebook(tmp_path, url, create=True):
+        pass
+    assignment = tiny()
+
+    def write(number):
+        with Gradebook(tmp_path, url) as book:
+            grade(book, *(hand_in(assignment, f"s{number}", f"x = {n}") for n in range(15)))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with Gradebook(tmp_path, url) as book:
+        assert len(book.class_record().records) == 60
+
+
+def test_the_migrations_make_the_tables_of_the_schema(book, url):
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), METADATA)
+    engine.dispose()
+
+    assert differences == []
+
+
+def test_a_newer_gradebook_is_refused_and_left_alone(book, url, tmp_path):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+    engine.dispose()
+
+    with pytest.raises(UserError, match=r"newer grader \(schema 9999\)"):
+        Gradebook(tmp_path, url)
+
+
+def test_a_database_that_is_no_gradebook_is_refused(url, tmp_path):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create table holidays (day text)")
+    engine.dispose()
+
+    with pytest.raises(UserError, match="no gradebook"):
+        Gradebook(tmp_path, url, create=True)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / "gradebook.db").write_text("kim;100\n" * 1000)
+
+    with pytest.raises(UserError, match="not a database"):
+        Gradebook(tmp_path)
+
+
+def test_no_gradebook_is_made_by_reading(tmp_path):
+    with pytest.raises(UserError, match="there is no gradebook"):
+        Gradebook(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["results.db", "mysql://x/y", "postgresql://u:secret@/x?host=/none"]
+)
+def test_an_address_that_leads_nowhere_is_one_sentence_without_password(tmp_path, url):
+    with pytest.raises(UserError) as error:
+        Gradebook(tmp_path, url, create=True)
+
+    assert "secret" not in error.value.text.en
+    assert "\n" not in error.value.text.en
+
+
+def test_the_database_keeps_what_it_was_told_when_the_power_fails(tmp_path):
+    with Gradebook(tmp_path, create=True) as book, book._engine.connect() as connection:
+        pragmas = ("journal_mode", "synchronous", "foreign_keys")
+        values = [connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in pragmas]
+
+    assert values == ["wal", 2, 1]
+
+
+@pytest.mark.slow
+def test_a_locked_gradebook_is_one_sentence(tmp_path):
+    with Gradebook(tmp_path, create=True) as book:
+        other = sqlite3.connect(tmp_path / "gradebook.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(UserError, match="database is locked"):
+            book.begin_run(["in"], {})
+
+        other.execute("ROLLBACK")
+        other.close()
+        assert book.begin_run(["in"], {}) == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_any_name_is_kept_as_it_is(name):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "tiny").mkdir()
+        (Path(folder) / "tiny" / "assignment.toml").write_text(SETTINGS, encoding="utf-8")
+        entry = hand_in(load_assignment(Path(folder) / "tiny"), name, origin=name)
+        with Gradebook(Path(folder), create=True) as book:
+            grade(book, entry)
+
+            (record,) = book.class_record().records
+            assert (record.report.student, record.origin) == (name, name)
+            assert grade(book, entry) == []

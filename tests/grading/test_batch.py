@@ -1,0 +1,438 @@
+"""A class is graded with nothing lost, whatever stops the batch: the real command, on a tiny assignment."""
+
+import contextlib
+import json
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from grader.gradebook import Gradebook
+from grader.grading.batch import only_one
+from grader.model.errors import UserError
+
+SETTINGS = """
+name = "tiny"
+title = { ko = "작은 과제", en = "Tiny" }
+functions = ["double"]
+
+[[items]]
+id = "double"
+title = { ko = "두 배", en = "Double" }
+points = 10
+"""
+CHECKS = """
+import pytest
+from grader.checks.expect import assert_close, number
+
+@pytest.mark.item("double")
+def test_double(student):
+    assert_close(number(student.double(2)), 4)
+"""
+SLOW = "import time\ndef double(x):\n    time.sleep(0.3)\n    return 2 * x\n"
+
+
+@pytest.fixture
+def home(tmp_path):
+    solutions = tmp_path / "solutions" / "tiny"
+    solutions.mkdir(parents=True)
+    (solutions / "assignment.toml").write_text(SETTINGS, encoding="utf-8")
+    (solutions / "test_tiny.py").write_text(CHECKS)
+    (tmp_path / "in").mkdir()
+    return tmp_path
+
+
+def hand_in(home, count, source=SLOW):
+    for number in range(count):
+        (home / "in" / f"s{number:05}_tiny.py").write_text(f"{source}# {number}\n")
+
+
+def command(*args):
+    return [Path(sys.executable).with_name("grader"), *map(str, args), "--lang", "en"]
+
+
+def heed_ctrl_c():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test run in the background ignores it
+
+
+def start(home, *args, preexec_fn=heed_ctrl_c):
+    environment = os.environ | {"COLUMNS": "200", "LANG": "C.UTF-8"}
+    return subprocess.Popen(
+        command("batch", "in", "-o", "out", *args),
+        cwd=home,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=preexec_fn,
+    )
+
+
+def batch(home, *args, preexec_fn=heed_ctrl_c):
+    process = start(home, *args, preexec_fn=preexec_fn)
+    process.out, process.err = process.communicate()
+    return process
+
+
+def landed(home):
+    try:
+        opened = sqlite3.connect(f"file:{home}/out/gradebook.db?mode=ro", uri=True)
+        with contextlib.closing(opened) as connection:
+            query = "select hand_in.file from report join hand_in on hand_in.id = hand_in_id"
+            return sorted(file for (file,) in connection.execute(query))
+    except sqlite3.OperationalError:
+        return []
+
+
+def wait_for(home, count, process):
+    while len(landed(home)) < count and process.poll() is None:
+        time.sleep(0.1)
+    return process.poll() is None
+
+
+def names(count):
+    return [f"s{number:05}_tiny.py" for number in range(count)]
+
+
+def processes_of(home):
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                words = (path / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if os.fsencode(home / "solutions") in words:
+                found.append(int(path.name))
+    return found
+
+
+def children_of(pid):
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
+            except OSError:
+                continue
+            if parent == str(pid):
+                found.append(int(path.name))
+    return found
+
+
+def test_a_class_is_graded_once(home):
+    hand_in(home, 3)
+    first = batch(home)
+    second = batch(home)
+
+    assert (first.returncode, second.returncode) == (0, 0), first.err + second.err
+    assert landed(home) == names(3)
+    assert "3 graded now" in first.out
+    assert "0 graded now, 0 of them left ungraded; 3 known already" in second.out
+    assert "10 / 10" in second.out
+
+
+@pytest.mark.slow
+def test_what_changed_is_graded_and_regrade_grades_all(home):
+    hand_in(home, 2, "def double(x): return 2 * x\n")
+    batch(home)
+    (home / "in" / "s00001_tiny.py").write_text("def double(x): return x\n")
+    changed = batch(home)
+    again = batch(home, "--regrade")
+
+    assert "1 graded now, 0 of them left ungraded; 1 known already" in changed.out
+    assert "2 graded now, 0 of them left ungraded; 0 known already" in again.out
+    with Gradebook(home / "out") as book:
+        told = [(r.report.student, r.score, r.counts) for r in book.class_record().records]
+    assert told == [("s00000", 10, True), ("s00001", 10, False), ("s00001", 0, True)]
+
+
+def test_a_file_that_two_students_hand_in_is_graded_once(home):
+    notebook = {"cell_type": "code", "source": SLOW, "metadata": {}, "outputs": []}
+    notebook |= {"execution_count": None}
+    for student in ("kim", "lee", "park"):
+        document = {"cells": [notebook], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+        (home / "in" / f"{student}_tiny.ipynb").write_text(json.dumps(document))
+
+    done = batch(home, "--jobs", "1")
+
+    assert "1 graded now, 0 of them left ungraded; 2 known already" in done.out
+    assert done.out.count("10 / 10") == 3
+
+
+@pytest.mark.slow
+def test_checks_that_fail_leave_it_ungraded_and_the_next_run_grades_it(home):
+    hand_in(home, 2, "def double(x): return 2 * x\n")
+    flag = home / "broken"
+    flag.touch()
+    breaks = f"    import os\n    assert not os.path.exists({str(flag)!r}) or 1 / 0\n"
+    checks = CHECKS.replace("(student):\n", "(student):\n" + breaks)
+    (home / "solutions/tiny/test_tiny.py").write_text(checks)
+    broken = batch(home)
+    flag.unlink()
+    mended = batch(home)
+
+    assert broken.returncode == 3
+    assert "2 graded now, 2 of them left ungraded" in broken.out
+    assert mended.returncode == 0
+    assert "10 / 10" in mended.out
+
+
+def test_a_file_without_a_match_is_told_and_is_exit_code_3(home):
+    hand_in(home, 1)
+    (home / "in" / "notes.py").write_text("x = 1\n")
+
+    done = batch(home)
+
+    assert done.returncode == 3
+    assert "notes.py" in done.out
+    with Gradebook(home / "out") as book:
+        assert [each.origin for each in book.class_record().unmatched] == ["in/notes.py"]
+
+
+@pytest.mark.slow
+def test_adjusted_points_show_in_the_class(home):
+    hand_in(home, 1)
+    batch(home)
+    adjusted = subprocess.run(
+        command("adjust", "out", "s00000", "tiny", "-2.5", "--reason", "[copied]"),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (home / "solutions/tiny/test_tiny.py").write_text(CHECKS + "# other\n")
+
+    done = batch(home)
+
+    assert adjusted.returncode == 0, adjusted.stderr
+    assert "-2.5 points" in adjusted.stdout
+    assert "[copied]" in adjusted.stdout
+    assert "1 graded now" in done.out
+    assert "7.5 / 10" in done.out
+
+
+def test_a_wrong_adjustment_is_one_sentence(home):
+    (home / "in" / "s00000_tiny.py").write_text("")
+    batch(home)
+    for args, words in (
+        (["nobody", "tiny", "1"], "nobody"),
+        (["s00000", "beer", "1"], "there are: tiny"),
+        (["s00000", "tiny", "1", "--item", "no"], "it has: double"),
+        (["s00000", "tiny", "nan"], "no number of points"),
+    ):
+        done = subprocess.run(
+            command("adjust", "out", *args, "--reason", "x"),
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert done.returncode == 2
+        assert words in done.stderr.replace("\n", " ")
+        assert "Traceback" not in done.stderr
+
+
+def test_two_batches_in_one_folder_are_refused(home):
+    hand_in(home, 1)
+    with only_one(home / "out"):
+        done = batch(home)
+
+    assert done.returncode == 2
+    assert "another batch" in done.err
+    assert batch(home).returncode == 0
+
+
+def test_results_that_cannot_be_written_are_one_sentence(home):
+    (home / "out").write_text("a file")
+    hand_in(home, 1)
+
+    done = batch(home)
+
+    assert done.returncode == 2
+    assert "can't be written to" in done.err
+    assert "Traceback" not in done.err
+    with pytest.raises(UserError), only_one(home / "out"):
+        pass
+
+
+@pytest.mark.slow
+def test_a_log_gets_plain_lines(home):
+    hand_in(home, 2, SLOW.replace("0.3", "6"))
+
+    done = batch(home, "--jobs", "1")
+
+    lines = done.err.splitlines()
+    assert lines
+    assert all("of 2 graded" in line for line in lines)
+    assert "\x1b" not in done.err
+
+
+# --- stopped at any moment
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(home):
+    hand_in(home, 12)
+    for count in (1, 4):
+        process = start(home)
+        assert wait_for(home, count, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=180)
+
+        assert process.returncode == 130, out + err
+        assert "run the same command again" in err
+        assert "Traceback" not in err
+        assert count <= len(landed(home)) < 12
+        assert processes_of(home) == []
+    kept = landed(home)
+
+    done = batch(home)
+
+    assert done.returncode == 0
+    assert landed(home) == names(12)
+    assert f"{12 - len(kept)} graded now" in done.out
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_anything_is_graded(home):
+    hand_in(home, 2)
+    for seconds in (0.5, 2, 4):
+        process = start(home)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=180)
+
+        assert process.returncode in (0, 130, -signal.SIGINT), out + err
+    assert processes_of(home) == []
+    assert batch(home).returncode == 0
+    assert landed(home) == names(2)
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_killed_is_gone_on_with(home):
+    hand_in(home, 16)
+    dice = random.Random(2025)
+    kept = []
+    for count in (0, 2, 4, 7):
+        process = start(home)
+        assert wait_for(home, count, process)
+        time.sleep(dice.uniform(0, 1.5))
+        process.kill()
+        process.communicate()
+        assert set(kept) <= set(landed(home))
+        kept = landed(home)
+
+    done = batch(home)
+
+    assert done.returncode == 0, done.err
+    assert landed(home) == names(16)
+    with Gradebook(home / "out") as book:
+        assert [r.score for r in book.class_record().records] == [10] * 16
+
+
+@pytest.mark.slow
+def test_servers_and_grading_processes_that_are_killed_cost_nobody_points(home):
+    hand_in(home, 10)
+    dice = random.Random(7)
+    process = start(home)
+    wait_for(home, 1, process)
+    for _ in range(3):
+        servers = children_of(process.pid)
+        victims = [*servers, *(pid for server in servers for pid in children_of(server))]
+        if victims:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(dice.choice(victims), signal.SIGKILL)
+        time.sleep(dice.uniform(1, 3))
+    process.communicate()
+
+    done = batch(home)
+
+    assert process.returncode in (0, 3)
+    assert done.returncode == 0
+    with Gradebook(home / "out") as book:
+        assert [r.score for r in book.class_record().records] == [10] * 10
+
+
+@pytest.mark.slow
+def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(home):
+    noise = "import random\nprint(*(random.random() for _ in range(3000)))\n"
+    hand_in(home, 12, noise + "def double(x): return 2 * x\n")
+    (home / "out").mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=600k", "none", home / "out"],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("a small file system can't be mounted here")
+    try:
+        full = batch(home)
+        kept = landed(home)
+        again = batch(home)
+        subprocess.run(["mount", "-o", "remount,size=50m", home / "out"], check=True)
+        done = batch(home)
+        all_of_them = landed(home)
+    finally:
+        subprocess.run(["umount", home / "out"], check=True)
+
+    for stopped in (full, again):
+        assert stopped.returncode == 2
+        assert "full" in stopped.err
+        assert "what it holds is kept" in stopped.err
+        assert "Traceback" not in stopped.err
+    assert 0 < len(kept) < 12
+    assert done.returncode == 0
+    assert f"{12 - len(kept)} graded now" in done.out
+    assert all_of_them == names(12)
+
+
+@pytest.mark.slow
+def test_a_file_that_may_not_grow_stops_with_one_sentence(home):
+    noise = "import random\nprint(*(random.random() for _ in range(3000)))\n"
+    hand_in(home, 8, noise + "def double(x): return 2 * x\n")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+
+    full = batch(home, preexec_fn=limit)
+    kept = landed(home)
+    done = batch(home)
+
+    assert full.returncode == 2, full.err
+    assert "what it holds is kept" in full.err
+    assert "Traceback" not in full.err
+    assert len(kept) < 8
+    assert done.returncode == 0
+    assert landed(home) == names(8)
+
+
+@pytest.mark.load
+def test_ten_thousand_submissions_take_linear_time_and_flat_memory(home):
+    costs = {}
+    for count in (1000, 10_000):
+        for number in range(count):
+            (home / "in" / f"s{number:05}_tiny.ipynb").write_text(f"cut off {number}")
+        with (home / "log").open("w") as log:
+            process = subprocess.Popen(
+                command("batch", "in", "-o", f"out{count}"), cwd=home, stdout=log, stderr=log
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        printed = (home / "log").read_text()
+        assert process.returncode == 0, printed
+        assert f"{count} graded now" in printed
+        costs[count] = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+    (seconds, megabytes), (more_seconds, more_megabytes) = costs.values()
+    assert more_seconds < 15 * seconds
+    assert more_megabytes < megabytes + 60
+    assert printed.count("s0") == 0

@@ -1,0 +1,479 @@
+"""Grading one submission: whatever it does, there is a result for every item."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from grader.grading.grader import Grader
+from grader.model.assignment import load_assignment
+from grader.model.errors import AssignmentError
+from grader.model.score import Curve, Place, Verdict
+from grader.model.submission import parse_submission, read_submission
+
+ROOT = Path(__file__).parents[2]
+SOLUTION = ROOT / "solutions" / "binary" / "solution.py"
+
+TINY = """
+name = "tiny"
+title = { ko = "작은 과제", en = "Tiny" }
+functions = ["double"]
+
+[limits]
+cpu_seconds = 1
+total_cpu_seconds = 3
+
+[[items]]
+id = "double"
+title = { ko = "두 배", en = "Double" }
+points = 6
+weights = { test_numbers = 1, test_negative = 2 }
+
+[[items]]
+id = "whole"
+title = { ko = "전체", en = "Whole" }
+points = 4
+"""
+CHECKS = """
+import pytest
+from grader.checks.expect import assert_close, number, require
+
+@pytest.mark.item("double")
+def test_numbers(student):
+    assert_close(number(student.double(2)), 4)
+
+@pytest.mark.item("double")
+def test_negative(student):
+    assert_close(number(student.double(-2)), -4)
+
+@pytest.mark.item("whole")
+def test_state(student):
+    assert_close(number(student.double(1)), 2)
+    assert_close(number(student.double(1)), 2)
+"""
+
+
+CURVES = """
+import pytest
+
+@pytest.mark.item("double")
+def test_numbers(draw):
+    draw.predictions([1.0, 2.0], [1, 3])
+
+@pytest.mark.item("double")
+def test_negative(draw):
+    draw.loss([1.0, float("inf")])
+
+@pytest.mark.item("whole")
+def test_state(draw):
+    draw.loss([float(n) for n in range(1000)])
+    assert False
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """Make an assignment: the same one for the same settings and checks, so that its server stays warm."""
+
+    @cache
+    def make(checks=CHECKS, settings=TINY):
+        folder = tmp_path_factory.mktemp("tiny")
+        (folder / "assignment.toml").write_text(settings, encoding="utf-8")
+        (folder / "test_tiny.py").write_text(checks, encoding="utf-8")
+        return load_assignment(folder)
+
+    return make
+
+
+def verdicts(report):
+    return {item.id: item.verdict for item in report.items}
+
+
+def without_measures(report):
+    return [(i.id, i.points, i.verdict, i.message, i.detail) for i in report.items], report.notes
+
+
+def test_reference_gets_full_marks(grader, assignments):
+    for name, assignment in assignments.items():
+        report = grader.grade(
+            assignment, read_submission(SOLUTION.parent.parent / name / "solution.py"), "ref"
+        ).report
+
+        assert report.score == report.max_score == 100
+        assert report.gradable
+        assert report.isolation == "full"
+        assert report.student == "ref"
+
+
+def test_untouched_template_is_not_implemented(grader, assignments):
+    for name, assignment in assignments.items():
+        for suffix in ("py", "ipynb"):
+            file = ROOT / "assignments" / name / f"{name}.{suffix}"
+
+            report = grader.grade(assignment, read_submission(file), "x").report
+
+            assert set(verdicts(report).values()) == {Verdict.NOT_IMPLEMENTED}
+            assert report.score == 0
+            assert report.gradable
+
+
+def test_file_that_is_no_submission(grader, assignments):
+    submission = parse_submission("wine.ipynb", b'{"cells": [')
+
+    report = grader.grade(assignments["wine"], submission, "x").report
+
+    assert set(verdicts(report).values()) == {Verdict.ERROR}
+    assert not report.gradable
+    assert "notebook" in report.items[0].message.en
+
+
+def test_weights_of_the_settings_give_part_of_the_points(grader, tiny, submit):
+    report = grader.grade(tiny(), submit("def double(x): return abs(x) * 2"), "x").report
+
+    assert verdicts(report) == {"double": Verdict.PARTIAL, "whole": Verdict.PASSED}
+    assert report.items[0].points == 2
+
+
+def test_one_call_that_hangs_costs_its_item_only(grader, tiny, submit):
+    source = "def double(x):\n    while x < 0: pass\n    return 2 * x"
+
+    report = grader.grade(tiny(), submit(source), "x").report
+
+    assert verdicts(report) == {"double": Verdict.PARTIAL, "whole": Verdict.PASSED}
+    assert "longer than 1 s" in report.items[0].message.en
+
+
+def test_time_of_all_calls_is_bounded(grader, tiny, submit):
+    begin = time.monotonic()
+
+    report = grader.grade(tiny(), submit("def double(x):\n    while True: pass"), "x").report
+
+    assert set(verdicts(report).values()) == {Verdict.TIMEOUT}
+    assert time.monotonic() - begin < 30
+
+
+def test_death_of_the_process_is_a_verdict(grader, tiny, submit):
+    report = grader.grade(tiny(), submit("import os\ndef double(x): os._exit(0)"), "x").report
+
+    assert set(verdicts(report).values()) == {Verdict.CRASHED}
+
+
+def test_death_while_loading_is_a_verdict(grader, tiny, submit):
+    report = grader.grade(tiny(), submit("import os\nos._exit(0)"), "x").report
+
+    assert set(verdicts(report).values()) == {Verdict.CRASHED}
+    assert report.gradable
+
+
+def test_a_check_that_fails_itself_leaves_its_item_ungraded(grader, tiny, submit):
+    broken = CHECKS.replace("assert_close(number(student.double(-2)), -4)", "1 / 0")
+
+    report = grader.grade(tiny(broken), submit("def double(x): return 2 * x"), "x").report
+
+    assert verdicts(report) == {"double": Verdict.UNGRADED, "whole": Verdict.PASSED}
+    assert report.items[0].points is None
+    assert report.ungraded
+    assert not report.gradable
+    assert "ZeroDivisionError" in report.items[0].detail
+
+
+def test_a_grading_process_that_dies_leaves_everything_ungraded(grader, tiny, submit):
+    deadly = CHECKS.replace("assert_close(number(student.double(2)), 4)", "import os; os._exit(1)")
+
+    report = grader.grade(tiny(deadly), submit("def double(x): return 2 * x"), "x").report
+
+    assert set(verdicts(report).values()) == {Verdict.UNGRADED}
+
+
+def test_checks_that_do_not_parse_are_the_authors_error(grader, tiny, submit):
+    with pytest.raises(AssignmentError, match="SyntaxError"):
+        grader.grade(tiny("def test(:"), submit("x = 1"), "x")
+
+
+def test_a_check_of_no_item_is_the_authors_error(grader, tiny, submit):
+    with pytest.raises(AssignmentError, match="no rubric item"):
+        grader.grade(tiny(CHECKS.replace('"whole"', '"hole"')), submit("x = 1"), "x")
+
+
+def test_what_is_printed_is_kept_for_the_assistant_and_costs_nothing(grader, tiny, submit):
+    source = (
+        "import warnings\ndef double(x):\n    print('seen', x); warnings.warn('hm'); return 2 * x"
+    )
+
+    report = grader.grade(tiny(), submit(source), "x").report
+
+    assert report.score == 10
+    assert "seen -2" in report.output
+
+
+def test_no_message_shows_an_expected_value(grader, tiny, submit):
+    report = grader.grade(
+        tiny(CHECKS.replace("-4", "-4.125")), submit("def double(x): return 7"), "x"
+    ).report
+
+    shown = "".join(item.message.en + item.message.ko for item in report.items)
+    assert "4.125" not in shown
+    assert "double(int) returned int" in shown
+
+
+def test_servers_that_are_killed_are_started_again(tiny, submit):
+    others = children_of(os.getpid())
+    with Grader() as own:
+        assignment, submission = tiny(), submit("def double(x): return 2 * x")
+        assert own.grade(assignment, submission, "x").report.score == 10
+        servers = children_of(os.getpid()) - others
+        assert len(servers) == 2
+        for pid in servers:
+            os.kill(pid, signal.SIGKILL)
+
+        assert own.grade(assignment, submission, "x").report.score == 10
+
+
+@pytest.mark.slow
+def test_a_sandbox_that_dies_under_a_submission_is_not_its_fault(tiny, submit):
+    others = children_of(os.getpid())
+    with Grader() as own:
+        assert own.isolation
+        (sandbox,) = children_of(os.getpid()) - others
+        assignment = tiny()
+        own.grade(assignment, submit("def double(x): return 2 * x"), "x")
+        killer = threading.Timer(1, os.kill, (sandbox, signal.SIGKILL))
+        killer.start()
+
+        graded = own.grade(
+            assignment, submit("import time\ndef double(x): time.sleep(1); return 2 * x"), "x"
+        )
+
+    assert not killer.is_alive()
+    assert graded.report.score == 10
+    assert graded.recording is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["time.sleep(1)", "def later(): time.sleep(1)"])
+def test_a_submission_whose_process_somebody_kills_loses_nothing(tiny, submit, source):
+    others = children_of(os.getpid())
+    with Grader() as own:
+        assert own.isolation
+        (sandbox,) = children_of(os.getpid()) - others
+        assignment = tiny()
+        own.grade(assignment, submit("def double(x): return 2 * x"), "x")
+        killer = threading.Timer(0.5, lambda: [os.kill(pid, 9) for pid in children_of(sandbox)])
+        killer.start()
+        slow = "def double(x): time.sleep(0.3); return 2 * x"
+
+        graded = own.grade(assignment, submit(f"import time\n{source}\n{slow}"), "x")
+
+    assert not killer.is_alive()
+    assert graded.report.score == 10
+
+
+# --- grading again
+
+
+def test_the_same_checks_are_answered_by_the_recording(grader, tiny, submit):
+    assignment = tiny()
+    source = "print('loaded')\ndef double(x):\n    print(x)\n    if x < 0: 1 / 0\n    return 2 * x"
+    first = grader.grade(assignment, submit(source), "x")
+
+    again = grader.grade(assignment, submit(source), "x", first.recording)
+
+    assert first.how == "run"
+    assert again.how == "replayed"
+    assert again.report == first.report
+    assert again.recording == first.recording
+
+
+@pytest.mark.parametrize(
+    "checks, settings",
+    [
+        (CHECKS, TINY.replace("points = 6", "points = 7").replace("_negative = 2", "_negative = 3")),
+        (CHECKS.replace("-4)", "-4, tolerance=0.5)"), TINY),
+        (CHECKS.replace("assert_close(number(student.double(2)), 4)",
+                        "require(student.double(2) == 5, ko='다섯', en='five')"), TINY),
+    ],
+    ids=["points and weights", "tolerance", "expected value and message"],
+)  # fmt: skip
+def test_changed_judgements_are_made_on_the_recording(grader, tiny, submit, checks, settings):
+    submission = submit("def double(x): return 2 * x if x > 0 else -4.25")
+    before = grader.grade(tiny(), submission, "x")
+    changed = tiny(checks, settings)
+
+    again = grader.grade(changed, submission, "x", before.recording)
+
+    assert again.how == "replayed"
+    assert without_measures(again.report) == without_measures(
+        grader.grade(changed, submission, "x").report
+    )
+    assert without_measures(again.report) != without_measures(before.report)
+
+
+ADDED = """
+@pytest.mark.item("whole")
+def test_more(student):
+    assert_close(number(student.double(1)), 2)
+    assert_close(number(student.double(5)), 10)
+"""
+
+
+def test_only_an_added_check_is_run(grader, tiny, submit):
+    submission = submit("def double(x): return min(2 * x, 8)")
+    before = grader.grade(tiny(), submission, "x")
+    assert before.report.score == 10
+    changed = tiny(CHECKS + ADDED)
+
+    mixed = grader.grade(changed, submission, "x", before.recording)
+    again = grader.grade(changed, submission, "x", mixed.recording)
+
+    assert mixed.how == "mixed"
+    assert verdicts(mixed.report) == {"double": Verdict.PASSED, "whole": Verdict.FAILED}
+    assert again.how == "replayed"
+    assert again.report == mixed.report
+
+
+def test_a_submission_that_does_not_repeat_itself_is_run_as_a_whole(grader, tiny, submit):
+    submission = submit("import os\ndef double(x): return [2 * x, os.urandom(8)]")
+    before = grader.grade(tiny(), submission, "x")
+
+    again = grader.grade(
+        tiny(CHECKS + ADDED.replace("(student.double(1)), 2", "(student.double(1)[0]), 2")),
+        submission,
+        "x",
+        before.recording,
+    )
+
+    assert again.how == "run"
+    assert set(verdicts(again.report).values()) == {Verdict.FAILED}
+
+
+def test_a_damaged_recording_is_noted_and_the_submission_run_again(grader, tiny, submit):
+    assignment, submission = tiny(), submit("def double(x): return 2 * x")
+    first = grader.grade(assignment, submission, "x")
+
+    again = grader.grade(assignment, submission, "x", first.recording[:-9])
+
+    assert again.how == "run"
+    assert again.report.items[0].points == 6
+    assert any("could not be read" in note.en for note in again.report.notes)
+    assert again.recording is not None
+
+
+def test_what_is_no_answer_of_the_submission_is_not_recorded(grader, assignments, tiny, submit):
+    deadly = CHECKS.replace("assert_close(number(student.double(2)), 4)", "import os; os._exit(1)")
+
+    ungraded = grader.grade(tiny(deadly), submit("def double(x): return 2 * x"), "x")
+    unread = grader.grade(assignments["wine"], parse_submission("wine.ipynb", b"{"), "x")
+
+    assert ungraded.recording is unread.recording is None
+
+
+def children_of(pid):
+    return {
+        int(path.name)
+        for path in Path("/proc").iterdir()
+        if path.name.isdigit() and stat_of(path).rpartition(")")[2].split()[1:2] == [str(pid)]
+    }
+
+
+def stat_of(path):
+    try:
+        return (path / "stat").read_text()
+    except OSError:
+        return ""
+
+
+@pytest.mark.slow
+def test_the_same_report_twice_on_a_loaded_machine(grader, assignments):
+    submission = read_submission(
+        ROOT / "solutions" / "wine" / "variants" / "dataloader_adamw_tqdm.py"
+    )
+    first = grader.grade(assignments["wine"], submission, "x").report
+    burners = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(2 * len(os.sched_getaffinity(0)))
+    ]
+    try:
+        second = grader.grade(assignments["wine"], submission, "x").report
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+
+    assert without_measures(first) == without_measures(second)
+    assert first.score == 100
+
+
+@pytest.mark.slow
+def test_threads_may_share_a_grader(grader, assignments):
+    submission = read_submission(SOLUTION)
+    reports = []
+    threads = [
+        threading.Thread(
+            target=lambda: reports.append(
+                grader.grade(assignments["binary"], submission, "x").report
+            )
+        )
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [report.score for report in reports] == [100] * 6
+
+
+def test_curves_of_a_check_are_in_its_item(grader, tiny, submit):
+    report = grader.grade(tiny(CURVES), submit("def double(x): return 2 * x"), "kim").report
+
+    double, whole = (item.curves for item in report.items)
+    assert double == (Curve(kind="predictions", values=(1, 2), low=(1, 3), high=(1, 3)),)
+    assert (whole[0].kind, len(whole[0].values)) == ("loss", 200)
+    assert (whole[0].values[0], whole[0].values[-1]) == (0, 999)
+
+
+def test_losses_are_drawn_against_the_band_beside_the_settings(grader, tiny, submit):
+    assignment = tiny(f"{CURVES}# with a band")
+    band = assignment.folder / "loss_band.json"
+    band.write_text('{"low": [0.5, 0.1], "high": [0.75, 0.2]}')
+
+    report = grader.grade(assignment, submit("def double(x): return 2 * x"), "kim").report
+
+    (curve,) = report.items[1].curves
+    assert (curve.low, curve.high) == ((0.5, 0.1), (0.75, 0.2))
+
+
+def test_place_is_where_the_submission_raised(grader, tiny, submit):
+    report = grader.grade(
+        tiny(), submit("def double(x):\n    return 1 / 0\n", "kim.py"), "kim"
+    ).report
+
+    assert [item.place for item in report.items] == [Place("kim.py", 2)] * 2
+
+
+def test_place_of_a_missing_function_is_where_loading_stopped(grader, tiny, submit):
+    report = grader.grade(
+        tiny(), submit("import os\n1 / 0\ndef double(x): ...\n", "kim.py"), "kim"
+    ).report
+
+    assert [item.place for item in report.items] == [Place("kim.py", 2)] * 2
+
+
+@pytest.mark.parametrize("name", ["binary", "multinomial", "wine"])
+def test_reference_is_drawn_and_within_its_band(grader, assignments, name):
+    solution = read_submission(ROOT / "solutions" / name / "solution.py")
+
+    report = grader.grade(assignments[name], solution, "kim").report
+
+    loss, predictions = (curve for item in report.items for curve in item.curves)
+    assert (loss.kind, predictions.kind) == ("loss", "predictions")
+    assert len(loss.low) == len(loss.high) == len(loss.values)
+    inside = zip(loss.low, loss.values, loss.high, strict=True)
+    assert all(low - 1e-3 <= value <= high + 1e-3 for low, value, high in inside)
+    assert len(predictions.values) == len(predictions.low)

@@ -1,0 +1,323 @@
+"""Reports show what grading said, in both languages, and nothing that a student wrote is more than text."""
+
+import json
+from datetime import UTC, datetime
+from io import StringIO
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from grader.model.record import Adjustment, Record, Total
+from grader.model.score import ItemResult, ScoreReport, Verdict
+from grader.model.text import Text
+from grader.reports.json import to_json
+from grader.reports.table import class_table, item_table, totals_table
+
+PASSED = ItemResult(
+    id="train",
+    title=Text(ko="학습 과정", en="Training loop"),
+    points=20,
+    max_points=20,
+    verdict=Verdict.PASSED,
+    message=Text(ko="", en=""),
+    seconds=1.5,
+    memory_bytes=4096,
+)
+LOST = ItemResult(
+    id="predict",
+    title=Text(ko="예측", en="Prediction"),
+    points=2.5,
+    max_points=10,
+    verdict=Verdict.PARTIAL,
+    message=Text(ko="틀렸습니다", en="this is wrong"),
+    detail="test_predict: line 3",
+)
+UNGRADED = ItemResult(
+    id="shape",
+    title=Text(ko="모양", en="Shape"),
+    points=None,
+    max_points=10,
+    verdict=Verdict.UNGRADED,
+    message=Text(ko="채점하지 못했습니다", en="we could not grade this"),
+)
+REPORT = ScoreReport(
+    assignment="wine",
+    student="김철수",
+    submission="김철수_wine.py",
+    sha256="0" * 64,
+    items=(PASSED, LOST),
+    gradable=True,
+    isolation="full",
+    notes=(Text(ko="건너뛰었습니다", en="a magic was skipped"),),
+    output="printed",
+)
+LEFT = msgspec.structs.replace(REPORT, items=(PASSED, LOST, UNGRADED), gradable=False)
+
+MARKUP = [
+    "[bold]kim[/bold]",
+    "[/]",
+    "[link=http://example.org]kim[/link]",
+    "kim :cat:",
+    "kim\\",
+    "\\[red]kim",
+    "<b>kim</b> & 'co'",
+    '"kim", "lee"',
+    "{kim}",
+]
+CONTROLS = ["kim\x1b[2J", "kim\x1b]0;title\x07", "kim\x9b31m", "kim\u202ewine"]
+
+
+def written_by(student):
+    """A report in which every text that a student can choose is this one."""
+    words = Text(ko=student, en=student)
+    return msgspec.structs.replace(
+        REPORT,
+        student=student,
+        items=(msgspec.structs.replace(LOST, message=words, detail=student),),
+        notes=(words,),
+        output=student,
+    )
+
+
+def printed(renderable, colours=False):
+    file = StringIO()
+    system = "truecolor" if colours else None
+    Console(file=file, width=200, force_terminal=colours, color_system=system).print(renderable)
+    return file.getvalue()
+
+
+# --- JSON
+
+
+def test_json_has_the_keys_that_programs_rely_on():
+    document = json.loads(to_json(REPORT, "en"))
+
+    assert {
+        *("schema_version", "assignment", "student", "score", "max_score", "gradable"),
+        *("isolation", "not_blocked", "items", "notes"),
+    } <= document.keys()
+    for item in document["items"]:
+        assert {
+            *("id", "title", "points", "max_points", "verdict", "message", "seconds"),
+        } <= item.keys()
+
+
+def test_json_says_who_got_what():
+    document = json.loads(to_json(REPORT, "en"))
+
+    assert document["schema_version"] == 1
+    assert (document["assignment"], document["student"]) == ("wine", "김철수")
+    assert (document["score"], document["max_score"]) == (22.5, 30)
+    assert (document["gradable"], document["isolation"]) == (True, "full")
+
+
+def test_json_of_an_item():
+    item = json.loads(to_json(REPORT, "en"))["items"][1]
+
+    assert (item["id"], item["verdict"]) == ("predict", "partial")
+    assert (item["points"], item["max_points"]) == (2.5, 10)
+
+
+def test_json_keeps_the_order_of_the_rubric():
+    document = json.loads(to_json(LEFT, "en"))
+
+    assert [item["id"] for item in document["items"]] == ["train", "predict", "shape"]
+
+
+def test_json_has_no_points_for_what_is_ungraded():
+    document = json.loads(to_json(LEFT, "en"))
+
+    assert document["items"][2]["points"] is None
+    assert document["items"][2]["verdict"] == "ungraded"
+    assert document["gradable"] is False
+    assert (document["score"], document["max_score"]) == (None, 40)
+
+
+@pytest.mark.parametrize(
+    "language, texts",
+    [
+        ("ko", ("예측", "틀렸습니다", "건너뛰었습니다")),
+        ("en", ("Prediction", "this is wrong", "a magic was skipped")),
+    ],
+)
+def test_json_is_in_the_language_that_is_asked_for(language, texts):
+    document = json.loads(to_json(REPORT, language))
+
+    item = document["items"][1]
+    assert (item["title"], item["message"], document["notes"][0]) == texts
+
+
+def test_json_has_its_korean_as_such():
+    assert "김철수" in to_json(REPORT, "ko")
+
+
+@pytest.mark.parametrize("words", [*MARKUP, *CONTROLS, "two\nlines"])
+def test_json_keeps_every_character(words):
+    document = json.loads(to_json(written_by(words), "en"))
+
+    assert document["student"] == words
+    assert document["items"][0]["message"] == words
+    assert document["notes"] == [words]
+
+
+# --- the table of one report
+
+
+@pytest.mark.parametrize(
+    "language, texts",
+    [
+        ("ko", ("학습 과정", "예측", "틀렸습니다", "건너뛰었습니다")),
+        ("en", ("Training loop", "Prediction", "this is wrong", "a magic was skipped")),
+    ],
+)
+def test_item_table_is_in_the_language_that_is_asked_for(language, texts):
+    shown = printed(item_table(REPORT, language))
+
+    assert [text for text in texts if text not in shown] == []
+    assert Verdict.PARTIAL.text.in_(language) in shown
+
+
+def test_item_table_is_not_in_the_other_language():
+    assert "Prediction" not in printed(item_table(REPORT, "ko"))
+    assert "예측" not in printed(item_table(REPORT, "en"))
+
+
+def test_item_table_has_a_row_for_each_item():
+    lines = printed(item_table(LEFT, "en")).splitlines()
+
+    (train,) = (line for line in lines if "Training loop" in line)
+    (predict,) = (line for line in lines if "Prediction" in line)
+    (shape,) = (line for line in lines if "Shape" in line)
+    assert "20 / 20" in train
+    assert "passed" in train
+    assert "1.50 s" in train
+    assert "2.5 / 10" in predict
+    assert "partial" in predict
+    assert "– / 10" in shape
+    assert "ungraded" in shape
+
+
+def test_item_table_ends_with_the_last_lines_that_were_printed():
+    output = "".join(f"epoch {n} [bold]\n" for n in range(100))
+
+    lines = printed(item_table(msgspec.structs.replace(REPORT, output=output), "en")).splitlines()
+
+    assert lines[-1].strip() == "epoch 99 [bold]"
+    assert "epoch 0 [bold]" not in map(str.strip, lines)
+
+
+def test_item_table_begins_with_student_assignment_and_score():
+    title = printed(item_table(REPORT, "en")).splitlines()[0]
+
+    assert "김철수 · wine · 22.5 / 30" in title
+    assert "!" not in title
+
+
+def test_item_table_marks_what_a_person_must_look_at():
+    assert "– / 40 !" in printed(item_table(LEFT, "en")).splitlines()[0]
+
+
+@pytest.mark.parametrize("words", MARKUP)
+def test_item_table_shows_markup_as_text(words):
+    title, *rest = printed(item_table(written_by(words), "en")).splitlines()
+
+    (row,) = (line for line in rest if "Prediction" in line)
+    assert f"{words} · wine" in title
+    assert words in row
+    assert f"· {words}" in rest
+
+
+@pytest.mark.parametrize("words", ["[bold]kim[/bold]", "[red]kim[/red]"])
+def test_markup_changes_no_style(words):
+    plain = printed(item_table(written_by("k" * len(words)), "en"), colours=True)
+    marked = printed(item_table(written_by(words), "en"), colours=True)
+
+    assert marked == plain.replace("k" * len(words), words)
+
+
+@pytest.mark.parametrize("words", CONTROLS)
+def test_item_table_prints_no_control_characters(words):
+    shown = printed(item_table(written_by(words), "en"))
+
+    assert [c for c in shown if c != "\n" and not c.isprintable()] == []
+
+
+# --- the table of a class
+
+
+def recorded(*reports, **fields):
+    now = datetime.now(UTC)
+    return [Record(report=r, origin="x.py", graded_at=now, **fields) for r in reports]
+
+
+def test_class_table_has_a_row_for_each_student_and_a_column_for_each_assignment(assignments):
+    reports = [
+        msgspec.structs.replace(REPORT, student="lee", assignment="wine"),
+        msgspec.structs.replace(REPORT, student="kim", assignment="wine"),
+        msgspec.structs.replace(REPORT, student="kim", assignment="binary", items=(PASSED,)),
+    ]
+
+    lines = printed(class_table(recorded(*reports), list(assignments.values()), "en")).splitlines()
+
+    kim, lee = (
+        next(n for n, line in enumerate(lines) if name in line.split()) for name in ("kim", "lee")
+    )
+    assert [cell.strip() for cell in lines[kim].split("│")[1:-1]] == [
+        *("kim", "20 / 20", "–", "22.5 / 30"),
+    ]
+    assert [cell.strip() for cell in lines[lee].split("│")[1:-1]] == ["lee", "–", "–", "22.5 / 30"]
+    assert kim < lee
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_class_table_is_in_the_language_that_is_asked_for(assignments, language):
+    shown = printed(class_table(recorded(REPORT), list(assignments.values()), language))
+
+    assert all(a.title.in_(language) in shown for a in assignments.values())
+
+
+def test_class_table_marks_what_a_person_must_look_at(assignments):
+    shown = printed(class_table(recorded(LEFT), list(assignments.values()), "en"))
+
+    assert "– / 40 !" in shown
+
+
+@pytest.mark.parametrize("words", MARKUP)
+def test_class_table_shows_markup_as_text(assignments, words):
+    shown = printed(class_table(recorded(written_by(words)), list(assignments.values()), "en"))
+
+    assert f"│ {words} " in shown
+
+
+@pytest.mark.parametrize("words", CONTROLS)
+def test_class_table_prints_no_control_characters(assignments, words):
+    shown = printed(class_table(recorded(written_by(words)), list(assignments.values()), "en"))
+
+    assert [c for c in shown if c != "\n" and not c.isprintable()] == []
+
+
+def test_class_table_shows_the_score_with_penalty_and_adjustments(assignments):
+    given = Adjustment(points=4, reason="x", author="y", made_at=datetime.now(UTC))
+    records = recorded(REPORT, penalty=2, adjustments=(given,))
+
+    shown = printed(class_table(records, list(assignments.values()), "en"))
+
+    assert "24.5 / 30" in shown
+
+
+def test_class_table_shows_the_hand_in_that_counts(assignments):
+    other = msgspec.structs.replace(REPORT, items=(PASSED,))
+    records = [*recorded(REPORT, counts=False), *recorded(other), *recorded(LEFT, counts=False)]
+
+    shown = printed(class_table(records, list(assignments.values()), "en"))
+
+    assert "20 / 20" in shown
+    assert "22.5" not in shown
+
+
+def test_totals_table_has_a_row_for_each_assignment():
+    shown = printed(totals_table([Total("wine", 5000, 66.666, 3)], "en"))
+
+    (row,) = (line for line in shown.splitlines() if "wine" in line)
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["wine", "5000", "66.7", "3"]
