@@ -54,7 +54,7 @@ def test_grade_prints_a_table_in_korean():
         (["nothing.py"], "nothing.py"),
         (["README.md"], "neither a script"),
         (["examples/class/s01_wine.ipynb", "--assignment", "beer"], "binary, multinomial, wine"),
-        (["grader/errors.py"], "--assignment"),
+        (["grader/model/errors.py"], "--assignment"),
         (["examples/class/s01_wine.ipynb", "--solutions", "docs"], "no assignment"),
         (["examples/class"], "neither a script"),
     ],

@@ -258,7 +258,7 @@ def test_results_that_cannot_be_written_are_one_sentence(home):
     done = batch(home)
 
     assert done.returncode == 2
-    assert "can't be written to" in done.err
+    assert "can't be written" in done.err
     assert "Traceback" not in done.err
     with pytest.raises(UserError), only_one(home / "out"):
         pass
