@@ -128,7 +128,7 @@ def report(
     language = language_of(lang)
     with user_errors(language):
         if anonymous and format_ != "html":
-            raise UserError(tr("pseudonyms are for pages only: add --format html"))
+            raise UserError(tr("pseudonyms are available in HTML reports only: add --format html"))
         record = _class_record(results, gradebook).only(assignment, student)
         if format_ is None:
             from grader.reports.table import statistics_table

@@ -1,6 +1,6 @@
-"""Views of score reports, one file a format."""
+"""Views of score reports, one module per format."""
 
 from typing import Literal
 
 ExportFormat = Literal["html", "csv", "json", "gradescope", "canvas", "moodle", "junit", "github"]
-"""What a class is written as."""
+"""The formats that a class can be exported to."""

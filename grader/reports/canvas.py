@@ -1,4 +1,4 @@
-"""Scores for Canvas: the gradebook that was downloaded from it, filled in."""
+"""Fill the scores into a gradebook downloaded from Canvas."""
 
 import re
 
@@ -13,21 +13,22 @@ _IDS = ("ID", "SIS User ID", "SIS Login ID")
 
 
 def fill_canvas(record: ClassRecord, template: str, column: str | None = None) -> Filled:
-    """Write the scores into a gradebook that was exported from Canvas; all else stays as it is.
+    """Write the scores into a gradebook exported from Canvas; everything else stays unchanged.
 
-    An assignment's column is `<title> (<id>)`, by its title in either language or its name. `column` names it where
-    the title differs; then the class has one assignment. Students are found by ID, SIS User ID, SIS Login ID, name, or
-    what begins the names of the files that Canvas gives out: `kimminji_1001`.
+    The column of an assignment is called `<title> (<id>)`, where the title is in either language, or the assignment's
+    name. If Canvas uses another title, pass it as `column` together with a class of one assignment. Students are
+    matched by ID, SIS User ID, SIS Login ID, name, or the prefix of the file names that Canvas hands out:
+    `kimminji_1001`.
 
     Raises:
-        UserError: this is no gradebook of Canvas, or a column is missing or there twice.
+        UserError: this isn't a Canvas gradebook, or a column is missing or occurs twice.
     """
     sheet = read_sheet(template)
     if not {"Student", "ID"} <= set(sheet.header):
         raise UserError(
             tr(
-                "this is no gradebook of Canvas: its first row needs the columns Student and ID; "
-                "export it from Canvas again"
+                "this isn't a Canvas gradebook: the first row must have the columns Student "
+                "and ID. Export it from Canvas again"
             )
         )
     columns = _columns(sheet, record, column)
@@ -46,7 +47,7 @@ def fill_canvas(record: ClassRecord, template: str, column: str | None = None) -
     ]
     handed_in = {name for _, name in record.counting}
     missing = [
-        tr("{assignment} has no column here, nothing of it was written", assignment=each.title)
+        tr("{assignment}: no column found, so no scores were written", assignment=each.title)
         for each in record.assignments
         if each.name in handed_in and each not in columns.values()
     ]
@@ -62,7 +63,9 @@ def _row(sheet: Sheet, row: int) -> Row:
 
 def _columns(sheet: Sheet, record: ClassRecord, column: str | None) -> dict[int, Assignment]:
     if column is not None and len(record.assignments) > 1:
-        raise UserError(tr("a column is for one assignment; say which by --assignment"))
+        raise UserError(
+            tr("a column holds the scores of one assignment: choose it with --assignment")
+        )
     found: dict[int, Assignment] = {}
     for assignment in record.assignments:
         titles = [column] if column else [assignment.title.ko, assignment.title.en, assignment.name]
@@ -70,7 +73,8 @@ def _columns(sheet: Sheet, record: ClassRecord, column: str | None) -> dict[int,
         if len(fitting) > 1:
             raise UserError(
                 tr(
-                    "more than one column is called {title}; say which by --column, with its number",
+                    "more than one column is called {title}: choose one with --column, "
+                    "including its number",
                     title=column or assignment.title,
                 )
             )
@@ -81,7 +85,8 @@ def _columns(sheet: Sheet, record: ClassRecord, column: str | None) -> dict[int,
         )
         raise UserError(
             tr(
-                "no column has the title of an assignment; say which by --column (there are: {heads})",
+                "no column has the title of an assignment: choose one with --column "
+                "(available: {heads})",
                 heads=heads or "–",
             )
         )

@@ -1,4 +1,4 @@
-"""A class as CSV, for spreadsheets: a row for each student."""
+"""Export a class as CSV for spreadsheets, one row per student."""
 
 import csv
 import io
@@ -11,9 +11,9 @@ from grader.reports.sheet import number
 
 
 def to_csv(record: ClassRecord, language: Language) -> bytes:
-    """Return the class in UTF-8 with a byte-order mark, as Excel wants it: the roster in its order, then all others.
+    """Return the class as UTF-8 with a byte-order mark, which Excel needs: the roster in its order, then everyone else.
 
-    What is ungraded or was not handed in is an empty cell, and the verdicts' column says so. No text is a formula.
+    Cells of ungraded or missing work are empty, and the column of verdicts says why. No text is read as a formula.
     """
     file = io.StringIO()
     writer = csv.writer(file)
@@ -32,12 +32,12 @@ def _heads(assignments: tuple[Assignment, ...]) -> list[Text]:
     for assignment in assignments:
         title = assignment.title
         heads += [
-            tr("{title}: score of {points}", title=title, points=number(assignment.max_score)),
+            tr("{title}: score (max. {points})", title=title, points=number(assignment.max_score)),
             tr("{title}: late penalty", title=title),
             tr("{title}: adjustment", title=title),
             *(
                 tr(
-                    "{title}: {item}, of {points}",
+                    "{title}: {item} (max. {points})",
                     title=title,
                     item=item.title,
                     points=number(item.points),
@@ -70,6 +70,6 @@ def _points(points: float | None) -> str:
 
 
 def _text(words: str) -> str:
-    """Words that no spreadsheet takes for a formula."""
+    """Escape text that a spreadsheet would read as a formula."""
     line = printable(words, 1000)
     return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line

@@ -1,4 +1,4 @@
-"""A class in the format that is asked for."""
+"""Export a class in the requested format."""
 
 import msgspec
 
@@ -17,13 +17,13 @@ from grader.reports.moodle import fill_moodle
 
 
 class Export(msgspec.Struct, frozen=True):
-    """A class as another system reads it."""
+    """A class in another system's format."""
 
     data: bytes
     commands: str = ""
-    """What the system reads from the standard output besides."""
+    """Further lines that the system reads from standard output."""
     notes: tuple[Text, ...] = ()
-    """What is left to a person."""
+    """What you have to check or enter by hand."""
 
 
 def export(
@@ -33,12 +33,12 @@ def export(
     template: str | None = None,
     column: str | None = None,
 ) -> Export:
-    """Return a class in a format that is one file.
+    """Return the class in a single-file format.
 
-    `template` is the text of the file that Canvas or Moodle gave, `column` the title of its scores'.
+    `template` is the text of the file downloaded from Canvas or Moodle; `column` is the title of its column of scores.
 
     Raises:
-        UserError: the format needs a template, or one hand-in alone, or the template is wrong.
+        UserError: the format needs a template or a single hand-in, or the template is invalid.
     """
     match format_:
         case "csv":
@@ -57,7 +57,7 @@ def export(
         case "moodle":
             return _filled(fill_moodle(record, _given(template), column))
         case "html":
-            raise ValueError("pages are many files: see `write_site`")
+            raise ValueError("HTML reports are many files: use `write_site`")
 
 
 def _filled(filled: Filled) -> Export:
@@ -66,7 +66,7 @@ def _filled(filled: Filled) -> Export:
 
 def _given(template: str | None) -> str:
     if template is None:
-        raise UserError(tr("name the file that you downloaded from the platform by --template"))
+        raise UserError(tr("pass the file that you downloaded from the platform with --template"))
     return template
 
 
@@ -75,8 +75,8 @@ def _the_one(record: ClassRecord) -> Record:
     if len(hand_ins) != 1:
         raise UserError(
             tr(
-                "this format is for one hand-in and there are {count}; "
-                "say which by --assignment and --student",
+                "this format holds one hand-in, but there are {count}: choose one with "
+                "--assignment and --student",
                 count=len(hand_ins),
             )
         )

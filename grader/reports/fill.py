@@ -1,4 +1,4 @@
-"""Scores written into the sheet of a learning platform: whose row is whose, and what is left to a person."""
+"""Write scores into a learning platform's sheet: match rows to students, and report what can't be matched."""
 
 import re
 import unicodedata
@@ -22,20 +22,20 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Filled(msgspec.Struct, frozen=True):
-    """A sheet with scores in it."""
+    """A sheet with the scores filled in."""
 
     text: str
     notes: tuple[Text, ...] = ()
-    """Whose score was not written and why, and what else a person must look at."""
+    """Scores that were not written, with the reason, and anything else to check by hand."""
 
 
 def fill(
     sheet: Sheet, rows: list[Row], columns: dict[int, Assignment], record: ClassRecord
 ) -> Filled:
-    """Write each student's score of each assignment into its column.
+    """Write each student's scores into the columns of the assignments.
 
-    Only a student with exactly one row, which no other student has, gets a score. What is ungraded or was not handed
-    in leaves its cell as it was.
+    A score is written only if the student matches exactly one row, and that row matches no other student. Cells of
+    ungraded or missing work keep their content.
     """
     found = _match(record.students, rows)
     claims = Counter(row for fitting in found.values() for row in fitting)
@@ -50,11 +50,11 @@ def fill(
             score = hand_in.final_score
             fitting = found[student.id]
             if score is None:
-                why = tr("ungraded, nothing was written")
+                why = tr("ungraded, so nothing was written")
             elif not fitting:
-                why = tr("the file has no row of this student, nothing was written")
+                why = tr("the file has no row for this student, so nothing was written")
             elif len(fitting) > 1 or any(claims[row] > 1 for row in fitting):
-                why = tr("more than one row or student fits, nothing was written")
+                why = tr("more than one row or student matches, so nothing was written")
             else:
                 (row,) = fitting
                 values[row, column] = number(score)
@@ -67,12 +67,13 @@ def fill(
 
 
 def other_scale(assignment: Assignment, maximum: float | None) -> list[Text]:
-    """Return a note if the platform gives the assignment another maximum than its rubric does."""
+    """Return a note if the platform's maximum differs from the rubric's."""
     if maximum is None or maximum == assignment.max_score:
         return []
     return [
         tr(
-            "{title}: the platform's maximum is {theirs}, the rubric's {ours}; the scores were written as they are",
+            "{title}: the platform's maximum is {theirs}, but the rubric's is {ours}; scores "
+            "were written without rescaling",
             title=assignment.title,
             theirs=number(maximum),
             ours=number(assignment.max_score),
@@ -81,23 +82,23 @@ def other_scale(assignment: Assignment, maximum: float | None) -> list[Text]:
 
 
 def to_number(words: str) -> float | None:
-    """Return the number that a cell holds, with a decimal point or comma; None if it holds none."""
+    """Return the number in a cell (decimal point or comma), or None if there is none."""
     plain = re.fullmatch(r"\d+(?:[.,]\d+)?", words.strip())
     return float(plain[0].replace(",", ".")) if plain else None
 
 
 def same_words(one: str, other: str) -> bool:
-    """Return whether two titles or ids are the same but for case, spacing and Unicode's normal forms."""
+    """Return whether two titles or ids are equal, ignoring case, spacing and Unicode normalisation."""
     return _folded(one) == _folded(other)
 
 
 def letters(words: str) -> str:
-    """Return the letters and digits of a name, in lower case: what is left of it in names of files."""
+    """Return the letters and digits of a name in lower case, as they appear in file names."""
     return "".join(c for c in _folded(words) if c.isalnum())
 
 
 def _match(students: tuple[RosterEntry, ...], rows: list[Row]) -> dict[str, set[int]]:
-    """The numbers of the rows that fit each student."""
+    """The row numbers that match each student."""
     by_id = _index((_folded(each), row.number) for row in rows for each in row.ids)
     by_name = _index((each, row.number) for row in rows for each in _spellings(row.name))
     found = {
@@ -106,7 +107,7 @@ def _match(students: tuple[RosterEntry, ...], rows: list[Row]) -> dict[str, set[
     }
     ids_are_known = any(found.values())
     for student in students:
-        named_otherwise = student.name and ids_are_known  # a namesake with another id
+        named_otherwise = student.name and ids_are_known  # the name may be a namesake's
         if not found[student.id] and not named_otherwise:
             found[student.id] = by_name[letters(student.name or student.id)]
     return found
@@ -121,7 +122,7 @@ def _index(pairs: Iterable[tuple[str, int]]) -> defaultdict[str, set[int]]:
 
 
 def _spellings(name: str) -> set[str]:
-    """`Kim, Minji` is also `Minji Kim`."""
+    """Accept `Kim, Minji` as `Minji Kim` too."""
     last, comma, first = name.partition(",")
     return {letters(name), letters(first + last)} if comma else {letters(name)}
 

@@ -1,4 +1,4 @@
-"""A hand-in for GitHub Classroom: the step's output, and the notices that Classroom reads the points from."""
+"""Export a hand-in to GitHub Classroom: the step's output, and the notices with the points."""
 
 import base64
 from typing import Any
@@ -11,16 +11,16 @@ from grader.model.text import Language, printable, tr
 
 
 class GitHubResult(msgspec.Struct, frozen=True):
-    """What a step of a workflow says."""
+    """The output of a workflow step."""
 
     output: str
-    """A line for the file `$GITHUB_OUTPUT`: `result=` and JSON in base64."""
+    """A line for the file `$GITHUB_OUTPUT`: `result=` followed by base64-encoded JSON."""
     commands: str
-    """Lines for the standard output."""
+    """Lines for standard output."""
 
 
 def to_github(record: Record, language: Language) -> GitHubResult:
-    """Return the result of a hand-in. While an item is ungraded it has no maximum, and Classroom gets no points."""
+    """Return the result of a hand-in. While an item is ungraded, there is no maximum and Classroom gets no points."""
     report = record.report
     score = record.final_score
     status = "error" if score is None else "pass" if score >= report.max_score else "fail"
@@ -47,7 +47,7 @@ def _test(item: ItemResult, language: Language) -> dict[str, Any]:
 
 
 def _difference(points: float, language: Language) -> dict[str, Any]:
-    """What late policy and adjustments change; Classroom adds up the tests' points."""
+    """The effect of late policy and adjustments, as a test, because Classroom adds up the tests' points."""
     name = tr("late penalty and adjustments").in_(language)
     status = "pass" if points >= 0 else "fail"
     return {"name": name, "status": status, "message": "", "score": round(points, 2)}
@@ -55,7 +55,7 @@ def _difference(points: float, language: Language) -> dict[str, Any]:
 
 def _commands(score: float | None, maximum: float, language: Language) -> str:
     if score is None:
-        words = tr("we could not grade all of this; there is no score yet").in_(language)
+        words = tr("some items could not be graded, so there is no score yet").in_(language)
         return f"::error title=Autograding::{words}\n"
     points = msgspec.json.encode({"totalPoints": score, "maxPoints": maximum}).decode()
     return (

@@ -1,4 +1,4 @@
-"""A hand-in as the `results.json` of a Gradescope autograder."""
+"""Export a hand-in as the `results.json` of a Gradescope autograder."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from grader.model.text import Language, Text, printable, tr
 
 
 def to_gradescope(record: Record, language: Language) -> str:
-    """Return what Gradescope shows to the student: a test for each rubric item, with its message and never its detail.
+    """Return what Gradescope shows the student: a test per rubric item with its message, never the assistants' detail.
 
-    While an item is ungraded there is no `score`, neither in all nor of that test: Gradescope then reports that the
+    While an item is ungraded, `score` is missing from that test and from the total. Gradescope then reports that the
     autograder failed, and gives no points.
     """
     report = record.report
@@ -34,7 +34,7 @@ def to_gradescope(record: Record, language: Language) -> str:
 def _lines(record: Record) -> list[Text]:
     lines = list(record.report.notes)
     if record.report.ungraded:
-        lines.insert(0, tr("we could not grade all of this; there is no score yet"))
+        lines.insert(0, tr("some items could not be graded, so there is no score yet"))
     if record.penalty:
         lines.append(tr("late penalty: {points} points", points=f"{record.penalty:g}"))
     lines += [

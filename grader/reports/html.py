@@ -1,7 +1,6 @@
-"""Pages for people: one for each hand-in, as its student and as an assistant sees it, and one for the class.
+"""Write HTML reports: two pages per hand-in (for the student and for assistants), and one page for the class.
 
-A page is one file: styles, script and pictures are in it, nothing is fetched, and nothing that a student wrote is
-markup in it.
+A page is one file. Styles, scripts and pictures are inline, nothing is fetched, and text by students is never markup.
 """
 
 import hashlib
@@ -38,7 +37,7 @@ from grader.reports.plots import loss_plot, losses_plot, predictions_plot, score
 INDEX = "index.html"
 _SLOWEST = 10
 _MAX_HIGHLIGHTED = 100_000
-"""Characters of a cell that are worth being highlighted; what is larger is no homework, and is shown plain."""
+"""Cells with more characters are shown without syntax highlighting."""
 _MAX_NAME_BYTES = 120
 
 
@@ -49,10 +48,10 @@ def student_page(
     name: str = "",
     attempts: Sequence[Record] = (),
 ) -> str:
-    """Return what a student sees of a hand-in. What it printed and the checks' own words are not on it.
+    """Return the page that a student sees. It leaves out printed output and the checks' technical details.
 
-    `name` is the student's, where it is another than the id; `attempts` are all hand-ins of the student for the
-    assignment, which are listed where there are several.
+    `name` is the student's name if it differs from the id. `attempts` are all hand-ins of the student for the
+    assignment; they are listed if there are several.
     """
     return _hand_in_page(_hand_in_view(record, assignment, language, name, attempts), language)
 
@@ -65,13 +64,13 @@ def assistant_page(
     name: str = "",
     attempts: Sequence[Record] = (),
 ) -> str:
-    """Return the same page with everything that is for assistants only. `twin` is the address of the student's."""
+    """Return the assistants' version of the page. `twin` is the address of the student's page."""
     view = _hand_in_view(record, assignment, language, name, attempts)
     return _hand_in_page(view, language, twin)
 
 
 def class_page(record: ClassRecord, language: Language) -> str:
-    """Return the overview of a class. Its links lead to where `write_site` puts the other pages."""
+    """Return the class page. Its links point to where `write_site` puts the other pages."""
     students = _students(record)
     addresses = {key: quote(str(path)) for key, path in _paths(record, "assistant").items()}
     counting, statistics = record.counting, item_statistics(record)
@@ -104,16 +103,16 @@ def class_page(record: ClassRecord, language: Language) -> str:
         titles={a.name: a.title for a in record.assignments},
         results_of=lambda each: {item.id: item for item in each.report.items},
         words_ungraded=Verdict.UNGRADED.text,
-        shown=tr("{shown} of {all} students are shown", shown="{shown}", all="{all}"),
+        shown=tr("showing {shown} of {all} students", shown="{shown}", all="{all}"),
     )
 
 
 def write_site(
     record: ClassRecord, folder: Path, language: Language, key: bytes | None = None
 ) -> Path:
-    """Write all pages below `folder`, each whole or not at all, and return the path of the class page.
+    """Write all pages below `folder`, each atomically, and return the path of the class page.
 
-    With a `key` the students are pseudonyms (see `anonymous`).
+    With a `key`, students appear under pseudonyms (see `anonymous`).
 
     Raises:
         UserError: the pages can't be written there.
@@ -173,15 +172,15 @@ def _write_hand_in(job: _Job, language: Language) -> None:
 
 
 def pseudonym(student: str, key: bytes) -> str:
-    """Return the name that stands for a student: always the same under one key, and nobody's without it."""
+    """Return a student's pseudonym: always the same for a key, and impossible to trace without it."""
     return f"anon-{hmac.digest(key, student.encode(), 'sha256').hex()[:10]}"
 
 
 def own_key(folder: Path) -> bytes:
-    """Return the key of the pseudonyms in `folder`; it is made when it is first asked for.
+    """Return the key of the pseudonyms in `folder`, creating it on first use.
 
     Raises:
-        UserError: it can't be written there.
+        UserError: the key can't be written.
     """
     path = folder / "anonymous.key"
     if not path.exists():
@@ -193,10 +192,10 @@ def own_key(folder: Path) -> bytes:
 
 
 def anonymous(record: ClassRecord, key: bytes) -> ClassRecord:
-    """Return the class with pseudonyms for its students, also in file names and in what quotes them.
+    """Return the class with pseudonyms for its students, including in file names and quotations of them.
 
-    What students wrote into their code stays, except for their own names and ids. Reasons of adjustments are left out:
-    they may name anybody.
+    Students' code keeps everything but their own names and ids. Reasons of adjustments are left out, because they may
+    name anyone.
     """
     names = {entry.id: entry.name for entry in record.roster}
     return msgspec.structs.replace(
@@ -210,7 +209,7 @@ def anonymous(record: ClassRecord, key: bytes) -> ClassRecord:
             msgspec.structs.replace(
                 each,
                 origin=pseudonym(each.origin, key),
-                reason=tr("its name is left out here"),
+                reason=tr("name hidden"),
             )
             for each in record.unmatched
         ),
@@ -258,12 +257,12 @@ def _anonymous_record(record: Record, name: str, key: bytes) -> Record:
 
 
 def _students(record: ClassRecord) -> list[RosterEntry]:
-    """The class in the order of names: who is on the roster, and who handed in without being on it."""
+    """Everyone on the roster and everyone else who handed in, sorted by name."""
     return sorted(record.students, key=lambda entry: (entry.name or entry.id, entry.id))
 
 
 def _paths(record: ClassRecord, top: str) -> dict[tuple[str, str], PurePosixPath]:
-    """Where the page of each student and assignment is, below the class page."""
+    """The path of each student's page per assignment, relative to the class page."""
     students = file_names(entry.id for entry in _students(record))
     assignments = file_names(assignment.name for assignment in record.assignments)
     return {
@@ -274,9 +273,9 @@ def _paths(record: ClassRecord, top: str) -> dict[tuple[str, str], PurePosixPath
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:
-    """Return for each name one that is safe as a file's on any system, and no other's in any case of letters.
+    """Map names to file names that are safe on any system and unique regardless of case.
 
-    A name that can't be a file's as it is gets a part of its digest, so that it is the same in every class.
+    A name that isn't a valid file name gets part of its digest appended, so that the result is the same in every class.
     """
     found: dict[str, str] = {}
     taken: set[str] = set()
@@ -291,7 +290,7 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def _safe(name: str) -> str:
-    """The letters, digits and dashes of a name, without what a system gives a meaning to."""
+    """The letters, digits and dashes of a name, avoiding reserved names."""
     words = re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFC", name)).strip("_-")
     words = words.encode("utf-8", "ignore")[:_MAX_NAME_BYTES].decode("utf-8", "ignore")
     device = re.fullmatch(r"(?i)con|prn|aux|nul|(com|lpt)\d", words)
@@ -310,7 +309,7 @@ class _ItemView(msgspec.Struct, frozen=True):
     result: ItemResult
     hint: Text | None
     where: str
-    """The anchor of the line that the message speaks of, empty where it isn't shown."""
+    """The anchor of the line that the message refers to, empty if it isn't shown."""
     where_text: Text | None
     pictures: tuple["_Picture", ...]
 
@@ -320,7 +319,7 @@ class _Picture(msgspec.Struct, frozen=True):
     svg: Markup
     words: Text
     compared: bool
-    """Whether there is a reference in it."""
+    """Whether it shows a reference."""
 
 
 class _HandInView(msgspec.Struct, frozen=True):
@@ -333,7 +332,7 @@ class _HandInView(msgspec.Struct, frozen=True):
 
 
 def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
-    """The page of a hand-in: with the address of the student's, the one for assistants."""
+    """The page of a hand-in; the assistants' version if `twin`, the address of the student's page, is given."""
     return render(
         "hand_in.html.j2",
         language,
@@ -385,7 +384,7 @@ def _hand_in_view(
 def _picture(curve: Curve, language: Language) -> _Picture:
     if curve.kind == "loss":
         words = tr(
-            "The loss of the default training goes from {first} to {last}.",
+            "With the default settings, the training loss goes from {first} to {last}.",
             first=f"{curve.values[0]:.4g}",
             last=f"{curve.values[-1]:.4g}",
         )
@@ -395,7 +394,7 @@ def _picture(curve: Curve, language: Language) -> _Picture:
     right = sum(
         abs(value - true) < 0.5 for value, true in zip(curve.values, curve.low or (), strict=False)
     )
-    words = tr("{right} of {count} predictions are right.", right=right, count=len(curve.values))
+    words = tr("{right} of {count} predictions are correct.", right=right, count=len(curve.values))
     return _Picture(
         curve.kind, predictions_plot(curve, words.in_(language)), words, curve.low is not None
     )
@@ -406,7 +405,7 @@ def _lines(source: str) -> list[str]:
 
 
 def _code(cell: Cell, anchor: str, marked: set[Place]) -> Markup:
-    """The code of a cell, its lines numbered and with anchors."""
+    """The code of a cell with numbered, linkable lines."""
     lexer = PythonLexer if len(cell.source) <= _MAX_HIGHLIGHTED else TextLexer
     formatter = HtmlFormatter(
         linenos="inline",
@@ -479,12 +478,12 @@ def _assignment_view(
         scores=scores_plot(
             scores,
             assignment.max_score,
-            tr("How the scores of {count} students are spread", count=len(scores)).in_(language),
+            tr("Distribution of the scores of {count} students", count=len(scores)).in_(language),
         )
         if scores
         else None,
         losses=losses_plot(
-            curves, tr("The losses of {count} students", count=len(curves)).in_(language)
+            curves, tr("Loss curves of {count} students", count=len(curves)).in_(language)
         )
         if curves
         else None,
@@ -493,7 +492,7 @@ def _assignment_view(
 
 
 def _concerns(record: Record) -> list[Text]:
-    """Why a person must look at a hand-in."""
+    """The reasons why an assistant should look at a hand-in."""
     report = record.report
     found = []
     for verdict in (Verdict.UNGRADED, Verdict.FORBIDDEN):
@@ -506,7 +505,7 @@ def _concerns(record: Record) -> list[Text]:
     if not report.gradable and not report.ungraded:
         found.append(report.items[0].message)
     if report.gradable and report.isolation != "full":
-        found.append(tr("the isolation was {level}, not full", level=report.isolation))
+        found.append(tr("graded with isolation level {level}, not full", level=report.isolation))
     return found
 
 
@@ -514,79 +513,81 @@ def _concerns(record: Record) -> list[Text]:
 
 _WORDS = {
     "adjustment": tr("Adjustment"),
-    "all_hand_ins": tr("The whole class"),
+    "all_hand_ins": tr("All students"),
     "assignment": tr("Assignment"),
-    "assistants_only": tr("For teaching assistants only: don't pass this page on."),
+    "assistants_only": tr("For teaching assistants only. Don't share this page with students."),
     "attempts_best": tr(
-        "All hand-ins for this assignment. The best one counts; this page shows it."
+        "All hand-ins for this assignment. The best one counts and is shown on this page."
     ),
     "attempts_latest": tr(
-        "All hand-ins for this assignment. The last one counts; this page shows it."
+        "All hand-ins for this assignment. The last one counts and is shown on this page."
     ),
-    "attention": tr("A person must look at these"),
+    "attention": tr("Needs attention"),
     "class_page": tr("Class"),
     "code": tr("Your code"),
     "code_as_handed_in": tr("Code"),
     "counts": tr("counts"),
     "cpu_seconds": tr("CPU seconds"),
-    "detail": tr("The checks' own words"),
+    "detail": tr("Technical details"),
     "difficulty": tr("difficulty"),
     "discrimination": tr("discrimination"),
     "distribution": tr("Scores"),
-    "distribution_axes": tr("Across: points. Up: students."),
+    "distribution_axes": tr("x axis: points, y axis: students."),
     "file": tr("File"),
     "file_column": tr("file"),
-    "from_items": tr("Points of the items"),
+    "from_items": tr("Rubric items, total"),
     "graded": tr("Graded"),
     "handed_in": tr("Handed in"),
-    "how": tr("How"),
+    "how": tr("Grading"),
     "highlight": tr("Highlight a student in the loss curves"),
     "hint": tr("Hint"),
     "isolation": tr("Isolation"),
     "item": tr("item"),
     "late": tr("Late"),
-    "late_mark": tr("marked late by the platform, which doesn't tell when"),
-    "legend_mine": tr("this training"),
-    "legend_reference": tr("trainings of our solution"),
+    "late_mark": tr("marked late by the platform, time unknown"),
+    "legend_mine": tr("your training"),
+    "legend_reference": tr("reference solution"),
     "legend_truth": tr("true value"),
     "legend_prediction": tr("prediction"),
     "losses": tr("Loss curves"),
-    "loss_axes": tr("Across: progress of the training (%). Up: loss."),
+    "loss_axes": tr("x axis: training progress (%), y axis: loss."),
     "mean": tr("mean"),
     "median": tr("median"),
     "missing": tr("not handed in"),
-    "mixed": tr("partly judged by recorded answers"),
-    "nobody": tr("nobody"),
-    "none_attention": tr("Nothing is left for a person to look at."),
+    "mixed": tr("partly from recorded answers"),
+    "nobody": tr("no one"),
+    "none_attention": tr("Nothing needs attention."),
     "notes": tr("Notes"),
-    "notes_cost_nothing": tr("They cost no points."),
-    "origin": tr("Found at"),
-    "output": tr("What the submission printed"),
+    "notes_cost_nothing": tr("Notes don't affect your score."),
+    "origin": tr("Source file"),
+    "output": tr("Printed output"),
     "overview": tr("Results"),
     "penalty": tr("late penalty"),
     "points": tr("points"),
-    "predictions_axes": tr("Across: rows of the data. Up: class or probability."),
-    "reason": tr("why"),
-    "replayed": tr("judged by recorded answers"),
+    "predictions_axes": tr("x axis: rows of the data, y axis: class or probability."),
+    "reason": tr("reason"),
+    "replayed": tr("from recorded answers"),
     "rubric": tr("Rubric items"),
     "score": tr("Score"),
     "search": tr("Search for a student or a verdict"),
     "slowest": tr("Slowest submissions"),
-    "statistics": tr("Rubric items in numbers"),
+    "statistics": tr("Rubric item statistics"),
     "statistics_words": tr(
-        "Difficulty is the mean part of the points that was earned: 1 is easy. Discrimination is "
-        "the correlation with the points of all other items; near 0 or below, the item deserves a look."
+        "Difficulty is the mean score divided by the maximum: 1 is easy. Discrimination is "
+        "the correlation with the points of all other items: review an item whose value is "
+        "near 0 or negative."
     ),
     "student": tr("student"),
-    "students_page": tr("The page that the student sees"),
+    "students_page": tr("Student's page"),
     "table_words": tr(
-        "Points for each item. The total is after the late policy and adjustments. – was not handed in or not graded."
+        "Points per item. The total includes late penalties and adjustments. A dash (–) means"
+        " not handed in or not graded."
     ),
-    "to_line": tr("Show the line:"),
+    "to_line": tr("Go to"),
     "total": tr("total"),
-    "unmatched": tr("Files whose student or assignment is not known"),
+    "unmatched": tr("Unmatched files (student or assignment unknown)"),
     "verdict": tr("verdict"),
     "verdicts": tr("verdicts"),
     "memory": tr("memory"),
-    "waiting": tr("Not everything could be graded yet, so this score will still change."),
+    "waiting": tr("Some items haven't been graded yet, so this score may change."),
 }

@@ -1,4 +1,4 @@
-"""Score reports as JSON for programs, their texts in one language."""
+"""Export score reports as JSON, with texts in one language."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ def to_json(report: ScoreReport, language: Language) -> str:
 
 
 def class_to_json(record: ClassRecord, language: Language) -> str:
-    """Return a whole class as indented JSON: all hand-ins, the items' statistics, and files that nobody can match.
+    """Return a whole class as indented JSON: all hand-ins, the items' statistics, and unmatched files.
 
-    A hand-in's `score` is the report's; `final_score` is the one after late policy and adjustments, null while an item
-    is ungraded.
+    `score` is the report's score; `final_score` includes late policy and adjustments. Both are null while an item is
+    ungraded.
     """
     document = {
         "schema_version": SCHEMA_VERSION,

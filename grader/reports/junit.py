@@ -1,4 +1,4 @@
-"""A class as JUnit XML, in the form that pytest writes."""
+"""Export a class as JUnit XML, in pytest's dialect."""
 
 from xml.etree import ElementTree as Xml
 
@@ -8,10 +8,10 @@ from grader.model.text import Language, printable, tr
 
 
 def to_junit(record: ClassRecord, language: Language) -> bytes:
-    """Return a suite for each hand-in that counts, with a test case for each rubric item.
+    """Return a suite per hand-in that counts, with a test case per rubric item.
 
-    What is ungraded is an error, every other lost item a failure. Details for the assistant are left out, because
-    students often see the reports of a build.
+    An ungraded item is an error; any other item that didn't pass is a failure. Details for assistants are left out,
+    because students often see build reports.
     """
     root = Xml.Element("testsuites", name="grader")
     for hand_in in record.counting.values():
@@ -75,5 +75,5 @@ def _properties(parent: Xml.Element, values: dict[str, str]) -> None:
 
 
 def _line(words: str) -> str:
-    """Words without the characters that XML can't hold, which are all among those that `printable` replaces."""
+    """Remove characters that XML doesn't allow; `printable` replaces all of them."""
     return printable(words, 1000)

@@ -1,4 +1,4 @@
-"""Scores for Moodle: the grading worksheet that was downloaded from it, filled in."""
+"""Fill the scores into a grading worksheet downloaded from Moodle."""
 
 import re
 
@@ -12,23 +12,23 @@ _GRADE = (
     *("Grade", "성적", "점수", "評点", "成绩", "成績", "Bewertung", "Note", "Calificación"),
     *("Nota", "Avaliação", "Valutazione", "Beoordeling", "Оценка", "Not", "Điểm"),
 )
-"""What Moodle calls the column of grades, in the languages that are used most."""
+"""Moodle's title of the grade column in the most common languages."""
 
 
 def fill_moodle(record: ClassRecord, template: str, column: str | None = None) -> Filled:
-    """Write the scores into the grading worksheet of one assignment; all else stays as it is.
+    """Write the scores into the grading worksheet of one assignment; everything else stays unchanged.
 
-    The worksheet's header is in the site's language, so columns are told by what they hold. The column of grades is
-    `column`, or known by its name in the commonest languages, or stands before the one that holds the same maximum
-    in every row. Students are found by whatever stands before it: identifier, name, email, ID number; a namesake by
-    `Kim Minji (101)`.
+    The header is in the site's language, so columns are recognised by their content. The grade column is `column` if
+    given, else the one with Moodle's title in a common language, else the one before the column that holds the same
+    maximum in every row. Students are matched by anything to its left (identifier, name, email, ID number); namesakes
+    by `Kim Minji (101)`.
 
     Raises:
-        UserError: this is no grading worksheet, its column of grades can't be told, or the class has more than one
+        UserError: this isn't a grading worksheet, its grade column can't be identified, or the class has more than one
             assignment.
     """
     if len(record.assignments) != 1:
-        raise UserError(tr("a grading worksheet is for one assignment; say which by --assignment"))
+        raise UserError(tr("a grading worksheet holds one assignment: choose it with --assignment"))
     sheet = read_sheet(template)
     identifier = _identifier(sheet)
     students = [n for n in range(1, len(sheet.rows)) if sheet.value(n, identifier)]
@@ -48,7 +48,7 @@ def _row(sheet: Sheet, row: int, identifier: int, grade: int) -> Row:
 
 
 def _identifier(sheet: Sheet) -> int:
-    """The first column in which every row has words and a number, as in `Participant 123`."""
+    """The first column in which every row has a word and a number, as in `Participant 123`."""
     for column in range(len(sheet.header)):
         values = [sheet.value(n, column) for n in range(1, len(sheet.rows))]
         filled = [value for value in values if value]
@@ -56,8 +56,8 @@ def _identifier(sheet: Sheet) -> int:
             return column
     raise UserError(
         tr(
-            "this is no grading worksheet of Moodle: no column holds identifiers such as "
-            "“Participant 123”; download it from the assignment's submissions again"
+            "this isn't a Moodle grading worksheet: no column has identifiers such as "
+            "“Participant 123”. Download it again from the assignment's submissions page"
         )
     )
 
@@ -77,7 +77,8 @@ def _grade_column(sheet: Sheet, students: list[int], column: str | None) -> int:
     if len(found) != 1:
         raise UserError(
             tr(
-                "which column holds the grades can't be told; say it by --column (there are: {heads})",
+                "can't tell which column holds the grades: choose it with --column "
+                "(available: {heads})",
                 heads=printable(", ".join(sheet.header), 1000),
             )
         )
@@ -85,6 +86,6 @@ def _grade_column(sheet: Sheet, students: list[int], column: str | None) -> int:
 
 
 def _same_number(sheet: Sheet, students: list[int], column: int) -> float | None:
-    """The positive number that a column holds in every student's row."""
+    """The positive number that a column has in every student's row."""
     values = {to_number(sheet.value(n, column)) for n in students}
     return values.pop() or None if len(values) == 1 else None

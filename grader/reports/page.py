@@ -1,4 +1,4 @@
-"""How a page is made: one file with its style and script, whose policy lets nothing else in."""
+"""Render a page as one file: style and script are inline, and its content policy blocks everything else."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ _MARKS = {
 def render(
     template: str, language: Language, words: Mapping[str, Text], script: str = "", **values: object
 ) -> str:
-    """Return a page. Its template says `t.name` for one of the `words`; `script` is the name of its script's file."""
+    """Return a page. The template reads the `words` as `t.name`; `script` is the file name of its script."""
     say: Callable[[Text], str] = lambda text: text.in_(language)  # noqa: E731
     style, code = _asset("page.css"), _asset(script) if script else ""
     return (
@@ -35,7 +35,7 @@ def render(
             language=language,
             say=say,
             t={name: text.in_(language) for name, text in words.items()},
-            days=lambda count: tr("{count} days", count=count),
+            days=_days,
             mark=lambda verdict: _MARKS.get(verdict, "✗"),
             style=Markup(style),
             script=Markup(code),
@@ -47,12 +47,16 @@ def render(
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page, whole or not at all, and the folders above it."""
+    """Write a page atomically, creating missing folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(page.encode())
     Path(file.name).chmod(0o644)
     Path(file.name).replace(path)
+
+
+def _days(count: int) -> Text:
+    return tr("1 day") if count == 1 else tr("{count} days", count=count)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Pictures of numbers as inline SVG whose colours come from the page, so that they follow its dark mode."""
+"""Draw plots as inline SVG with the page's colours, so that they follow its dark mode."""
 
 import io
 import math
@@ -25,12 +25,12 @@ _COLOURS = {
 _INK, _MINE, _REFERENCE = _COLOURS
 _LARGEST = 1e9
 _LOWEST = 1e-4
-"""Losses below are as good as none; a picture that reaches further down would flatten all others."""
+"""Lower losses are drawn as this one, because they would flatten all other curves."""
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
 def loss_plot(curve: Curve, label: str) -> Markup:
-    """Return a student's losses over the training, in percent of its length, and the reference's band."""
+    """Return a student's losses over the training (in percent of its length), with the band of the reference."""
     low, high = curve.low or (), curve.high or ()
 
     def draw(axes: Axes) -> None:
@@ -44,7 +44,7 @@ def loss_plot(curve: Curve, label: str) -> Markup:
 
 
 def predictions_plot(curve: Curve, label: str) -> Markup:
-    """Return a student's predictions as dots within the rings of the true values, row by row."""
+    """Return a student's predictions as dots and the true values as rings, row by row."""
     true, predicted = _drawable(curve.low or ()), _drawable(curve.values)
     rows, values = max(len(true), len(predicted)), [*true, *predicted]
 
@@ -61,7 +61,7 @@ def predictions_plot(curve: Curve, label: str) -> Markup:
 
 
 def losses_plot(curves: Mapping[str, Curve], label: str) -> Markup:
-    """Return the losses of a whole class, each as an element with its key as its id."""
+    """Return the loss curves of a whole class; each curve's key is the id of its element."""
 
     def draw(axes: Axes) -> None:
         for key, curve in curves.items():
@@ -73,7 +73,7 @@ def losses_plot(curves: Mapping[str, Curve], label: str) -> Markup:
 
 
 def scores_plot(scores: Sequence[float], highest: float, label: str) -> Markup:
-    """Return how many students have how many points, in ten steps up to `highest`."""
+    """Return a histogram of the scores with ten bins up to `highest`."""
     counts, edges = np.histogram(np.clip(scores, 0, highest), np.linspace(0, highest, 11))
 
     def draw(axes: Axes) -> None:
@@ -88,17 +88,17 @@ _Scale = Literal["linear", "log", "whole"]
 
 
 class _View(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the plane a picture shows. Limits are round, so that many pictures have the same frame."""
+    """The axes of a plot. Limits are round, so that many plots share one frame."""
 
     scale: _Scale
-    """Of the vertical axis; "whole" has ticks at whole numbers only."""
+    """The vertical scale; "whole" has ticks at whole numbers only."""
     x: tuple[float, float]
     y: tuple[float, float]
     height: float = 2.4
 
 
 def _losses_view(losses: Sequence[Sequence[float]], height: float = 2.4) -> _View:
-    """A logarithmic scale where losses go over more than two powers of ten."""
+    """Use a logarithmic scale if the losses span more than two powers of ten."""
     values = [value for each in losses for value in _drawable(each)]
     if min(values) > 0 and max(values) > 100 * min(values):
         low, high = (10.0 ** math.floor(math.log10(v)) for v in (min(values), 10 * max(values)))
@@ -108,13 +108,13 @@ def _losses_view(losses: Sequence[Sequence[float]], height: float = 2.4) -> _Vie
 
 
 def _round_limits(values: Sequence[float], margin: float) -> tuple[float, float]:
-    """The ticks around the values, and a part of their distance more."""
+    """The outermost ticks, extended by a fraction `margin` of their distance."""
     first, *_, last = MaxNLocator(4).tick_values(min(values), max(values))
     return first - margin * (last - first), last + margin * (last - first)
 
 
 def _picture(draw: Callable[[Axes], object], view: _View, label: str) -> Markup:
-    """An SVG element. Text in it is digits only: what needs a language stands beside it in the page."""
+    """An SVG element. Its text is digits only; labels are part of the page, in its language."""
     box = f"0 0 {72 * _WIDTH:g} {72 * view.height:g}"
     element = ElementTree.Element("svg", {"viewBox": box, "role": "img", "aria-label": label})
     element.extend(_frame(view))
@@ -124,7 +124,7 @@ def _picture(draw: Callable[[Axes], object], view: _View, label: str) -> Markup:
 
 @lru_cache(1000)
 def _frame(view: _View) -> tuple[ElementTree.Element, ...]:
-    """The axes with their ticks, most of the work of a picture."""
+    """The axes with their ticks, cached because they take most of the time."""
     return _drawn(lambda axes: None, view, frame=True)
 
 
@@ -159,7 +159,7 @@ def _drawn(
 
 @cache
 def _axes(scale: _Scale, height: float) -> tuple[Figure, Axes]:
-    """What pictures are drawn in, one after the other: to make it anew takes longer than to draw in it."""
+    """The axes that all plots share: creating new ones takes longer than drawing."""
     figure = Figure(figsize=(_WIDTH, height))
     axes = figure.add_axes((0.11, 0.12, 0.87, 0.84))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -173,7 +173,7 @@ def _axes(scale: _Scale, height: float) -> tuple[Figure, Axes]:
 
 
 def _plain(svg: bytes) -> tuple[ElementTree.Element, ...]:
-    """What an SVG document holds, without styles of its own, which a strict page would not obey."""
+    """The elements of an SVG document without inline styles, which the page's content policy blocks."""
     root = ElementTree.fromstring(svg)
     drawn = [child for child in root if _local(child.tag) == "g"]
     found = (*root.findall(f"{_SVG}defs[{_SVG}clipPath]"), *drawn)

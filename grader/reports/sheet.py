@@ -1,4 +1,4 @@
-"""A downloaded CSV file: read as rows of cells, some of them replaced, everything else kept as it is, byte by byte."""
+"""Read a downloaded CSV file and replace single cells, keeping every other byte unchanged."""
 
 import re
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ _DELIMITERS = ",;\t"
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """A cell and where it stands in the text."""
+    """A cell and its position in the text."""
 
     start: int
     end: int
     value: str
-    """Without the quotes of CSV, and without those of `="…"`, which keeps a text from being a formula."""
+    """Without CSV quotes, and without `="…"`, which keeps text from being read as a formula."""
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -29,12 +29,12 @@ class Sheet(msgspec.Struct, frozen=True):
         return [cell.value.strip() for cell in self.rows[0]]
 
     def value(self, row: int, column: int) -> str:
-        """Return what stands in a cell, nothing where the row is too short."""
+        """Return the content of a cell, empty if the row is too short."""
         cells = self.rows[row]
         return cells[column].value.strip() if column < len(cells) else ""
 
     def replaced(self, values: Mapping[tuple[int, int], str]) -> str:
-        """Return the text with other values in the cells at these rows and columns. The values need no quotes."""
+        """Return the text with the cells at these rows and columns replaced. The values must not need quotes."""
         pieces, at = [], 0
         for (row, column), value in sorted(values.items()):
             cell = self.rows[row][column]
@@ -44,7 +44,7 @@ class Sheet(msgspec.Struct, frozen=True):
 
 
 def read_sheet(text: str) -> Sheet:
-    """Read a CSV text of any line ends, delimited by what its first line has most of: comma, semicolon or tab."""
+    """Read CSV with any line endings. The delimiter is the commonest in the first line: comma, semicolon or tab."""
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
     end = rf"{delimiter}|\r\n|\r|\n|\Z"
@@ -65,7 +65,7 @@ def read_sheet(text: str) -> Sheet:
 
 
 def number(value: float) -> str:
-    """Return points as a spreadsheet reads them: at most two decimals, no needless zeros."""
+    """Return points with at most two decimals and no trailing zeros."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""Score reports as tables for a terminal."""
+"""Show score reports as tables in a terminal."""
 
 from collections.abc import Iterable, Iterator
 
@@ -44,12 +44,12 @@ def item_table(report: ScoreReport, language: Language) -> RenderableType:
 
 
 def _losses(report: ScoreReport, language: Language) -> Iterator[Text]:
-    """The curves of the losses that checks recorded."""
+    """Plot the loss curves that checks recorded."""
     for item in report.items:
         for curve in item.curves:
             if curve.kind == "loss" and len(curve.values) > 1:
                 head = tr(
-                    "loss while training, from {first} to {last}; across: percent of the epochs",
+                    "training loss, from {first} to {last} (x axis: % of the epochs)",
                     first=f"{curve.values[0]:.3f}",
                     last=f"{curve.values[-1]:.3f}",
                 )
@@ -63,7 +63,7 @@ def _printed(report: ScoreReport, language: Language) -> list[Text]:
     lines = [line for line in map(printable, report.output.splitlines()) if line]
     if not lines:
         return []
-    head = tr("The submission printed {count} lines; the last ones:", count=len(lines))
+    head = tr("Lines printed by the submission: {count}. The last ones:", count=len(lines))
     return [
         _line(head.in_(language)),
         *(_line(x, style="dim") for x in lines[-_MAX_PRINTED:]),
@@ -73,8 +73,8 @@ def _printed(report: ScoreReport, language: Language) -> list[Text]:
 def class_table(
     records: Iterable[Record], assignments: Iterable[Assignment], language: Language
 ) -> RenderableType:
-    """Return a class: a row for each student, a column for each assignment, the score of the hand-in that counts."""
-    table = Table(caption=tr("– not handed in · ! a person must look").in_(language))
+    """Return a class: a row per student, a column per assignment, with the score that counts."""
+    table = Table(caption=tr("– not handed in · ! needs your attention").in_(language))
     table.add_column(tr("student").in_(language))
     columns = list(assignments)
     for assignment in columns:
@@ -94,7 +94,7 @@ def class_table(
 
 
 def totals_table(totals: Iterable[Total], language: Language) -> RenderableType:
-    """Return a class that is too large for a row each: a row for each assignment."""
+    """Return a class that is too large for a row per student: a row per assignment."""
     table = Table()
     table.add_column(tr("assignment").in_(language))
     for head in (tr("submissions"), tr("mean score"), tr("ungraded")):
@@ -110,9 +110,9 @@ def totals_table(totals: Iterable[Total], language: Language) -> RenderableType:
 
 
 def statistics_table(record: ClassRecord, language: Language) -> RenderableType:
-    """Return how the class did: a row for each rubric item. What is undefined is shown as a dash."""
+    """Return the statistics of a class: a row per rubric item. Undefined values are dashes."""
     explained = tr(
-        "difficulty: mean points of all points · discrimination: correlation with the rest"
+        "difficulty: mean score ÷ maximum · discrimination: correlation with the other items"
     )
     table = Table(caption=explained.in_(language))
     for head in (tr("assignment"), tr("item")):
@@ -146,7 +146,7 @@ def _decimal(value: float | None) -> str:
 
 
 def _line(words: str, style: str = "") -> Text:
-    """Words that are shown as they are: no markup, no control characters."""
+    """Text shown as it is: no markup, no control characters."""
     return Text(printable(words, _MAX_MESSAGE), style)
 
 

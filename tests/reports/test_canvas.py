@@ -87,7 +87,7 @@ def test_what_is_ungraded_keeps_its_cell(in_class, hand_in):
     filled = fill_canvas(in_class(hand_in("2021001", (20, None))), GRADES)
 
     assert filled.text == GRADES
-    assert said(filled) == ["2021001, Predict the cultivar: ungraded, nothing was written"]
+    assert said(filled) == ["2021001, Predict the cultivar: ungraded, so nothing was written"]
 
 
 def test_a_namesake_with_another_id_gets_no_score(in_class, hand_in):
@@ -124,7 +124,7 @@ def test_the_rows_above_the_students_are_nobodys(in_class, hand_in):
 def test_another_maximum_is_told(in_class, hand_in):
     filled = fill_canvas(in_class(hand_in("1001")), GRADES.replace(",30.0,", ",100.0,"))
 
-    assert "maximum is 100, the rubric's 30" in said(filled)[0]
+    assert "maximum is 100, but the rubric's is 30" in said(filled)[0]
 
 
 def test_all_assignments_of_a_class_are_filled(in_class, hand_in, wine, binary):
@@ -155,8 +155,8 @@ def test_semicolons_and_plain_line_ends(in_class, hand_in):
 @pytest.mark.parametrize(
     "text, column, words",
     [
-        ("name,score\n", None, "no gradebook of Canvas"),
-        ("", None, "no gradebook of Canvas"),
+        ("name,score\n", None, "isn't a Canvas gradebook"),
+        ("", None, "isn't a Canvas gradebook"),
         (GRADES.replace("와인 품종", "Wine"), None, "Warm-up (11), Wine 예측하기 (12)"),
         (GRADES.replace("Warm-up", "와인 품종 예측하기"), None, "more than one column"),
         (GRADES, "Homework 3", "no column"),
@@ -183,7 +183,7 @@ def test_an_assignment_without_a_column_is_told(in_class, hand_in, wine, binary)
     filled = fill_canvas(both, GRADES)
 
     assert "가,4,30,80.0" in filled.text
-    assert said(filled) == ["Logistic regression has no column here, nothing of it was written"]
+    assert said(filled) == ["Logistic regression: no column found, so no scores were written"]
 
 
 def test_a_large_class_takes_seconds(in_class, hand_in):

@@ -71,7 +71,7 @@ def test_without_a_format_there_is_a_summary(results):
 @pytest.mark.parametrize(
     "args, words",
     [
-        (("--format", "csv", "--anonymous"), "pseudonyms are for pages only"),
+        (("--format", "csv", "--anonymous"), "pseudonyms are available in HTML reports only"),
         (("--format", "html", "-o", "FILE"), "can't be written to"),
     ],
 )

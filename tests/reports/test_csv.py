@@ -37,16 +37,16 @@ def test_heads_are_student_then_each_assignment(in_class, wine, binary):
 
     assert heads == [
         *("student", "name", "email"),
-        "Predict the cultivar: score of 30",
+        "Predict the cultivar: score (max. 30)",
         "Predict the cultivar: late penalty",
         "Predict the cultivar: adjustment",
-        "Predict the cultivar: Training loop, of 20",
-        "Predict the cultivar: Prediction, of 10",
+        "Predict the cultivar: Training loop (max. 20)",
+        "Predict the cultivar: Prediction (max. 10)",
         "Predict the cultivar: verdicts",
-        "Logistic regression: score of 5",
+        "Logistic regression: score (max. 5)",
         "Logistic regression: late penalty",
         "Logistic regression: adjustment",
-        "Logistic regression: Sigmoid, of 5",
+        "Logistic regression: Sigmoid (max. 5)",
         "Logistic regression: verdicts",
     ]
 

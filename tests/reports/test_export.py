@@ -52,7 +52,7 @@ def test_notes_come_along(in_class, hand_in):
 @pytest.mark.parametrize("format_", ["gradescope", "github"])
 @pytest.mark.parametrize("students", [(), ("kim", "lee")])
 def test_formats_of_one_hand_in_want_one(in_class, hand_in, format_, students):
-    with pytest.raises(UserError, match=f"there are {len(students)}; .*--student"):
+    with pytest.raises(UserError, match=f"there are {len(students)}: .*--student"):
         export(in_class(*map(hand_in, students)), format_, "en")
 
 

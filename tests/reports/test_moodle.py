@@ -89,7 +89,7 @@ def test_what_is_ungraded_keeps_its_cell(in_class, hand_in):
 def test_another_maximum_is_told(in_class, hand_in):
     filled = fill_moodle(in_class(hand_in("이도윤")), ENGLISH.replace("30.00", "100.00"))
 
-    assert "maximum is 100, the rubric's 30" in said(filled)[0]
+    assert "maximum is 100, but the rubric's is 30" in said(filled)[0]
 
 
 def test_a_column_by_its_name(in_class, hand_in):
@@ -101,9 +101,9 @@ def test_a_column_by_its_name(in_class, hand_in):
 @pytest.mark.parametrize(
     "text, column, words",
     [
-        ("a,b\n1,2\n", None, "no grading worksheet"),
-        ("", None, "no grading worksheet"),
-        ("Identifier,Grade\n", None, "no grading worksheet"),
+        ("a,b\n1,2\n", None, "isn't a Moodle grading worksheet"),
+        ("", None, "isn't a Moodle grading worksheet"),
+        ("Identifier,Grade\n", None, "isn't a Moodle grading worksheet"),
         ("Identifier,X,Y\nParticipant 1,a,b\n", None, "Identifier, X, Y"),
         (ENGLISH, "Mark", "--column"),
     ],

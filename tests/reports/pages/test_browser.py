@@ -129,7 +129,7 @@ def test_search_shows_the_rows_that_hold_the_words(overview, words, found):
     shown = rows(overview)
     told = overview.find_element(By.ID, "shown").text
     assert (shown == found) if found is not None else all(words in name for name in shown)
-    assert told == f"{len(shown)} of {everyone} students are shown"
+    assert told == f"showing {len(shown)} of {everyone} students"
     search.send_keys(Keys.CONTROL, "a")
     search.send_keys(Keys.DELETE)
     assert len(rows(overview)) == everyone
@@ -151,7 +151,7 @@ def test_a_click_leads_from_the_class_to_the_hand_in_and_on_to_the_students_page
     overview.find_element(By.CSS_SELECTOR, "#table a[href*='bob']").click()
     assert "assistant/bob/wine.html" in overview.current_url
 
-    overview.find_element(By.LINK_TEXT, "The page that the student sees").click()
+    overview.find_element(By.LINK_TEXT, "Student's page").click()
     assert "students/bob/wine.html" in overview.current_url
 
 
