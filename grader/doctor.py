@@ -36,7 +36,7 @@ def _package(name: str) -> Finding:
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Finding(False, tr("{name} is missing: run `pip install {name}`", name=name))
+        return Finding(False, tr("{name} isn't installed: run `pip install {name}`", name=name))
     return Finding(True, Text(ko=f"{name} {version}", en=f"{name} {version}"))
 
 

@@ -1,4 +1,4 @@
-"""What became of every hand-in of a class: kept in a database, all of a report or nothing, and never overwritten."""
+"""Keep the reports of a class in a database: each is written atomically and never overwritten."""
 
 import hashlib
 import math
@@ -34,7 +34,7 @@ from grader.model.text import Text, tr
 How = Literal["run", "replayed", "mixed"]
 
 _BESIDE = {"public", "variants", "mistakes", "equivalent.toml"}
-_CHUNK = 500  # hand-ins that are looked up in one transaction
+_CHUNK = 500  # hand-ins looked up per transaction
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,29 +43,29 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     student: str
     assignment: Assignment
     digest: str
-    """Of the assignment, by `digest_of`."""
+    """The assignment's digest, from `digest_of`."""
     file: str
-    """The file's name, which messages on a script tell."""
+    """The file's name; messages about a script contain it."""
     sha256: str
     """The digest of the file's bytes."""
     load: Callable[[], Submission]
-    """Reads the code anew each time, so that a class needn't be in memory."""
+    """Read the code from disk on each call, so that a class doesn't have to fit in memory."""
     origin: str
-    """Where it was found: a path in the folder or archive that is graded."""
+    """Where it was found: a path inside the graded folder or archive."""
     handed_in: datetime | None = None
-    """With its time zone; None where nothing tells."""
+    """With a time zone; None if unknown."""
     late_days: int = 0
-    """Days begun after the due date, its grace and the student's extension."""
+    """Days (rounded up) after the due date, the grace period and the student's extension."""
     penalty: float = 0.0
-    """Points that the late policy takes, never negative."""
+    """Points deducted by the late policy, never negative."""
     late_mark: bool = False
     """Whether the platform marked it late."""
 
 
 def digest_of(assignment: Assignment) -> str:
-    """Return a digest of all files that a grading depends on: settings, checks, solution, data.
+    """Return a digest of all files that grading depends on: settings, checks, solution and data.
 
-    What tests or releases the assignment doesn't count, nor do caches.
+    Files used only for auditing or releasing the assignment are left out, and so are caches.
     """
     digest = hashlib.sha256()
     for path in sorted(assignment.folder.rglob("*")):
@@ -80,13 +80,14 @@ def digest_of(assignment: Assignment) -> str:
 
 
 class Gradebook:
-    """A class's gradebook. Use it in a `with` statement, from one thread."""
+    """The gradebook of a class. Use it in a `with` statement and from one thread."""
 
     def __init__(self, results: Path, url: str | None = None, *, create: bool = False) -> None:
-        """Open the gradebook in the folder `results`, or at `url`; an older one is upgraded.
+        """Open the gradebook in the folder `results` or at `url`, upgrading its schema if necessary.
 
         Raises:
-            UserError: there is none and it is not to be created; or it can't be opened, is no gradebook, or was
+            UserError: the gradebook doesn't exist (and `create` is false), can't be opened, is some other database, or
+                was
                 written by a newer grader.
         """
         if url is None and not create and not (results / FILE).is_file():
@@ -111,7 +112,7 @@ class Gradebook:
 
     @property
     def place(self) -> str:
-        """Where it is, without a password."""
+        """Its address without the password."""
         return place(self._engine.url)
 
     # --- grading
@@ -123,10 +124,9 @@ class Gradebook:
         unmatched: Iterable[Unmatched] = (),
         roster: Sequence[RosterEntry] = (),
     ) -> int:
-        """Note that hand-ins in `paths` are about to be graded by `assignments`, which their digests are the keys of.
+        """Start a run that grades the hand-ins in `paths`, and return its id. `assignments` are keyed by their digests.
 
-        Return the number of this run.
-        A `roster` replaces the one before; the unmatched files replace those of the last run over the same paths.
+        A `roster` replaces the previous one; `unmatched` files replace those of the last run over the same paths.
         """
         with transaction(self._engine) as connection:
             values = {"paths": _json(list(paths)), "began": _now()}
@@ -148,15 +148,15 @@ class Gradebook:
         return run
 
     def end_run(self, run: int) -> None:
-        """Note that the run has graded all that it was to grade."""
+        """Record that the run has finished."""
         with transaction(self._engine) as connection:
             connection.execute(update(RUN).where(RUN.c.id == run).values(ended=_now()))
 
     def settle(self, run: int, entries: Iterable[Entry]) -> list[Entry]:
-        """Keep the hand-ins whose report is known, and return those that must be graded.
+        """Keep the hand-ins that already have a report, and return those that must be graded.
 
-        A report is known if the same content was graded by the same assignment and the same grader, and nothing was
-        left ungraded, whoever handed it in. A script's name is content: messages tell it.
+        A report is reused if the same content was graded with the same assignment and grader version, with no item
+        ungraded, no matter who handed it in. A script's name counts as content, because messages contain it.
         """
         left: list[Entry] = []
         chunk: list[Entry] = []
@@ -178,12 +178,12 @@ class Gradebook:
         how: How = "run",
         recording: bytes | None = None,
     ) -> None:
-        """Keep a hand-in with the report on its `submission`, in one transaction.
+        """Store a hand-in with the report on its `submission`, in one transaction.
 
-        `seconds` is what grading it took by the wall clock.
+        `seconds` is the wall-clock time that grading took.
 
         Raises:
-            UserError: the database can't take it, because the disk is full or somebody locks it.
+            UserError: the database can't store it, for example because the disk is full or the database is locked.
         """
         with transaction(self._engine) as connection:
             values = {
@@ -196,7 +196,7 @@ class Gradebook:
             self._add_report(connection, run, entry, submission, report, values)
 
     def recording(self, entry: Entry) -> bytes | None:
-        """Return the last recording of the same content for the same assignment, whatever the checks were then."""
+        """Return the last recording of the same content for the assignment, even if its checks were different then."""
         query = (
             select(REPORT.c.recording)
             .join(HAND_IN)
@@ -213,7 +213,7 @@ class Gradebook:
         return recording
 
     def durations(self) -> dict[tuple[str, str], float]:
-        """Return how many seconds grading took at most, by assignment and digest of the submission."""
+        """Return the longest grading time in seconds, by assignment and digest of the submission."""
         query = (
             select(HAND_IN.c.assignment, REPORT.c.sha256, func.max(REPORT.c.seconds))
             .join(HAND_IN)
@@ -225,14 +225,15 @@ class Gradebook:
     # --- adjusting
 
     def adjust(self, student: str, assignment: str, adjustment: Adjustment) -> None:
-        """Give or take points by hand. It is kept beside the reports, and so survives that they are made again.
+        """Add or deduct points by hand. Adjustments are stored separately, so they survive regrading.
 
         Raises:
             UserError: the student handed in nothing for the assignment, it has no such rubric item, or the points
-                are infinite or no number.
+                aren't a
+                finite number.
         """
         if not math.isfinite(adjustment.points):
-            raise UserError(tr("{points} is no number of points", points=adjustment.points))
+            raise UserError(tr("{points} isn't a valid number of points", points=adjustment.points))
         with transaction(self._engine) as connection:
             _refuse_unknown(connection, student, assignment, adjustment.item)
             values = msgspec.structs.asdict(adjustment)
@@ -242,7 +243,7 @@ class Gradebook:
     # --- reading
 
     def totals(self) -> tuple[Total, ...]:
-        """Return the numbers of each assignment, over the last reports of all hand-ins."""
+        """Return the totals of each assignment, from the latest report of every hand-in."""
         query = (
             select(
                 HAND_IN.c.assignment,
@@ -260,7 +261,7 @@ class Gradebook:
             return tuple(Total(*row) for row in connection.execute(query))
 
     def class_record(self) -> ClassRecord:
-        """Return everything that the reports of the class show, as it is at this moment."""
+        """Return the current data for the reports of the class."""
         with transaction(self._reading) as connection:
             assignments = _assignments(connection)
             return ClassRecord(
@@ -333,7 +334,7 @@ class Gradebook:
     def _put(
         self, connection: Connection, table: Any, values: dict[str, Any], key: list[str]
     ) -> Any:
-        """Insert a row, or update the one that has this key; return its primary key."""
+        """Insert a row, or update the one with this key; return its primary key."""
         rest = {name: value for name, value in values.items() if name not in key}
         statement = (
             self._upsert(table).values(values).on_conflict_do_update(index_elements=key, set_=rest)
@@ -351,7 +352,7 @@ def _refuse_unknown(
     if item is not None and item not in items:
         raise UserError(
             tr(
-                "{assignment} has no rubric item {item}; it has: {known}",
+                "{assignment} has no rubric item {item}; available items: {known}",
                 assignment=assignment,
                 item=item,
                 known=", ".join(items),
@@ -362,7 +363,8 @@ def _refuse_unknown(
     if not handed_in:
         raise UserError(
             tr(
-                "nothing of a student {student} is in the gradebook; write the name as the reports do",
+                "the gradebook has no hand-in of {student}; write the name exactly as in the "
+                "reports",
                 student=student,
             )
         )
@@ -378,7 +380,7 @@ def _refuse_unknown(
 
 
 def _circumstances(run: int, entry: Entry) -> dict[str, Any]:
-    """What may be told differently of a hand-in each time that it is found."""
+    """The columns that can change each time a hand-in is found."""
     return {
         "handed_in": entry.handed_in,
         "late_days": entry.late_days,
@@ -389,7 +391,7 @@ def _circumstances(run: int, entry: Entry) -> dict[str, Any]:
 
 
 def _is_last() -> Any:
-    """Whether a report is the last one of its hand-in."""
+    """Whether a report is the latest of its hand-in."""
     return REPORT.c.id.in_(select(func.max(REPORT.c.id)).group_by(REPORT.c.hand_in_id))
 
 
@@ -409,7 +411,7 @@ def _last_of(entry: Entry) -> Select[Any]:
 
 
 def _same(entry: Entry) -> Select[Any]:
-    """The last report on the same content, made by the same checks and the same grader."""
+    """The latest report on the same content by the same checks and grader version."""
     columns = (REPORT.c.graded_at, REPORT.c.seconds, REPORT.c.how, REPORT.c.report)
     return (
         select(*columns, REPORT.c.recording)
@@ -436,7 +438,7 @@ def _same_content(entry: Entry) -> list[Any]:
 
 
 def _assignments(connection: Connection) -> tuple[Assignment, ...]:
-    """The versions that were graded with last, by name."""
+    """The versions used for grading last, by name."""
     query = select(ASSIGNMENT.c.name, ASSIGNMENT.c.settings).order_by(ASSIGNMENT.c.run_id)
     last = {row.name: row.settings for row in connection.execute(query)}
     return tuple(
@@ -465,7 +467,7 @@ def _records(connection: Connection, assignments: dict[str, Assignment]) -> tupl
     found: dict[tuple[str, str], list[tuple[Record, Any]]] = {}
     for row in rows:
         if row.id in gone and (row.paths, row.origin, row.sha256) in there:
-            continue  # the same file is known to be another's, or for another assignment, by now
+            continue  # the same file has since been matched to another student or assignment
         key = (row.student, row.assignment)
         record = _record(row, tuple(adjustments.get(key, ())))
         order = (
@@ -484,7 +486,7 @@ def _records(connection: Connection, assignments: dict[str, Assignment]) -> tupl
 
 
 def _gone(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:
-    """The hand-ins that the last whole run over the same paths no longer found as they are noted here."""
+    """The hand-ins that the last complete run over the same paths no longer found in this form."""
     ended = select(RUN.c.paths, func.max(RUN.c.id).label("last")).where(RUN.c.ended.is_not(None))
     last = {row.paths: row.last for row in connection.execute(ended.group_by(RUN.c.paths))}
     return {row.id for row in rows if row.run_id < last.get(row.paths, 0)}
@@ -507,7 +509,7 @@ def _record(row: Row[Any], adjustments: tuple[Adjustment, ...]) -> Record:
 
 
 def _counted(attempts: list[tuple[Record, Any]], best: bool) -> list[Record]:
-    """The attempts in their order, the one marked that counts."""
+    """The attempts in order, with the one that counts marked."""
     records = [record for record, _ in sorted(attempts, key=lambda attempt: attempt[1])]
     counting = max(records, key=lambda record: record.score) if best else records[-1]
     return [msgspec.structs.replace(each, counts=each is counting) for each in records]
@@ -519,7 +521,7 @@ def _roster(connection: Connection) -> tuple[RosterEntry, ...]:
 
 
 def _unmatched(connection: Connection) -> tuple[Unmatched, ...]:
-    """Those of the last run over each selection of paths."""
+    """The unmatched files of the last run over each set of paths."""
     runs = select(func.max(RUN.c.id)).group_by(RUN.c.paths)
     query = (
         select(UNMATCHED.c.origin, UNMATCHED.c.reason)

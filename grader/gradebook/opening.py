@@ -1,4 +1,4 @@
-"""Opening a gradebook's database: its address, how it keeps its promises, its schema brought up to date."""
+"""Open a gradebook's database: its address, its transactions, its schema upgrades."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ _BUSY_SECONDS = 30
 
 
 def address(results: Path, url: str | None) -> URL:
-    """Return the address of the gradebook in the folder `results`, or of the one that the user named.
+    """Return the address of the gradebook in the folder `results`, or of the one at `url`.
 
     Raises:
-        UserError: `url` is none that a gradebook can be at.
+        UserError: `url` isn't an SQLite or PostgreSQL address.
     """
     if url is None:
         return URL.create("sqlite", database=str(results / FILE))
@@ -35,7 +35,7 @@ def address(results: Path, url: str | None) -> URL:
     if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise UserError(
             tr(
-                "{url} is no address of a gradebook; write sqlite:///FILE or postgresql://USER@HOST/NAME",
+                "{url} isn't a gradebook address; use sqlite:///FILE or postgresql://USER@HOST/NAME",
                 url=url if parsed is None else parsed.render_as_string(),
             )
         )
@@ -43,7 +43,7 @@ def address(results: Path, url: str | None) -> URL:
 
 
 def place(url: URL) -> str:
-    """Return an address as people write it: a path, or a URL without its password."""
+    """Return an address for display: a path, or a URL without the password."""
     is_file = url.get_backend_name() == "sqlite" and url.database
     return url.database or "" if is_file else url.render_as_string()
 
@@ -52,13 +52,13 @@ def open_engine(url: URL) -> Engine:
     """Connect to the database, and create or upgrade its tables in one transaction.
 
     Raises:
-        UserError: it can't be opened, is no gradebook, or was written by a newer grader.
+        UserError: it can't be opened, is some other database, or was written by a newer grader.
     """
     try:
         engine = create_engine(url)
     except ImportError as error:
         raise UserError(
-            tr("{name} is missing: run `pip install {name}`", name=error.name)
+            tr("{name} isn't installed: run `pip install {name}`", name=error.name)
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
@@ -74,10 +74,10 @@ def open_engine(url: URL) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """Do all of the block, or nothing of it.
+    """Run the block in a transaction: all of it takes effect, or nothing.
 
     Raises:
-        UserError: the database can't do it; what it holds is as it was.
+        UserError: the database failed; its content is unchanged.
     """
     try:
         with engine.begin() as connection:
@@ -85,8 +85,8 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     except DBAPIError as error:
         raise UserError(
             tr(
-                "the gradebook {place} can't be used ({reason}); what it holds is kept: "
-                "mend this and run the same command again",
+                "can't use the gradebook {place} ({reason}); its content is safe. Fix the "
+                "problem and run the same command again",
                 place=place(engine.url),
                 reason=" ".join(str(error.orig).split()),
             )
@@ -94,7 +94,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # so that a transaction holds what changes the schema, too
+    connection.isolation_level = None  # so that schema changes are part of the transaction
     for pragma in (
         f"busy_timeout = {1000 * _BUSY_SECONDS}",
         "journal_mode = WAL",
@@ -117,7 +117,7 @@ def _upgrade(connection: Connection) -> None:
     where = place(connection.engine.url)
     if current is None and inspect(connection).get_table_names():
         raise UserError(
-            tr("{place} is a database, but no gradebook; name another one", place=where)
+            tr("{place} is a database, but not a gradebook; choose another one", place=where)
         )
     if current not in {None, *(revision.revision for revision in script.walk_revisions())}:
         raise UserError(

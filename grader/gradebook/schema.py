@@ -1,4 +1,4 @@
-"""The tables of the gradebook. Whoever changes them adds a migration."""
+"""The tables of the gradebook. Every change needs a migration."""
 
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 
 class When(TypeDecorator[datetime]):
-    """A moment with the time zone that it came with, which no database keeps in a type of its own."""
+    """A datetime that keeps its original time zone, which database types don't."""
 
     impl = String
     cache_ok = True
@@ -54,7 +54,7 @@ ASSIGNMENT = Table(
     Column("settings", Text, nullable=False),
     Column("run_id", ForeignKey("run.id"), nullable=False),
 )
-"""Each version that was graded with; `run_id` is the last run that did."""
+"""Every version used for grading; `run_id` is the last run that used it."""
 
 ROSTER = Table(
     "roster",
@@ -111,7 +111,7 @@ REPORT = Table(
     Column("recording", LargeBinary),
     Index("report_of_content", "sha256", "digest", "version"),
 )
-"""All reports that were ever made; the last one of a hand-in is the one that holds."""
+"""Every report ever made; the latest of a hand-in is the valid one."""
 
 ADJUSTMENT = Table(
     "adjustment",

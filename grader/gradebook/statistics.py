@@ -1,4 +1,4 @@
-"""How a class did in each rubric item: how hard it was, and whether it tells strong from weak hand-ins."""
+"""Compute item statistics of a class: difficulty, and discrimination between strong and weak hand-ins."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,28 +13,28 @@ from grader.model.text import Text
 
 
 class ItemStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """One rubric item over the hand-ins that count. What is ungraded is in `verdicts` alone."""
+    """One rubric item over the hand-ins that count. Ungraded results appear only in `verdicts`."""
 
     assignment: str
     item: str
     title: Text
     max_points: float
     count: int
-    """The hand-ins in which the item was graded."""
+    """The number of hand-ins in which the item was graded."""
     mean: float | None
-    """Mean points; None where nothing was graded."""
+    """Mean points; None if nothing was graded."""
     difficulty: float | None
-    """Mean points as a part of the item's, from 0 (nobody got any) to 1 (everybody got all)."""
+    """Mean points divided by the item's maximum, from 0 (no one got any) to 1 (everyone got all)."""
     discrimination: float | None
-    """Pearson's correlation of the item's points with the points of all other items, from -1 to 1.
+    """Pearson correlation of the item's points with the points of all other items, from -1 to 1.
 
-    It is the point-biserial one where the item is all or nothing. None where it is undefined: fewer than two
-    hand-ins that were graded whole, or either side the same in all of them.
+    For an all-or-nothing item this is the point-biserial correlation. None if undefined: fewer than two completely
+    graded hand-ins, or no variation on either side.
     """
     verdicts: dict[Verdict, int]
-    """How many hand-ins got each verdict; those that nobody got are not in it."""
+    """The number of hand-ins per verdict; verdicts that no one got are left out."""
     seconds: float | None
-    """Mean CPU seconds of the student's process; None where nothing was handed in."""
+    """Mean CPU seconds of the student's process; None if nothing was handed in."""
 
 
 def item_statistics(record: ClassRecord) -> tuple[ItemStatistics, ...]:

@@ -457,12 +457,12 @@ def test_a_report_lands_whole_or_not_at_all(book, tiny):
     entry = hand_in(tiny())
     run = book.begin_run(["in"], {entry.digest: entry.assignment})
 
-    with pytest.raises(UserError, match="can't be used"):
+    with pytest.raises(UserError, match="can't use the gradebook"):
         book.land(
             run, msgspec.structs.replace(entry, digest="unknown"), entry.load(), report_on(entry)
         )
 
-    with pytest.raises(UserError, match="nothing of a student kim"):
+    with pytest.raises(UserError, match="no hand-in of kim"):
         book.adjust("kim", "tiny", GIVEN)
     assert book.class_record().records == ()
 
@@ -511,7 +511,7 @@ def test_a_database_that_is_no_gradebook_is_refused(url, tmp_path):
         connection.exec_driver_sql("create table holidays (day text)")
     engine.dispose()
 
-    with pytest.raises(UserError, match="no gradebook"):
+    with pytest.raises(UserError, match="not a gradebook"):
         Gradebook(tmp_path, url, create=True)
 
 

@@ -225,8 +225,8 @@ def test_a_wrong_adjustment_is_one_sentence(home):
     for args, words in (
         (["nobody", "tiny", "1"], "nobody"),
         (["s00000", "beer", "1"], "there are: tiny"),
-        (["s00000", "tiny", "1", "--item", "no"], "it has: double"),
-        (["s00000", "tiny", "nan"], "no number of points"),
+        (["s00000", "tiny", "1", "--item", "no"], "available items: double"),
+        (["s00000", "tiny", "nan"], "a valid number of points"),
     ):
         done = subprocess.run(
             command("adjust", "out", *args, "--reason", "x"),
@@ -387,7 +387,7 @@ def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(home):
     for stopped in (full, again):
         assert stopped.returncode == 2
         assert "full" in stopped.err
-        assert "what it holds is kept" in stopped.err
+        assert "its content is safe" in stopped.err
         assert "Traceback" not in stopped.err
     assert 0 < len(kept) < 12
     assert done.returncode == 0
@@ -408,7 +408,7 @@ def test_a_file_that_may_not_grow_stops_with_one_sentence(home):
     done = batch(home)
 
     assert full.returncode == 2, full.err
-    assert "what it holds is kept" in full.err
+    assert "its content is safe" in full.err
     assert "Traceback" not in full.err
     assert len(kept) < 8
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that the gradebook holds."""
+"""Run the migrations on the gradebook's connection."""
 
 from alembic import context
 
