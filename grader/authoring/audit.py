@@ -1,4 +1,4 @@
-"""Tests of an assignment's checks: honest variants keep every point, known mistakes and mutants lose theirs."""
+"""Test the checks of an assignment: correct variants must keep every point; mistakes and mutants must lose points."""
 
 import re
 import shutil
@@ -28,74 +28,74 @@ from grader.model.text import Text, tr
 
 VARIANTS, MISTAKES = "variants", "mistakes"
 EQUIVALENT = "equivalent.toml"
-"""Mutants that may keep every point: their keys, each with the reason."""
+"""The keys of mutants that may keep every point, with the reasons."""
 
 _LOSES = re.compile(r"^# loses: *(.*)$", re.MULTILINE)
-_HEAD = 2000  # characters of a mistake in which its header stands
+_HEAD = 2000  # characters searched for the header of a mistake
 _LEAST_SECONDS, _TIMES = (
     3.0,
     3.0,
-)  # of CPU that a mutant may use: this many, or times what the solution uses
+)  # CPU limit of a mutant: this many seconds plus this multiple of the solution's time
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """A submission that the author wrote to test the checks with."""
+    """A submission that the author wrote to test the checks."""
 
     name: str
-    """Its path in the assignment's folder."""
+    """Its path relative to the assignment's folder."""
     submission: Submission
     loses: frozenset[str]
-    """The ids of the items that it must lose, no more and no fewer."""
+    """The ids of exactly those items that must lose points."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What is wrong with the checks, or with what tests them."""
+    """A problem with the checks or with the samples that test them."""
 
     kind: Literal["sample", "mutant", "equivalent", "unstable", "ungraded"]
     subject: str
     """The name of a sample, or the key of a mutant."""
     text: Text
     diff: str = ""
-    """How a mutant differs from the solution, or what the checks said."""
+    """The mutant's diff to the solution, or the messages of the checks."""
 
 
 class JudgedSample(msgspec.Struct, frozen=True):
-    """What the checks made of a sample."""
+    """The result of a sample."""
 
     name: str
     must_lose: tuple[str, ...]
-    """The ids of the items that it must lose, no more and no fewer."""
+    """The ids of exactly those items that must lose points."""
     lost: tuple[str, ...]
 
 
 class JudgedMutant(msgspec.Struct, frozen=True):
-    """A faulty copy of the solution, and what the checks made of it."""
+    """A mutant and its result."""
 
     key: str
     diff: str
     lost: tuple[str, ...]
-    """The ids of the items that it loses."""
+    """The ids of the items that lost points."""
     equivalent: str = ""
-    """Why it may keep every point, where that is declared."""
+    """The reason why it may keep every point, if declared."""
 
 
 class Margin(msgspec.Struct, frozen=True):
-    """How close a right sample comes to a threshold."""
+    """How close a correct sample comes to a threshold."""
 
     sample: str
     closest: Measure
-    """The closest of all its gradings."""
+    """The measure closest to the threshold over all gradings."""
     spread: float | None
-    """The standard deviation of the sample's values under different seeds; None where it had one seed only."""
+    """The standard deviation of the sample's values over different seeds; None with one seed."""
 
     @property
     def spreads(self) -> float | None:
-        """How far it is on the right side, in units of the spread; None where there is none."""
+        """The distance from the threshold in units of the spread; None without a spread."""
         return self.closest.margin / self.spread if self.spread else None
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
-    """How well an assignment's checks tell right from wrong."""
+    """How well an assignment's checks distinguish right from wrong."""
 
     assignment: str
     title: Text
@@ -105,17 +105,17 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """The solution, the variants and the mistakes."""
     mutants: tuple[JudgedMutant, ...]
     margins: tuple[Margin, ...]
-    """Of each threshold and each right sample, the closest first."""
+    """One per threshold and correct sample, the closest first."""
     findings: tuple[Finding, ...]
 
     @property
     def equivalent(self) -> int:
-        """How many of the mutants are declared as equivalent to the solution."""
+        """The number of mutants declared equivalent to the solution."""
         return sum(bool(mutant.equivalent) for mutant in self.mutants)
 
     @property
     def failed_by(self) -> dict[str, int]:
-        """For each rubric item, how many mutants lose it."""
+        """The number of mutants caught by each rubric item."""
         return {item: sum(item in mutant.lost for mutant in self.mutants) for item in self.items}
 
 
@@ -123,7 +123,7 @@ def read_samples(assignment: Assignment) -> list[Sample]:
     """Return the solution, the variants and the mistakes of an assignment.
 
     Raises:
-        AssignmentError: the solution is missing, or a mistake doesn't say in its header which items it loses.
+        AssignmentError: the solution is missing, or a mistake's header doesn't list the items that it loses.
     """
     folder = assignment.folder
     found = [Sample(SOLUTION, read_submission(folder / SOLUTION), frozenset())]
@@ -137,7 +137,8 @@ def read_samples(assignment: Assignment) -> list[Sample]:
             if not loses or not loses <= known:
                 raise AssignmentError(
                     tr(
-                        "{path}: say in its header what it loses, as in `# loses: {items}`",
+                        "{path}: the header must list the items that lose points, as in `# "
+                        "loses: {items}`",
                         path=path,
                         items=", ".join(item.id for item in assignment.items),
                     )
@@ -153,13 +154,13 @@ def audit(
     repeat: int = 0,
     show: Callable[[State], None] = lambda state: None,
 ) -> Audit:
-    """Grade the samples and the mutants, `jobs` at a time; the right samples again under `repeat` other seeds.
+    """Grade the samples and the mutants, `jobs` at a time, and the correct samples again under `repeat` other seeds.
 
-    While these are graded again every processor has something else to do, too: what hangs on time shows then.
-    `show` is called at each report.
+    The repetitions run while every processor is kept busy, which exposes checks that depend on timing. `show` is called
+    after each report.
 
     Raises:
-        AssignmentError: the assignment lacks what is needed for it.
+        AssignmentError: the assignment is incomplete.
     """
     samples = read_samples(assignment)
     right = [sample for sample in samples if not sample.loses]
@@ -218,12 +219,12 @@ def audit(
 
 
 def lost_items(report: ScoreReport) -> frozenset[str]:
-    """Return the ids of the items that didn't get all their points."""
+    """Return the ids of the items without full points."""
     return frozenset(item.id for item in report.items if item.points != item.max_points)
 
 
 class _Grading:
-    """Grades submissions side by side, and tells how far it is."""
+    """Grades submissions in parallel and reports progress."""
 
     def __init__(
         self, grader: Grader, jobs: int, total: int, show: Callable[[State], None]
@@ -250,7 +251,7 @@ class _Grading:
 
 @contextmanager
 def _busy_processors() -> Iterator[None]:
-    """Give each processor something else to do."""
+    """Keep every processor busy."""
     loop = [sys.executable, "-S", "-c", "while True: pass"]
     running = [subprocess.Popen(loop) for _ in range(processors())]
     try:
@@ -262,7 +263,7 @@ def _busy_processors() -> Iterator[None]:
 
 
 def _margins(runs: Mapping[str, list[ScoreReport]]) -> tuple[Margin, ...]:
-    """How close the gradings of each sample come to each threshold, the closest first."""
+    """The distance of each sample from each threshold, the closest first."""
     found = []
     for sample, reports in runs.items():
         by_run = [_closest(report) for report in reports]
@@ -275,7 +276,7 @@ def _margins(runs: Mapping[str, list[ScoreReport]]) -> tuple[Margin, ...]:
 
 
 def _closest(report: ScoreReport) -> dict[str, Measure]:
-    """Of each threshold the measure that comes closest to it."""
+    """The measure closest to each threshold."""
     found: dict[str, Measure] = {}
     for measure in (measure for item in report.items for measure in item.measures):
         known = found.get(measure.threshold)
@@ -286,7 +287,7 @@ def _closest(report: ScoreReport) -> dict[str, Measure]:
 
 @contextmanager
 def _changed(grader: Grader, assignment: Assignment, **changed: object) -> Iterator[Assignment]:
-    """The assignment with other settings, in a folder of its own."""
+    """The assignment with changed settings, in a temporary folder."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(
@@ -306,7 +307,7 @@ def _changed(grader: Grader, assignment: Assignment, **changed: object) -> Itera
 
 
 def _limits(limits: Limits, reference: ScoreReport) -> Limits:
-    """What a mutant may use: one that hangs loses its points as well after seconds as after minutes."""
+    """The limits of a mutant, which are tight because some mutants hang."""
     seconds = _LEAST_SECONDS + _TIMES * sum(item.seconds for item in reference.items)
     names = ("cpu_seconds", "train_cpu_seconds", "total_cpu_seconds")
     return msgspec.structs.replace(
@@ -321,7 +322,7 @@ def _read_equivalent(assignment: Assignment) -> dict[str, str]:
     try:
         return msgspec.toml.decode(path.read_bytes(), type=dict[str, str])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise AssignmentError(tr("{path} is wrong: {reason}", path=path, reason=error)) from error
+        raise AssignmentError(tr("{path} is invalid: {reason}", path=path, reason=error)) from error
 
 
 def _judge_sample(sample: Sample, report: ScoreReport) -> Finding | None:
@@ -329,7 +330,11 @@ def _judge_sample(sample: Sample, report: ScoreReport) -> Finding | None:
     if lost == sample.loses:
         return None
     words = [", ".join(sorted(items)) or "-" for items in (sample.loses, lost)]
-    text = tr("must lose {expected}, but loses {lost}", expected=words[0], lost=words[1])
+    text = tr(
+        "should lose points in: {expected}; actually loses points in: {lost}",
+        expected=words[0],
+        lost=words[1],
+    )
     return Finding("sample", sample.name, text, _messages(report, lost - sample.loses))
 
 
@@ -338,12 +343,12 @@ def _messages(report: ScoreReport, items: Iterable[str]) -> str:
 
 
 def _survives(mutant: JudgedMutant) -> Finding:
-    return Finding("mutant", mutant.key, tr("a faulty solution keeps every point"), mutant.diff)
+    return Finding("mutant", mutant.key, tr("faulty, but keeps every point"), mutant.diff)
 
 
 def _stale(key: str) -> Finding:
     return Finding(
-        "equivalent", key, tr("{file} names a mutant that doesn't exist", file=EQUIVALENT)
+        "equivalent", key, tr("{file} lists a mutant that doesn't exist", file=EQUIVALENT)
     )
 
 
@@ -351,7 +356,7 @@ def _unstable(
     name: str, seeds: Mapping[str, int], lost: Iterable[str], report: ScoreReport
 ) -> Finding:
     text = tr(
-        "loses {items} if seed is {seed} and hidden_seed is {hidden_seed}",
+        "loses points in {items} with seed {seed} and hidden_seed {hidden_seed}",
         items=", ".join(sorted(lost)),
         seed=seeds["seed"],
         hidden_seed=seeds["hidden_seed"],
@@ -361,7 +366,7 @@ def _unstable(
 
 def _ungraded(names: list[str], reports: list[ScoreReport]) -> list[Finding]:
     return [
-        Finding("ungraded", name, tr("could not be graded"), item.detail)
+        Finding("ungraded", name, tr("couldn't be graded"), item.detail)
         for name, report in zip(names, reports, strict=True)
         for item in report.items
         if item.verdict is Verdict.UNGRADED

@@ -1,7 +1,7 @@
-"""Faulty copies of a solution: each has one fault that students of machine learning make, or that any programmer makes.
+"""Make mutants: copies of a solution with one fault each, typical of machine learning or of programming in general.
 
-An operator looks at one node of the syntax tree and yields what may stand there instead: a node, or a list of
-statements. Its name is the name of the fault.
+An operator takes a node of the syntax tree and yields replacements for it: a node or a list of statements. Its name is
+the name of the fault.
 """
 
 import ast
@@ -22,25 +22,25 @@ class Mutant(msgspec.Struct, frozen=True):
     operator: str
     function: str
     diff: str
-    """What the fault changes in the function, as lines that begin with - or +."""
+    """The change to the function, as lines that start with - or +."""
     source: str
 
     @property
     def key(self) -> str:
-        """What names the mutant as long as its operator, its function and its diff stay as they are."""
+        """The mutant's key, which stays the same as long as its operator, function and diff do."""
         digest = hashlib.sha256(self.diff.encode()).hexdigest()[:8]
         return f"{self.operator}:{self.function}:{digest}"
 
 
 class _Place(msgspec.Struct):
-    """Where a node stands."""
+    """The position of a node in the syntax tree."""
 
     function: ast.FunctionDef
     holder: ast.AST
     field: str
     index: int | None
     loop: str
-    """The variable of the loop around it, if there is one."""
+    """The variable of the enclosing loop, if any."""
     following: ast.stmt | None
     globals: frozenset[str]
 
@@ -59,7 +59,7 @@ _OPERATORS: dict[str, Operator] = {}
 
 
 def make_mutants(source: str, regions: list[Region]) -> list[Mutant]:
-    """Return the mutants of a source: one for each operator and place in its regions, without doubles."""
+    """Return the mutants of a source: one per operator and place in its regions, without duplicates."""
     tree = ast.parse(source)
     found: dict[str, Mutant] = {}
     places = list(_places(tree, regions))
@@ -75,7 +75,7 @@ def make_mutants(source: str, regions: list[Region]) -> list[Mutant]:
 
 
 def _mutate(tree: ast.Module, place: _Place, replacement: Replacement) -> tuple[str, str]:
-    """The function and the module with the replacement, which is taken back."""
+    """The source of the function and of the module with the replacement, which is undone afterwards."""
     old = getattr(place.holder, place.field)
     kept = list(old) if isinstance(old, list) else old
     place.put(replacement)
@@ -138,13 +138,13 @@ def _inside(node: ast.AST, region: Region) -> bool:
 
 
 def _only_tells(node: ast.AST) -> bool:
-    """Whether a statement does nothing but print how far a loop is."""
+    """Whether a statement only prints the progress of a loop."""
     if isinstance(node, ast.If):
         return not node.orelse and all(map(_only_tells, node.body))
     return isinstance(node, ast.Expr) and _called(node.value) == "print"
 
 
-# --- what operators are written with ---------------------------------------------------------------------------------
+# --- helpers for operators ------------------------------------------------------------------------------------------
 
 
 def _operator(function: Operator) -> Operator:
@@ -161,7 +161,7 @@ def _stmts(template: str, *nodes: ast.AST) -> list[ast.stmt]:
 
 
 def _called(node: ast.AST | None) -> str:
-    """The last part of the name of what a call calls; empty if it is no call of a name."""
+    """The last part of the called name, empty if the node isn't a call of a name."""
     function = node.func if isinstance(node, ast.Call) else None
     if isinstance(function, ast.Attribute):
         return function.attr
@@ -173,7 +173,7 @@ def _statement_calls(node: ast.AST, name: str) -> bool:
 
 
 def _is_loss(node: ast.AST) -> bool:
-    """Whether a node calls a loss with outputs and targets."""
+    """Whether a node calls a loss function with outputs and targets."""
     name = _called(node).lower()
     known = "loss" in name or "entropy" in name or name == "criterion"
     return isinstance(node, ast.Call) and known and len(node.args) == 2
@@ -287,7 +287,7 @@ def _return_in_the_loop(node: ast.AST, place: _Place) -> Iterator[Replacement]:
 
 @_operator
 def _argument_ignored(node: ast.AST, place: _Place) -> Iterator[Replacement]:
-    """The default stands where the argument should, or a variable of the notebook: `x_train` for `x`."""
+    """Use the default instead of the argument, or a variable of the notebook: `x_train` instead of `x`."""
     if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
         return
     arguments = place.function.args
@@ -433,7 +433,7 @@ def _wrong_function(node: ast.AST, place: _Place) -> Iterator[Replacement]:
 
 
 def _parts(node: ast.AST) -> dict[str, ast.expr]:
-    """The parts of a split that a statement returns, by their names."""
+    """The parts of a split that a statement returns, by name."""
     value = _returned(node)
     names = value.elts if isinstance(value, ast.Tuple) else []
     return {ast.unparse(each): each for each in names}
@@ -463,7 +463,7 @@ def _parts_in_another_order(node: ast.AST, place: _Place) -> Iterator[Replacemen
 
 @_operator
 def _scaled_wrongly(node: ast.AST, place: _Place) -> Iterator[Replacement]:
-    """Scaling left out, applied twice, or fitted to each part by itself."""
+    """Leave scaling out, apply it twice, or fit it to each part separately."""
     if isinstance(node, ast.Call) and _called(node) == "transform":
         assert isinstance(node.func, ast.Attribute)
         scaler, data = node.func.value, node.args[0]

@@ -1,4 +1,4 @@
-"""An assignment out of an nbgrader notebook: its solution cells, its points, and its tests as checks."""
+"""Import an assignment from an nbgrader notebook: its solution cells, points, and tests as checks."""
 
 import ast
 import builtins
@@ -22,7 +22,7 @@ _PURE = ast.Assert | ast.Assign | ast.Import | ast.ImportFrom | ast.Expr | ast.F
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell of the notebook, with what nbgrader says of it."""
+    """A cell of the notebook with its nbgrader metadata."""
 
     kind: str
     source: str
@@ -33,20 +33,20 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a notebook."""
+    """The result of an import."""
 
     assignment: Assignment
     files: dict[str, str]
-    """The files of the assignment's folder, by their names."""
+    """The files of the assignment's folder, by name."""
     left: tuple[Text, ...]
-    """What the author must do by hand."""
+    """What the author has to do by hand."""
 
 
 def import_nbgrader(path: Path) -> Import:
     """Read the instructor's version of a notebook.
 
     Raises:
-        UserError: it is no notebook, or nbgrader has no graded test in it that can be taken over.
+        UserError: it isn't a notebook, or it has no graded nbgrader test that can be imported.
     """
     cells = _read(path)
     name = re.sub(r"\W+", "_", path.stem, flags=re.ASCII).strip("_").lower() or "imported"
@@ -64,8 +64,8 @@ def import_nbgrader(path: Path) -> Import:
         if check is None or identifier in taken or cell.points <= 0:
             left.append(
                 tr(
-                    "{cell} ({points} points) does more than to call functions and compare: "
-                    "write its check, and its item, by hand",
+                    "{cell} ({points} points) does more than call functions and compare "
+                    "results: write its check and item by hand",
                     cell=cell.grade_id,
                     points=f"{cell.points:g}",
                 )
@@ -76,7 +76,7 @@ def import_nbgrader(path: Path) -> Import:
         checks.append(check)
     if not items or not functions:
         raise UserError(
-            tr("{path} has no graded test of a function that can be taken over", path=path.name)
+            tr("{path} has no graded test of a function that can be imported", path=path.name)
         )
     assignment = Assignment(name, Text(path.stem, path.stem), tuple(functions), tuple(items))
     solution = [_solution_cell(cell, left) for cell in cells if not cell.grade or cell.solution]
@@ -95,11 +95,11 @@ def write_import(imported: Import, solutions: Path) -> Path:
     """Write the files of an import below `solutions` and return their folder.
 
     Raises:
-        UserError: the folder is there already, or can't be written.
+        UserError: the folder already exists or can't be written.
     """
     folder = solutions / imported.assignment.name
     if folder.exists():
-        raise UserError(tr("{path} is there already; choose another name", path=folder))
+        raise UserError(tr("{path} already exists; choose another name", path=folder))
     with writing(folder):
         folder.mkdir(parents=True)
         for name, text in imported.files.items():
@@ -107,7 +107,7 @@ def write_import(imported: Import, solutions: Path) -> Path:
     return folder
 
 
-_HEADER = '''"""The hidden checks, taken over from nbgrader."""
+_HEADER = '''"""The hidden checks, imported from nbgrader."""
 
 import pytest
 
@@ -119,8 +119,8 @@ def _read(path: Path) -> list[Cell]:
         data = path.read_bytes()
     try:
         notebook = nbformat.reads(data.decode(), as_version=4)
-    except Exception as error:  # nbformat raises whatever the shape of a broken file makes it raise
-        raise UserError(tr("{path} is no readable notebook", path=path)) from error
+    except Exception as error:  # a broken file can make nbformat raise anything
+        raise UserError(tr("{path} isn't a readable notebook", path=path)) from error
     return [_cell(cell) for cell in notebook.cells]
 
 
@@ -137,7 +137,7 @@ def _cell(cell: nbformat.NotebookNode) -> Cell:
 
 
 def _points(value: object) -> float:
-    """The points of a cell; 0, for which nothing is taken over, where they are no number."""
+    """The points of a cell; 0 (which isn't imported) if they aren't a number."""
     try:
         return float(str(value))
     except ValueError:
@@ -158,7 +158,10 @@ def _solution_cell(cell: Cell, left: list[Text]) -> Cell:
         and not re.search(f"{BEGIN}.*{END}", cell.source, re.S)
     ):
         left.append(
-            tr("{cell} has no solution region: mark what students write", cell=cell.grade_id)
+            tr(
+                "{cell} has no solution region: mark the part that students write",
+                cell=cell.grade_id,
+            )
         )
     return cell
 
@@ -179,7 +182,7 @@ def _settings(assignment: Assignment) -> str:
 
 
 def _check(source: str, name: str, functions: frozenset[str]) -> str | None:
-    """The test cell as a check that calls the student's functions; None if it does anything else."""
+    """The test cell as a check that calls the student's functions, or None if it does anything else."""
     try:
         tree = ast.parse(textwrap.dedent(source))
     except SyntaxError:
@@ -214,7 +217,7 @@ def _only_compares(tree: ast.Module, functions: frozenset[str]) -> bool:
         and not assigned & functions
         and names <= functions | imported | assigned | _NAMES
         and all(module.split(".")[0] in _MODULES for module in modules)
-        and "*" not in imported  # no function may import it
+        and "*" not in imported  # not allowed inside a function
     )
 
 
@@ -226,7 +229,7 @@ def _asserts(node: ast.stmt) -> bool:
 
 
 class _Calls(ast.NodeTransformer):
-    """Calls go to the student; what comes back as a list is compared with a list."""
+    """Redirect calls to the student, and compare lists with lists."""
 
     def __init__(self, functions: frozenset[str]) -> None:
         self._functions = functions

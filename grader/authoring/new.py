@@ -1,4 +1,4 @@
-"""A new assignment: a small one that works, for its author to change step by step."""
+"""Create a new assignment: a small working one, for its author to change step by step."""
 
 import re
 import secrets
@@ -11,18 +11,21 @@ from grader.model.text import tr
 
 
 def new_assignment(name: str, solutions: Path) -> Path:
-    """Make the folder of a new assignment below `solutions` and return it.
+    """Create the folder of a new assignment below `solutions` and return it.
 
     Raises:
-        UserError: the name is no lower-case identifier, or the folder is there already or can't be written.
+        UserError: the name isn't a lower-case identifier, or the folder already exists or can't be written.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(
-            tr("{name} is no name: use lower-case letters, digits and _, as in wine_2", name=name)
+            tr(
+                "{name} isn't a valid name: use lower-case letters, digits and _, as in wine_2",
+                name=name,
+            )
         )
     folder = solutions / name
     if folder.exists():
-        raise UserError(tr("{path} is there already; choose another name", path=folder))
+        raise UserError(tr("{path} already exists; choose another name", path=folder))
     seed = str(10_000 + secrets.randbelow(90_000))
     with writing(folder):
         _copy(files("grader.authoring") / "skeleton", folder, {"NAME": name, "SEED": seed})

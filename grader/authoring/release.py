@@ -1,4 +1,4 @@
-"""From a solution to what students receive: the same cells as script and as notebook, without the answers."""
+"""Make the students' files from a solution: the same cells as a script and a notebook, without the answers."""
 
 import ast
 import io
@@ -25,7 +25,7 @@ from grader.model.text import Language, tr
 
 SOLUTION = "solution.py"
 PUBLIC = "public"
-"""The folder of an assignment whose files students receive as they are: the README, the public checks, data."""
+"""The folder of an assignment whose files students get unchanged: the README, public checks, data."""
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _TODO = {
@@ -35,28 +35,28 @@ _TODO = {
 _NOT_YET = {"ko": "아직 구현하지 않았습니다.", "en": "not implemented yet"}
 _HEADER = "# What is asked and what it is worth. `grader check` reads it beside your file.\n"
 _PUBLIC_SETTINGS = ("name", "title", "functions", "aliases")
-_TRIVIAL = 20  # characters of a line that anybody might write
+_TRIVIAL = 20  # shorter lines give nothing away
 _COMMON = re.compile(r"import |from |@|def |class |#|\"\"\"")
 
 Languages = Language | Literal["both"]
 
 
 class Region(msgspec.Struct, frozen=True):
-    """A part of the solution that students write themselves."""
+    """A part of the solution that students write."""
 
     first: int
-    """The line of its begin marker, counted from 1."""
+    """The line of its begin marker, starting at 1."""
     last: int
     """The line of its end marker."""
     function: str
-    """The function that it stands in, `Class.method` for a method."""
+    """The function that contains it, `Class.method` for a method."""
 
 
 def find_regions(assignment: Assignment, source: str) -> list[Region]:
-    """Return the solution regions of a source, in its order.
+    """Return the solution regions of a source in order.
 
     Raises:
-        AssignmentError: a marker has no partner, a region stands in no function, or there is none.
+        AssignmentError: a marker is unpaired, a region is outside a function, or there are no regions.
     """
     functions = _functions(ast.parse(source))
     regions: list[Region] = []
@@ -69,7 +69,8 @@ def find_regions(assignment: Assignment, source: str) -> list[Region]:
             raise _wrong(
                 assignment,
                 tr(
-                    "line {line} of {file}: a region is one {begin} and one {end} in a function",
+                    "{file}, line {line}: each solution region needs one {begin} and one "
+                    "{end}, both inside the same function",
                     line=number,
                     file=SOLUTION,
                     begin=BEGIN,
@@ -80,15 +81,15 @@ def find_regions(assignment: Assignment, source: str) -> list[Region]:
             regions.append(Region(begin, number, around[-1]))
         begin = 0 if begin else number
     if begin or not regions:
-        raise _wrong(assignment, tr("{file} has no whole solution region", file=SOLUTION))
+        raise _wrong(assignment, tr("{file} has no complete solution region", file=SOLUTION))
     return regions
 
 
 def make_release(assignment: Assignment, languages: Languages = "both") -> dict[str, bytes]:
-    """Return the files that students receive, by their names.
+    """Return the files that students get, by name.
 
     Raises:
-        AssignmentError: the solution or a public file is missing or wrong, or the files would give an answer away.
+        AssignmentError: the solution or a public file is missing or invalid, or the files would reveal an answer.
     """
     name, folder = assignment.name, assignment.folder
     source = _read(assignment, SOLUTION)
@@ -110,29 +111,32 @@ def make_release(assignment: Assignment, languages: Languages = "both") -> dict[
 
 
 def verify_release(grader: Grader, assignment: Assignment, files: dict[str, bytes]) -> None:
-    """Grade what is released, and the solution, also by the public checks.
+    """Grade the released templates and the solution, the latter with the public checks too.
 
     Raises:
-        AssignmentError: an empty template gets points, or the solution doesn't get all.
+        AssignmentError: an empty template gets points, or the solution doesn't get full points.
     """
     for name in (f"{assignment.name}.py", f"{assignment.name}.ipynb"):
         report = grader.grade(assignment, parse_submission(name, files[name]), "").report
         if report.score > 0 or report.ungraded:
             raise _wrong(
                 assignment,
-                tr("the empty {file} gets {score} points", file=name, score=report.score),
+                tr("the empty template {file} gets {score} points", file=name, score=report.score),
             )
     report = grader.grade(assignment, read_submission(assignment.folder / SOLUTION), "").report
     if lost := [item.id for item in report.items if item.points != item.max_points]:
-        raise _wrong(assignment, tr("the solution loses {items}", items=", ".join(lost)))
+        raise _wrong(assignment, tr("the solution loses points in {items}", items=", ".join(lost)))
     if lost := _lost_in_public(assignment, files):
         raise _wrong(
-            assignment, tr("the solution loses {items} in the public checks", items=", ".join(lost))
+            assignment,
+            tr(
+                "the solution loses points in {items} with the public checks", items=", ".join(lost)
+            ),
         )
 
 
 def differences(files: dict[str, bytes], folder: Path) -> list[str]:
-    """Return the names of files that are missing in `folder`, differ there, or are there and not released."""
+    """Return the names of files that are missing, different or superfluous in `folder`."""
     there = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -142,20 +146,23 @@ def differences(files: dict[str, bytes], folder: Path) -> list[str]:
 
 
 def _is_beside(path: Path) -> bool:
-    """Whether a path belongs to tools, such as caches or a checkout."""
+    """Whether a path belongs to a tool, such as a cache or version control."""
     return any(part.startswith((".", "__pycache__")) for part in path.parts)
 
 
 def write_release(files: dict[str, bytes], folder: Path) -> None:
-    """Make `folder` hold these files and no others.
+    """Make `folder` contain exactly these files.
 
     Raises:
-        UserError: it can't be written, or holds files of which none is an earlier release's: they would be lost.
+        UserError: it can't be written, or holds files other than an earlier release, which would be lost.
     """
     there = folder.iterdir() if folder.is_dir() else ()
     if any(not _is_beside(Path(path.name)) for path in there) and not _is_release(folder):
         raise UserError(
-            tr("{folder} holds something else than a release; choose another by -o", folder=folder)
+            tr(
+                "{folder} contains other files than a release; choose another folder with -o",
+                folder=folder,
+            )
         )
     with writing(folder):
         for name in differences(files, folder):
@@ -168,12 +175,12 @@ def write_release(files: dict[str, bytes], folder: Path) -> None:
 
 
 def _is_release(folder: Path) -> bool:
-    """Whether a folder is what students get: settings, but no solution."""
+    """Whether a folder is a release: it has settings, but no solution."""
     return (folder / SETTINGS).is_file() and not (folder / SOLUTION).exists()
 
 
 def zip_release(files: dict[str, bytes], name: str) -> bytes:
-    """Return the files as an archive with one folder; the same files give the same bytes."""
+    """Return the files as an archive with one folder. The bytes depend only on the files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in sorted(files.items()):
@@ -196,7 +203,7 @@ def _stubs(assignment: Assignment, source: str, languages: Languages) -> str:
 
 
 def _notebook(script: str, name: str) -> str:
-    """The script's cells as a notebook, demonstrations without their guard."""
+    """The script's cells as a notebook, with the guards of demonstrations removed."""
     notebook = jupytext.reads(script, fmt="py:percent")
     notebook.metadata = nbformat.from_dict(
         {
@@ -245,7 +252,7 @@ def _refuse_leaks(assignment: Assignment, source: str, files: dict[str, bytes]) 
             if found := next((each for each in sorted(telling) if each in line), None):
                 raise _wrong(
                     assignment,
-                    tr("{file} would give away a hidden line: {line}", file=name, line=found),
+                    tr("{file} would reveal a hidden line: {line}", file=name, line=found),
                 )
 
 
@@ -256,7 +263,7 @@ def _text(name: str, data: bytes) -> str:
 
 
 def _lost_in_public(assignment: Assignment, files: dict[str, bytes]) -> list[str]:
-    """The items that the solution loses by `grader check`, run as a student runs it."""
+    """The items that the solution loses in `grader check`, run as a student would."""
     with tempfile.TemporaryDirectory() as folder:
         write_release(files, Path(folder))
         path = Path(folder) / f"{assignment.name}.py"
@@ -269,9 +276,7 @@ def _lost_in_public(assignment: Assignment, files: dict[str, bytes]) -> list[str
             check=False,
         )
     if not run.stdout:
-        raise _wrong(
-            assignment, tr("the public checks can't be run: {path}", path=run.stderr.strip())
-        )
+        raise _wrong(assignment, tr("can't run the public checks: {path}", path=run.stderr.strip()))
     items = json.loads(run.stdout)["items"]
     return [item["id"] for item in items if item["points"] != item["max_points"]]
 
@@ -293,7 +298,7 @@ def _functions(tree: ast.AST, outer: str = "") -> list[tuple[str, ast.stmt]]:
 
 
 def _spans(node: ast.stmt, line: int) -> bool:
-    # An end marker is a comment after the last statement, so the function's end is the next line of lesser indent.
+    # An end marker is a comment after the last statement, which is one line beyond the end of the node.
     return node.lineno < line <= (node.end_lineno or 0) + 1
 
 

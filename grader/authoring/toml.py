@@ -1,4 +1,4 @@
-"""Settings written as TOML, which msgspec only reads without a further package."""
+"""Write settings as TOML, which msgspec can only read without an extra package."""
 
 import json
 from datetime import datetime
@@ -22,14 +22,14 @@ def to_toml(value: object) -> str:
 
 
 def lines(value: msgspec.Struct, *fields: str) -> str:
-    """Return fields of a struct as lines of TOML; those that hold nothing are left out."""
+    """Return fields of a struct as lines of TOML, leaving out empty ones."""
     data = msgspec.to_builtins(value, enc_hook=str, builtin_types=(datetime,))
     told = {name: _plain(data[name]) for name in fields if data[name] not in (None, "", [], {})}
     return "".join(f"{name} = {to_toml(field)}\n" for name, field in told.items())
 
 
 def _plain(value: object) -> object:
-    """The value without what is None, which TOML can't say."""
+    """The value without None, which TOML can't express."""
     if isinstance(value, dict):
         return {_key(k): _plain(v) for k, v in value.items() if v is not None}
     return [_plain(v) for v in value] if isinstance(value, list) else value

@@ -37,7 +37,7 @@ def self_check(assignment: Assignment, submission: Submission, student: str) -> 
             plugins=[_Session(grading)],
         )
         if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            raise AssignmentError(tr("the public checks can't be run: {path}", path=path))
+            raise AssignmentError(tr("can't run the public checks: {path}", path=path))
         return make_report(
             assignment,
             submission,

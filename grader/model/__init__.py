@@ -1,1 +1,1 @@
-"""Data types: what is graded, what grading says, and the words and errors of the package. Nothing runs here."""
+"""Data types: assignments, submissions, reports, records, and the package's texts and errors. Nothing runs here."""

@@ -1,6 +1,6 @@
-"""One language out of prose that stands in two: Korean, and beside it English in italics or on lines of its own.
+"""Extract one language from bilingual prose: Korean, followed by English in italics or on separate lines.
 
-What has no partner in the other language, such as a table or a formula, stays in both.
+Text without a counterpart in the other language, such as a table or a formula, is kept for both.
 """
 
 import re

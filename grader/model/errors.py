@@ -1,14 +1,14 @@
-"""What can go wrong that is not a verdict on a student's work.
+"""Errors that are not verdicts on a student's work.
 
     GraderError
-    ├── UserError           what was asked can't be done as asked: one sentence, exit code 2
-    │   └── AssignmentError the settings or the checks of an assignment are wrong
-    └── InfrastructureError we could not do our work: the item is `ungraded`, never 0 points
-        ├── SandboxError    the sandbox could not be started, or its server is gone
+    ├── UserError           the request can't be carried out: one sentence, exit code 2
+    │   └── AssignmentError the settings or checks of an assignment are invalid
+    └── InfrastructureError the grader itself failed: the item is `ungraded`, never 0 points
+        ├── SandboxError    the sandbox can't be started, or its server has died
         ├── StaleRecordingError  the running submission contradicts its recorded answers
-        └── GradingError    the process that holds the checks could not do its work
+        └── GradingError    the process that runs the checks failed
 
-What a student's code did (raised, hung, died, answered wrongly) is a verdict and stands in `grader.model.score`.
+Whatever a student's code does (raise, hang, crash, answer wrongly) is a verdict: see `grader.model.score`.
 """
 
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from grader.model.text import Text, tr
 
 
 class GraderError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class UserError(GraderError):
-    """What the user asked can't be done. `text` says what was wrong, where, and what to do."""
+    """The user's request can't be carried out. `text` says what is wrong, where, and what to do."""
 
     def __init__(self, text: Text) -> None:
         super().__init__(text.en)
@@ -31,28 +31,28 @@ class UserError(GraderError):
 
 
 class AssignmentError(UserError):
-    """The settings or the checks of an assignment are wrong; its author must mend them."""
+    """The settings or checks of an assignment are invalid; its author must fix them."""
 
 
 class InfrastructureError(GraderError):
-    """We failed at our own work. It never costs a student points."""
+    """The grader itself failed. This never costs a student points."""
 
 
 class SandboxError(InfrastructureError):
-    """The sandbox could not be started or is gone. It says nothing about the submission."""
+    """The sandbox can't be started or has died. This says nothing about the submission."""
 
 
 class StaleRecordingError(InfrastructureError):
-    """The running submission contradicts its recorded answers, so that they can't be mixed."""
+    """The running submission contradicts its recorded answers, so the two can't be combined."""
 
 
 class GradingError(InfrastructureError):
-    """The process that holds the checks failed. It says nothing about the submission."""
+    """The process that runs the checks failed. This says nothing about the submission."""
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what the system refuses while a file is read into a sentence.
+    """Turn operating system errors while reading a file into a clear sentence.
 
     Raises:
         UserError: the block raised an `OSError`.
@@ -61,13 +61,13 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            tr("{path} can't be read: {reason}", path=path, reason=_words(error))
+            tr("can't read {path}: {reason}", path=path, reason=_words(error))
         ) from error
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the system refuses while a file or folder is written into a sentence.
+    """Turn operating system errors while writing a file or folder into a clear sentence.
 
     Raises:
         UserError: the block raised an `OSError`.
@@ -76,7 +76,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            tr("{path} can't be written: {reason}", path=path, reason=_words(error))
+            tr("can't write {path}: {reason}", path=path, reason=_words(error))
         ) from error
 
 

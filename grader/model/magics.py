@@ -1,4 +1,4 @@
-"""Magics and shell lines of a notebook's cell, by the rules of IPython's own transformer."""
+"""Remove magics and shell lines from notebook cells, using IPython's own transformer."""
 
 import re
 import warnings
@@ -12,20 +12,20 @@ _RUN_BELOW = ("time", "timeit", "capture", "prun")
 
 
 def effort(source: str) -> int:
-    """Return the characters that IPython may have to read for a cell: all of it again for each magic."""
+    """Return how many characters IPython may read for a cell: it rereads everything for each magic."""
     return len(source) * (1 + len(_LIKE_MAGIC.findall(source)))
 
 
 def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]:
     """Turn a cell's magics and shell lines into calls of methods of `shell`, which does nothing.
 
-    What `%%time`, `%%capture` and `%time` stand before stays code; the lines keep their numbers.
+    Code after `%%time`, `%%capture` and `%time` stays code; lines keep their numbers.
 
     Returns:
-        The source, and what was skipped: the number of its line, counted from 1, and its words.
+        The source, and the skipped parts with their line numbers, starting at 1.
     """
     skipped = []
-    above = 0  # empty lines that stand for what was taken away
+    above = 0  # empty lines in place of removed ones
     while match := _CELL_MAGIC.match(source):
         empty, magic, body = match.groups()
         skipped.append((above + empty.count("\n") + 1, f"%%{magic}"))
@@ -39,7 +39,11 @@ def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             transformed = _LineKeepingTransformer().transform_cell(source)
-    except (SyntaxError, RuntimeError, IndexError):  # the cell's own fault, told when it is loaded
+    except (
+        SyntaxError,
+        RuntimeError,
+        IndexError,
+    ):  # the cell's own error, reported when it is loaded
         transformed = source
     lines_after = transformed.split("\n")
     for number, (line, original) in enumerate(zip(lines_after, lines, strict=False)):
@@ -52,7 +56,7 @@ def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]
 
 
 class _LineKeepingTransformer(TransformerManager):  # type: ignore[misc]
-    """IPython's own transformer, which leaves empty lines where a magic went on over several."""
+    """IPython's transformer, which also keeps line numbers after a magic of several lines."""
 
     def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
         changed, after = super().do_one_token_transform(lines)

@@ -1,4 +1,4 @@
-"""A student's hand-in and what became of it: the types that the gradebook keeps and every report shows."""
+"""Hand-ins with their results: the types that the gradebook stores and reports show."""
 
 from datetime import datetime
 from typing import Literal, Self
@@ -13,7 +13,7 @@ from grader.model.text import Text, printable, tr
 
 
 class RosterEntry(msgspec.Struct, frozen=True):
-    """A student of the class, whether or not something was handed in."""
+    """A student of the class, with or without a hand-in."""
 
     id: str
     name: str = ""
@@ -21,41 +21,41 @@ class RosterEntry(msgspec.Struct, frozen=True):
 
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
-    """Points that an assistant gave or took by hand."""
+    """Points that an assistant added or deducted by hand."""
 
     points: float
-    """What is added to the score; negative where points are taken."""
+    """Added to the score; negative for a deduction."""
     reason: str
     author: str
     made_at: datetime
     """With its time zone."""
     item: str | None = None
-    """The id of the rubric item that it is about; None if it is about the whole."""
+    """The id of the rubric item concerned; None for the whole assignment."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One hand-in of one student for one assignment, as it was graded last."""
+    """One hand-in of one student for one assignment, with its latest report."""
 
     report: ScoreReport
     origin: str
-    """Where it was found: a path in the folder or archive that was graded."""
+    """Where it was found: a path inside the graded folder or archive."""
     graded_at: datetime
     """With its time zone."""
     handed_in: datetime | None = None
-    """With its time zone; None where nothing tells."""
+    """With a time zone; None if unknown."""
     late_days: int = 0
-    """Days begun after the due date, its grace and the student's extension."""
+    """Days (rounded up) after the due date, the grace period and the student's extension."""
     penalty: float = 0.0
-    """Points that the late policy takes, never negative."""
+    """Points deducted by the late policy, never negative."""
     late_mark: bool = False
-    """Whether the platform marked it late, which costs nothing by itself: only a known time does."""
+    """Whether the platform marked it late. This alone costs nothing: only a known time does."""
     adjustments: tuple[Adjustment, ...] = ()
     cells: tuple[Cell, ...] = ()
-    """The code as it was handed in."""
+    """The submitted code."""
     how: Literal["run", "replayed", "mixed"] = "run"
-    """Whether the checks judged a running submission, its recorded answers, or some of both."""
+    """Whether the checks used a running submission, its recorded answers, or both."""
     counts: bool = True
-    """Whether this is the hand-in of the student that counts for the assignment."""
+    """Whether this is the student's hand-in that counts."""
 
     @property
     def score(self) -> float:
@@ -65,12 +65,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def final_score(self) -> float | None:
-        """The score, or None while an item is ungraded: a sum without it would count it as 0."""
+        """The score, or None while an item is ungraded, because a sum would count it as 0."""
         return None if self.report.ungraded else self.score
 
 
 class Unmatched(msgspec.Struct, frozen=True):
-    """A file that nobody can tell the student or the assignment of; a person must look."""
+    """A file whose student or assignment is unknown, left for an assistant to check."""
 
     origin: str
     reason: Text
@@ -81,26 +81,26 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     assignments: tuple[Assignment, ...]
     records: tuple[Record, ...]
-    """All hand-ins, those of one student for one assignment in their order; of these one `counts`."""
+    """All hand-ins. Those of one student for one assignment are in order, and one of them `counts`."""
     roster: tuple[RosterEntry, ...] = ()
-    """Empty where no roster was given; then the students are those who handed in."""
+    """Empty without a roster; then the students are those who handed in."""
     unmatched: tuple[Unmatched, ...] = ()
 
     @property
     def students(self) -> tuple[RosterEntry, ...]:
-        """The roster in its order, then those who handed in without standing on it, by their ids."""
+        """The roster in order, then everyone else who handed in, sorted by id."""
         known = {entry.id for entry in self.roster}
         others = sorted({record.report.student for record in self.records} - known)
         return (*self.roster, *map(RosterEntry, others))
 
     @property
     def counting(self) -> dict[tuple[str, str], Record]:
-        """The hand-ins that count, by the ids of student and assignment."""
+        """The hand-ins that count, by student id and assignment name."""
         return {(r.report.student, r.report.assignment): r for r in self.records if r.counts}
 
     @property
     def attempts(self) -> dict[tuple[str, str], tuple[Record, ...]]:
-        """All hand-ins, the first one first, by the ids of student and assignment."""
+        """All hand-ins in order, by student id and assignment name."""
         found: dict[tuple[str, str], tuple[Record, ...]] = {}
         for record in self.records:
             key = (record.report.student, record.report.assignment)
@@ -109,11 +109,11 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def left(self) -> bool:
-        """Whether a person must look: something is ungraded, or a file is nobody's."""
+        """Whether something needs attention: an ungraded item or an unmatched file."""
         return bool(self.unmatched) or any(r.report.ungraded for r in self.counting.values())
 
     def only(self, assignment: str | None = None, student: str | None = None) -> Self:
-        """Return the part of the class that is about one assignment, one student, or both.
+        """Return the part of the class for one assignment, one student, or both.
 
         Raises:
             UserError: there is no such assignment or student in the class.
@@ -136,10 +136,10 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Total(msgspec.Struct, frozen=True):
-    """An assignment in numbers."""
+    """The totals of an assignment."""
 
     assignment: str
     hand_ins: int
     mean: float | None
-    """The mean of the reports' points, before late policy and adjustments; None where all have something ungraded."""
+    """The mean score before late policy and adjustments, over completely graded reports; None if there are none."""
     ungraded: int

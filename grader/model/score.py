@@ -1,4 +1,4 @@
-"""What grading says: a verdict and points for every rubric item, and their sum."""
+"""Score reports: a verdict and points for every rubric item, and their sum."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -10,20 +10,20 @@ from grader.model.text import Text, tr
 
 SCHEMA_VERSION = 1
 MAX_POINTS = 200
-"""How many points a curve has at most."""
+"""The maximum number of points of a curve."""
 
 
 class Verdict(StrEnum):
-    """How a rubric item ended. All but `UNGRADED` are scores."""
+    """The outcome of a rubric item. All but `UNGRADED` are scores."""
 
     PASSED = "passed"
-    """Every check of the item holds."""
+    """Every check of the item passed."""
     PARTIAL = "partial"
-    """Some of the item's weighted checks hold."""
+    """Some of the item's weighted checks passed."""
     FAILED = "failed"
     """The answer is wrong."""
     NOT_IMPLEMENTED = "not_implemented"
-    """The stub was left as it was, or the function is missing."""
+    """The stub is unchanged, or the function is missing."""
     ERROR = "error"
     """The student's code raised an exception."""
     TIMEOUT = "timeout"
@@ -31,11 +31,11 @@ class Verdict(StrEnum):
     MEMORY = "memory"
     """The student's code asked for more memory than the limit."""
     CRASHED = "crashed"
-    """The student's process died, or answered with what is no answer."""
+    """The student's process died, or its answer was malformed."""
     FORBIDDEN = "forbidden"
-    """The student's code tried what the sandbox doesn't allow."""
+    """The student's code tried something that the sandbox doesn't allow."""
     UNGRADED = "ungraded"
-    """We could not grade the item. It is no score, and never 0 points."""
+    """The grader couldn't grade the item. This is not a score, and never 0 points."""
 
     @property
     def text(self) -> Text:
@@ -58,45 +58,45 @@ _WORDS = {
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A line of a submission. The submission's process names it: it may not exist."""
+    """A line of a submission. It comes from the submission's process, so it may not exist."""
 
     cell: str
     """The name of the cell."""
     line: int
-    """Counted from 1."""
+    """Starting at 1."""
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
-    """Finite numbers that a check recorded to be drawn, and what they are compared with. Never hidden data."""
+    """Finite numbers that a check recorded for a plot, and the reference. Never hidden data."""
 
     kind: Literal["loss", "predictions"]
-    """The losses of a training, evenly over its length; or a prediction for each row of the data."""
+    """The losses of a training, evenly spaced; or a prediction for each row of the data."""
     values: tuple[float, ...]
     low: tuple[float, ...] | None = None
-    """The lower edge of the reference: losses of our own trainings, or the true values of the rows."""
+    """The lower edge of the reference: losses of the reference solution, or the true values of the rows."""
     high: tuple[float, ...] | None = None
-    """The upper edge; of true values it is the same."""
+    """The upper edge; equal to `low` for true values."""
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """A finite number that a check held against a threshold of the settings. It is not for students."""
+    """A finite number that a check compared with a threshold of the settings. Not shown to students."""
 
     threshold: str
     """The threshold's name in the settings."""
     value: float
     bound: float
-    """The threshold itself, or what the check allowed in its place."""
+    """The threshold, or the value that the check used instead."""
     at_most: bool
-    """Whether the value may be at most the bound; else it must be at least that."""
+    """Whether the bound is a maximum; otherwise it is a minimum."""
 
     @property
     def margin(self) -> float:
-        """How far the value is on the right side of its bound; negative on the wrong one."""
+        """The distance from the bound; negative on the wrong side."""
         return self.bound - self.value if self.at_most else self.value - self.bound
 
 
 def sampled(values: Sequence[float]) -> tuple[float, ...]:
-    """Return at most `MAX_POINTS` of the values, evenly chosen, the first and the last among them."""
+    """Return at most `MAX_POINTS` evenly spaced values, including the first and the last."""
     if len(values) <= MAX_POINTS:
         return tuple(values)
     step = (len(values) - 1) / (MAX_POINTS - 1)
@@ -104,29 +104,29 @@ def sampled(values: Sequence[float]) -> tuple[float, ...]:
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How one rubric item ended."""
+    """The result of one rubric item."""
 
     id: str
     """The id of the rubric item in the assignment's settings."""
     title: Text
     points: float | None
-    """The points that were given; None where the item is ungraded."""
+    """The points earned; None if the item is ungraded."""
     max_points: float
     verdict: Verdict
     message: Text
-    """For the student: what was called, what came back, what kind was expected. Never a hidden value."""
+    """For the student: what was called, what came back, and what kind of value was expected. Never a hidden value."""
     detail: str = ""
-    """For the teaching assistant: the checks' own words and the student's traceback."""
+    """For assistants: the checks' own output and the student's traceback."""
     seconds: float = 0.0
     """CPU seconds that the student's process used for this item."""
     memory_bytes: int = 0
-    """The peak resident memory of the student's processes for this item."""
+    """Peak resident memory of the student's processes for this item."""
     place: Place | None = None
-    """The line of the submission that `message` speaks of."""
+    """The line of the submission that `message` refers to."""
     curves: tuple[Curve, ...] = ()
-    """What the item's checks recorded to be drawn."""
+    """Curves that the item's checks recorded for plots."""
     measures: tuple[Measure, ...] = ()
-    """What the item's checks held against thresholds."""
+    """Values that the item's checks compared with thresholds."""
 
 
 class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,25 +135,25 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
     assignment: str
     student: str
     submission: str
-    """The name of the file that was graded."""
+    """The name of the graded file."""
     sha256: str
     """The digest of that file's bytes."""
     items: tuple[ItemResult, ...]
     gradable: bool
-    """False where the file is no submission at all, or where an item is ungraded: a person must look."""
+    """False if the file isn't a submission or an item is ungraded, so that an assistant must check it."""
     isolation: str = "none"
-    """How well the student's process was locked in: full, reduced or none."""
+    """The isolation level of the student's process: full, reduced or none."""
     not_blocked: tuple[str, ...] = ()
-    """What the sandbox left open, where the isolation is not full."""
+    """What the sandbox didn't block, if the isolation isn't full."""
     notes: tuple[Text, ...] = ()
-    """Facts that cost no points: skipped magics, errors while loading, remarks of checks."""
+    """Remarks that don't affect the score: skipped magics, errors while loading, remarks of checks."""
     output: str = ""
-    """What the submission printed, cut at the limit of the settings. For the teaching assistant."""
+    """Printed output, cut at the limit of the settings. For assistants."""
     schema_version: int = SCHEMA_VERSION
 
     @property
     def score(self) -> float:
-        """The sum of the points that were given."""
+        """The sum of the points earned."""
         return round(sum(item.points or 0.0 for item in self.items), 2)
 
     @property
@@ -163,5 +163,5 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ungraded(self) -> bool:
-        """Whether something is left that we could not grade."""
+        """Whether any item is ungraded."""
         return any(item.verdict is Verdict.UNGRADED for item in self.items)

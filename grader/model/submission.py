@@ -1,4 +1,4 @@
-"""A submission: the code of one `.py` or `.ipynb`, read as data. Nothing of it is run or compiled here."""
+"""Submissions: the code of one `.py` or `.ipynb`, read as data. Nothing is run or compiled here."""
 
 import codecs
 import hashlib
@@ -16,44 +16,44 @@ from grader.model.errors import UserError, reading
 from grader.model.text import Text, printable, tr
 
 MAX_BYTES = 20 * 2**20
-"""A larger file is no submission: a notebook with all its plots has a few megabytes."""
+"""The size limit of a submission. A notebook with all its plots has a few megabytes."""
 
 SUFFIXES = (".py", ".ipynb")
 DEMO_TAG = "demo"
 SHELL = "_grader_shell"
-"""The name that magics and shell lines are called by: a submission may import a `get_ipython` of its own."""
+"""The name used for calls of magics, because a submission may import its own `get_ipython`."""
 _MAX_NOTES = 50
-_EFFORT_OF_A_CELL = 500  # the transformer has a price for each
-_MAX_EFFORT = 2**20  # what hundreds of ordinary notebooks take together
+_EFFORT_OF_A_CELL = 500  # fixed cost of transforming a cell
+_MAX_EFFORT = 2**20  # as much as hundreds of ordinary notebooks
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """A piece of code that is loaded as a whole, or not at all."""
+    """A piece of code that is loaded completely or not at all."""
 
     name: str
-    """What messages call it: `cell 7` (counted from 1 over all cells) or the script's name."""
+    """The name in messages: `cell 7` (counting all cells from 1) or the script's name."""
     source: str
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
-    """What a student handed in for one assignment."""
+    """The code that a student handed in for one assignment."""
 
     file: str
-    """The name of the file, without its folder."""
+    """The file name without its folder."""
     sha256: str
     notebook: bool
     cells: tuple[Cell, ...] = ()
     notes: tuple[Text, ...] = ()
-    """What was skipped."""
+    """Parts that were skipped."""
     problem: Text | None = None
-    """Why the file is no submission at all, where it is none."""
+    """The reason why the file isn't a submission, if it isn't."""
 
 
 def read_submission(path: Path) -> Submission:
-    """Read the code in `path`. A file that is no submission is told by `problem`, not by an exception.
+    """Read the code in `path`. If the file isn't a submission, `problem` says why; no exception is raised.
 
     Raises:
-        UserError: there is no such file, or it can't be read, or is neither a script nor a notebook.
+        UserError: the file doesn't exist, can't be read, or is neither a script nor a notebook.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(
@@ -61,14 +61,14 @@ def read_submission(path: Path) -> Submission:
         )
     with reading(path):
         if not path.is_file():
-            raise UserError(tr("{path} is no file: name the file that was handed in", path=path))
+            raise UserError(tr("{path} isn't a file: pass the submitted file", path=path))
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     return parse_submission(path.name, data)
 
 
 def parse_submission(file: str, data: bytes) -> Submission:
-    """Read the code in `data`, the bytes of a file of the name `file`."""
+    """Read the code in `data`, the content of the file named `file`."""
     file = readable(file)
     notebook = file.lower().endswith(".ipynb")
     submission = Submission(file=file, sha256=hashlib.sha256(data).hexdigest(), notebook=notebook)
@@ -79,7 +79,7 @@ def parse_submission(file: str, data: bytes) -> Submission:
             )
         cells, notes = (_notebook_cells if notebook else _script_cells)(file, data)
         if not cells:
-            raise _NoSubmissionError(tr("the file holds no code"))
+            raise _NoSubmissionError(tr("the file contains no code"))
     except _NoSubmissionError as error:
         return msgspec.structs.replace(submission, problem=error.text)
     return msgspec.structs.replace(submission, cells=cells, notes=notes)
@@ -88,7 +88,7 @@ def parse_submission(file: str, data: bytes) -> Submission:
 def match_assignment(
     submission: Submission, assignments: dict[str, Assignment]
 ) -> Assignment | None:
-    """Return the assignment that the file's name or, failing that, its functions tell; None if neither does."""
+    """Return the assignment that matches the file's name or else its functions, or None."""
     by_name = [a for a in assignments.values() if a.name_pattern.search(submission.file)]
     if len(by_name) == 1:
         return by_name[0]
@@ -103,7 +103,7 @@ def match_assignment(
 
 
 def readable(name: str) -> str:
-    """Return a file's name as people read it: in NFC (macOS writes Hangul in NFD), from UTF-8 or CP949 (Windows)."""
+    """Return a file name for display: in NFC (macOS writes Hangul in NFD), decoded from UTF-8 or CP949 (Windows)."""
     raw = name.encode("utf-8", "surrogateescape")
     for encoding in ("utf-8", "cp949"):
         try:
@@ -137,7 +137,7 @@ def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Tex
             continue
         name = f"cell {number}"
         if DEMO_TAG in cell.tags:
-            notes.append(tr("{place}: the demonstration was not run", place=place(name)))
+            notes.append(tr("{place}: demonstration code was not run", place=place(name)))
             continue
         if not cell.source.strip():
             continue
@@ -154,7 +154,7 @@ class _CodeCell(msgspec.Struct):
 
 
 def _code_cells(text: str) -> list[_CodeCell | None]:
-    """The cells of a notebook of any version; None for what is no code."""
+    """The cells of a notebook of any version; None for cells without code."""
     import nbformat
 
     try:
@@ -182,9 +182,9 @@ def _code_cells(text: str) -> list[_CodeCell | None]:
         raise
     except RecursionError as error:
         raise _NoSubmissionError(tr("the notebook is nested too deeply")) from error
-    except Exception as error:  # nbformat raises whatever the shape of a broken file makes it raise
+    except Exception as error:  # a broken file can make nbformat raise anything
         raise _NoSubmissionError(
-            tr("the file is no readable notebook; it may have been cut off while uploading")
+            tr("the file isn't a readable notebook; the upload may have been cut off")
         ) from error
 
 
@@ -204,14 +204,14 @@ def _skipped(name: str, line: int, what: str) -> Text:
 
 
 def place(name: str, line: int | None = None) -> Text:
-    """Return where in a submission something is: `cell 7, line 3`, or `wine.py, line 12`."""
+    """Return a position in a submission: `cell 7, line 3`, or `wine.py, line 12`."""
     cell = name.removeprefix("cell ")
     where = tr("cell {number}", number=cell) if cell != name else Text(ko=name, en=name)
     return tr("{where}, line {line}", where=where, line=line) if line else where
 
 
 def _decode(data: bytes) -> str:
-    """The text of a file in any of the usual encodings."""
+    """Decode a file in any common encoding."""
     for mark, encoding in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),
@@ -230,7 +230,7 @@ def _decode(data: bytes) -> str:
         if "\0" in text:
             break
         return io.IncrementalNewlineDecoder(None, translate=True).decode(text, final=True)
-    raise _NoSubmissionError(tr("the file is no text in UTF-8 or CP949"))
+    raise _NoSubmissionError(tr("the file isn't UTF-8 or CP949 text"))
 
 
 def _declared(data: bytes) -> list[str]:

@@ -1,4 +1,4 @@
-"""What people read, in Korean and in English."""
+"""Texts in Korean and English."""
 
 import locale
 import os
@@ -15,7 +15,7 @@ Language = Literal["ko", "en"]
 
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A message in both languages, so that whoever reads a report later chooses the language."""
+    """A message in both languages, so that the language can be chosen when a report is read."""
 
     ko: str
     en: str
@@ -26,9 +26,9 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def tr(message: str, /, **values: object) -> Text:
-    """Return the English `message` and its Korean translation, with `values` filled into both.
+    """Return the English `message` and its Korean translation, both filled with `values`.
 
-    A value that is itself a `Text` is filled in in the language of the message.
+    A value that is itself a `Text` is inserted in the language of the message.
     """
     entry = _korean().get(message)
     translated = cast(str, entry.string) if entry and entry.string else message
@@ -36,7 +36,7 @@ def tr(message: str, /, **values: object) -> Text:
 
 
 def default_language() -> Language:
-    """Return the language of the user's locale, in gettext's order of variables; English where it isn't Korean."""
+    """Return the language of the user's locale (gettext's order of variables), English unless it is Korean."""
     names = (os.environ.get(name) for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))
     name = next(filter(None, names), None) or locale.getlocale()[0] or ""
     return (
@@ -47,7 +47,7 @@ def default_language() -> Language:
 
 
 def printable(words: str, limit: int = 300) -> str:
-    """Return what somebody else wrote as one line of at most `limit` characters that a terminal shows as it is."""
+    """Return untrusted text as one line of at most `limit` characters without control characters."""
     line = " ".join(words.split())
     if len(line) > limit:
         line = line[:limit] + "…"
@@ -55,7 +55,7 @@ def printable(words: str, limit: int = 300) -> str:
 
 
 def visible(text: str) -> str:
-    """Return what somebody else wrote with its lines and tabs, without anything else that a screen obeys."""
+    """Return untrusted text with its line breaks and tabs, but without other control characters."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.replace("\n", "").replace("\t", "").isprintable():
         return text

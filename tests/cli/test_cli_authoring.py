@@ -64,9 +64,9 @@ def test_the_tutorial_is_released_as_it_stands():
     [
         (["release", "beer"], "binary, multinomial, wine"),
         (["audit", "beer"], "binary, multinomial, wine"),
-        (["new", "wine"], "there already"),
+        (["new", "wine"], "already exists"),
         (["new", "Wine"], "lower-case"),
-        (["import", "nbgrader", "README.md"], "no readable notebook"),
+        (["import", "nbgrader", "README.md"], "isn't a readable notebook"),
     ],
 )
 def test_a_users_mistake_is_one_sentence_and_exit_code_2(args, words):

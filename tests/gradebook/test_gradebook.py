@@ -384,8 +384,8 @@ def test_adjustments_survive_regrades(book, tiny):
     "student, assignment, item, words",
     [
         ("lee", "tiny", None, "lee"),
-        ("kim", "beer", None, "there are: tiny"),
-        ("kim", "tiny", "treble", "it has: double"),
+        ("kim", "beer", None, "available: tiny"),
+        ("kim", "tiny", "treble", "available items: double"),
     ],
 )
 def test_adjusting_what_is_unknown_is_refused(book, tiny, student, assignment, item, words):

@@ -224,7 +224,7 @@ def test_a_wrong_adjustment_is_one_sentence(home):
     batch(home)
     for args, words in (
         (["nobody", "tiny", "1"], "nobody"),
-        (["s00000", "beer", "1"], "there are: tiny"),
+        (["s00000", "beer", "1"], "available: tiny"),
         (["s00000", "tiny", "1", "--item", "no"], "available items: double"),
         (["s00000", "tiny", "nan"], "a valid number of points"),
     ):
@@ -258,7 +258,7 @@ def test_results_that_cannot_be_written_are_one_sentence(home):
     done = batch(home)
 
     assert done.returncode == 2
-    assert "can't be written" in done.err
+    assert "can't write" in done.err
     assert "Traceback" not in done.err
     with pytest.raises(UserError), only_one(home / "out"):
         pass

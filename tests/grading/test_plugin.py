@@ -45,7 +45,7 @@ def test_a_file_that_is_no_submission_is_a_usage_error():
     done = run_pytest("solutions/wine", "--submission", "examples/class/s11_wine.ipynb")
 
     assert done.returncode == 4
-    assert "no readable notebook" in done.stderr
+    assert "isn't a readable notebook" in done.stderr
 
 
 def test_the_plugin_leaves_other_test_suites_alone(tmp_path):

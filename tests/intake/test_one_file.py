@@ -104,7 +104,7 @@ def test_unknown_assignment_is_told_with_those_there_are(write, assignments):
     with pytest.raises(UserError) as caught:
         hand_in(write("kim_wine.py"), assignments, "beer")
 
-    assert str(caught.value) == "there is no assignment beer; there are: binary, multinomial, wine"
+    assert str(caught.value) == "there is no assignment beer; available: binary, multinomial, wine"
 
 
 def test_file_that_tells_no_assignment(write, assignments):
@@ -123,5 +123,5 @@ def test_broken_file_with_a_telling_name_is_handed_in_with_its_problem(write, as
 
 
 def test_missing_file(tmp_path, assignments):
-    with pytest.raises(UserError, match=r"kim_wine\.py is no file"):
+    with pytest.raises(UserError, match=r"kim_wine\.py isn't a file"):
         hand_in(tmp_path / "kim_wine.py", assignments)

@@ -179,7 +179,7 @@ def test_any_text_in_cp949_is_read_back(text):
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b" \t\r\n", codecs.BOM_UTF8, codecs.BOM_UTF16_LE])
 def test_empty_script_holds_no_code(data):
-    assert problem(script(data)) == "the file holds no code"
+    assert problem(script(data)) == "the file contains no code"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_empty_script_holds_no_code(data):
 )
 @pytest.mark.parametrize("name", ["x.py", "x.ipynb"])
 def test_binary_is_no_submission(name, data):
-    assert problem(parse_submission(name, data)) == "the file is no text in UTF-8 or CP949"
+    assert problem(parse_submission(name, data)) == "the file isn't UTF-8 or CP949 text"
 
 
 @pytest.mark.parametrize("name", ["x.py", "x.ipynb"])
@@ -232,7 +232,7 @@ def test_file_of_the_largest_size_is_read():
 def test_broken_notebook_is_no_submission(data):
     said = problem(parse_submission("x.ipynb", data))
 
-    assert said == "the file is no readable notebook; it may have been cut off while uploading"
+    assert said == "the file isn't a readable notebook; the upload may have been cut off"
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"cells":[', b'{"metadata":{"a":'])
@@ -246,7 +246,7 @@ def test_deeply_nested_notebook_is_no_submission(opening):
     "cells", [(), (markdown("# 제목"),), ("", " \n"), (code("x = 1", "demo"),)]
 )
 def test_notebook_without_code_is_no_submission(cells):
-    assert problem(parse(*cells)) == "the file holds no code"
+    assert problem(parse(*cells)) == "the file contains no code"
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_cell_tagged_demo_is_not_run_and_noted():
     submission = parse("x = 1", code("input()", "demo"), "y = 2")
 
     assert [cell.name for cell in submission.cells] == ["cell 1", "cell 3"]
-    assert notes(submission) == ["cell 2: the demonstration was not run"]
+    assert notes(submission) == ["cell 2: demonstration code was not run"]
 
 
 def test_demo_may_be_one_of_many_tags():
@@ -688,12 +688,12 @@ def test_too_large_a_file_is_not_read_whole(tmp_path):
 @pytest.mark.parametrize(
     "name, complaint",
     [
-        ("missing.py", "is no file"),
-        ("folder.py", "is no file"),
-        ("dangling.py", "is no file"),
+        ("missing.py", "isn't a file"),
+        ("folder.py", "isn't a file"),
+        ("dangling.py", "isn't a file"),
         ("notes.txt", "notes.txt is neither a script (.py) nor a notebook (.ipynb)"),
         ("no_suffix", "is neither a script (.py) nor a notebook (.ipynb)"),
-        ("x" * 300 + ".py", "can't be read: File name too long"),
+        ("x" * 300 + ".py", "File name too long"),
     ],
 )
 def test_what_cannot_be_read_is_told(tmp_path, name, complaint):

@@ -146,10 +146,10 @@ def test_github_output_is_added_to(results, tmp_path):
     "args, words",
     [
         (["--format", "canvas"], "--template"),
-        (["--format", "canvas", "--template", "nothing.csv"], "nothing.csv can't be read"),
+        (["--format", "canvas", "--template", "nothing.csv"], "can't read nothing.csv"),
         (["--format", "canvas", "--template", "latin.csv"], "UTF-8"),
-        (["--format", "csv", "-o", "no/folder.csv"], "can't be written"),
-        (["--assignment", "beer"], "there are: tiny"),
+        (["--format", "csv", "-o", "no/folder.csv"], "can't write"),
+        (["--assignment", "beer"], "available: tiny"),
         (["--student", "nobody"], "no student nobody"),
         (["--format", "gradescope"], "there are 2"),
     ],

@@ -2,9 +2,9 @@
 # # 제목
 # *Title*
 #
-# 무엇을 만드는지 씁니다.
+# 과제에서 무엇을 만드는지 설명합니다.
 #
-# *Say what is to be made.*
+# *Explain what students will build.*
 
 # %%
 import torch

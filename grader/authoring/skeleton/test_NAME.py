@@ -1,4 +1,4 @@
-"""The hidden checks: what students are graded by."""
+"""The hidden checks, used for grading."""
 
 import pytest
 

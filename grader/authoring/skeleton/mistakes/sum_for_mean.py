@@ -1,4 +1,4 @@
-# The squares are added up, but their mean is not taken.
+# Sums the squares instead of averaging them.
 # loses: mean_squared_error
 
 

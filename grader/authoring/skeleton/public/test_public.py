@@ -1,4 +1,4 @@
-"""The public checks: `grader check` runs them on a student's own machine."""
+"""The public checks, which `grader check` runs on a student's own computer."""
 
 import pytest
 import torch

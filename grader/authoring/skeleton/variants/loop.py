@@ -1,4 +1,4 @@
-# Honest in another way: a Python loop and a float.
+# Correct in a different way: a Python loop and a float.
 
 
 def mean_squared_error(predicted, target):
