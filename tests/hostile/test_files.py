@@ -147,7 +147,9 @@ def test_what_is_no_file_is_refused_in_a_sentence(grade, folder, name):
     done = grade(path)
 
     assert done.returncode == 2
-    assert re.search(r"(evil_quick\.py isn't a file|can't read .*evil_quick\.py)", sentences(done.stderr))
+    assert re.search(
+        r"(evil_quick\.py isn't a file|can't read .*evil_quick\.py)", sentences(done.stderr)
+    )
     assert done.stdout == b""
 
 
