@@ -16,14 +16,15 @@ import msgspec
 
 from grader.gradebook import Entry, Gradebook, digest_of
 from grader.grading.grader import Graded, Grader
+from grader.grading.scoring import ungraded
 from grader.intake import HandIn, find_hand_ins, read_extensions, read_roster
 from grader.model.assignment import Assignment
-from grader.model.errors import UserError, writing
+from grader.model.errors import GraderError, UserError, writing
 from grader.model.late import Lateness, lateness
 from grader.model.record import RosterEntry, Unmatched
 from grader.model.score import ScoreReport, Verdict
 from grader.model.submission import Submission, readable
-from grader.model.text import tr
+from grader.model.text import printable, tr
 
 _TICK = 0.5  # seconds between two looks at the clock
 
@@ -151,6 +152,7 @@ def run_batch(
     """Grade what `again` says of the work, `jobs` submissions at a time (by default one per processor).
 
     Each report is kept in the gradebook as soon as it is made. `show` is called every half second and at each report.
+    A hand-in that we fail to read or to grade is `ungraded`, with the reason in its report, and the others go on.
 
     Raises:
         UserError: an assignment's checks can't be run, or the gradebook can't take a report. What was made is kept.
@@ -235,10 +237,28 @@ class _Done(NamedTuple):
 
 
 def _grade(grader: Grader, entry: Entry, recording: bytes | None) -> _Done:
+    """Grade one hand-in. What goes wrong with it alone leaves it `ungraded` and never stops the batch."""
     begin = time.monotonic()
-    submission = entry.load()
-    graded = grader.grade(entry.assignment, submission, entry.student, recording)
+    try:
+        submission = entry.load()
+    except Exception as error:
+        return _failed(entry, error, begin)
+    try:
+        graded = grader.grade(entry.assignment, submission, entry.student, recording)
+        msgspec.json.encode((submission, graded.report))  # what can't be kept is found here
+    except GraderError:  # about the assignment or the machine, and so about every hand-in
+        raise
+    except Exception as error:
+        return _failed(entry, error, begin)
     return _Done(submission, graded, time.monotonic() - begin)
+
+
+def _failed(entry: Entry, error: Exception, begin: float) -> _Done:
+    notebook = entry.file.lower().endswith(".ipynb")
+    submission = Submission(file=entry.file, sha256=entry.sha256, notebook=notebook)
+    reason = printable(f"{type(error).__name__}: {error}")
+    report = ungraded(entry.assignment, submission, entry.student, reason)
+    return _Done(submission, Graded(report), time.monotonic() - begin)
 
 
 def with_report(state: State, report: ScoreReport) -> State:
