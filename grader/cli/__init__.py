@@ -2,7 +2,7 @@
 
 import typer
 
-from grader.cli import authoring, batch, doctor, grade, results
+from grader.cli import authoring, batch, doctor, grade, results, similar
 
 app = typer.Typer(
     help="Grade homework in PyTorch, with the students' code locked up in a sandbox.",
@@ -10,7 +10,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for group in (grade, batch, results, authoring, doctor):
+for group in (grade, batch, results, similar, authoring, doctor):
     app.add_typer(group.app)
 
 

@@ -202,3 +202,12 @@ def test_help_has_examples(command):
 
     assert done.returncode == 0
     assert command == ["pack"] or "Example" in done.stdout
+
+
+def test_similar_lists_pairs_and_writes_a_page(results):
+    done = grader("similar", results, "--lang", "en")
+
+    assert done.returncode == 0, done.stderr
+    assert "A tiny one: 0 similar pairs among 2 hand-ins" in " ".join(done.stdout.split())
+    page = (results / "assistant" / "similar.html").read_text("utf-8")
+    assert "No pair of hand-ins is this similar." in page
