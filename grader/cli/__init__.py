@@ -3,6 +3,7 @@
 import typer
 
 from grader.cli import authoring, batch, doctor, grade, results, similar
+from grader.cli.console import plain_signs
 
 app = typer.Typer(
     help="Grade homework in PyTorch, with the students' code locked up in a sandbox.",
@@ -16,4 +17,5 @@ for group in (grade, batch, results, similar, authoring, doctor):
 
 def main() -> None:
     """Run the command line."""
+    plain_signs()
     app()

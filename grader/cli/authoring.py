@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 import typer
-from rich.console import Console
 
+from grader.cli.console import console
 from grader.cli.options import (
     FileArgument,
     JobsOption,
@@ -73,7 +73,7 @@ def release(
                     archive = releasing.zip_release(files, assignment.name)
                     folder.with_suffix(".zip").write_bytes(archive)
     for path in changed:
-        Console().print(path, markup=False, highlight=False, soft_wrap=True)
+        console().print(path, soft_wrap=True)
     raise typer.Exit(1 if check_ and changed else 0)
 
 
@@ -134,7 +134,7 @@ def audit(
         from grader.reports.audit import audit_text
 
         for done in audits:
-            Console().print(audit_text(done, language), soft_wrap=True)
+            console().print(audit_text(done, language), soft_wrap=True)
     raise typer.Exit(1 if any(done.findings for done in audits) else 0)
 
 

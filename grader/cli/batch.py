@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from grader.cli.console import console
 from grader.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_UNGRADED,
@@ -126,10 +126,10 @@ def _present(book: "Gradebook", results: Path, language: Language) -> Text:
     hand_ins = sum(total.hand_ins for total in totals)
     record = book.class_record() if hand_ins <= _MAX_PAGES else None
     if record is None or hand_ins > _MAX_ROWS:
-        Console().print(totals_table(totals, language))
+        console().print(totals_table(totals, language))
     else:
-        Console().print(class_table(record.records, record.assignments, language))
-        Console().print(statistics_table(record, language))
+        console().print(class_table(record.records, record.assignments, language))
+        console().print(statistics_table(record, language))
     if record is None:
         return tr("for the pages run: grader report {folder} --format html", folder=results)
     return tr("The class page is {path}", path=write_site(record, results, language).resolve())
@@ -153,7 +153,7 @@ def _print_batch(
     )
     lines += [counts.in_(language), tr("The gradebook is {place}", place=place).in_(language)]
     for line in lines:
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        console().print(line, soft_wrap=True)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """The command `doctor`: can this machine grade?"""
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
+from grader.cli.console import console
 from grader.cli.options import LangOption, language_of
 
 app = typer.Typer()
@@ -14,11 +15,9 @@ def doctor(lang: LangOption = None) -> None:
     from grader.doctor import examine
 
     language = language_of(lang)
-    console = Console()
     healthy = True
     for finding in examine():
         healthy = healthy and finding.good
-        mark = "[green]✓[/]" if finding.good else "[red]✗[/]"
-        console.print(mark, end=" ")
-        console.print(finding.text.in_(language), markup=False, highlight=False)
+        mark = Text("✓", "green") if finding.good else Text("✗", "red")
+        console().print(mark, finding.text.in_(language))
     raise typer.Exit(0 if healthy else 1)

@@ -1,7 +1,9 @@
 """Commands about one file: `grade` for staff, `check` for students."""
 
 import typer
+from rich.cells import cell_len
 
+from grader.cli.console import console
 from grader.cli.options import (
     EXIT_UNGRADED,
     FileArgument,
@@ -17,7 +19,12 @@ from grader.cli.options import (
     public_assignments,
     user_errors,
 )
-from grader.intake import hand_in
+from grader.intake import HandIn, hand_in
+from grader.model.errors import UserError
+from grader.model.needs import require_torch
+from grader.model.submission import place
+from grader.model.syntax import syntax_problems
+from grader.model.text import Language, printable, tr, visible
 
 app = typer.Typer()
 
@@ -41,6 +48,7 @@ def grade(
     language = language_of(lang)
     with user_errors(language):
         one = hand_in(file, hidden_assignments(solutions), assignment)
+        require_torch()
         with grader_of(context, isolation) as grader:
             report = grader.grade(one.assignment, one.submission, one.student).report
     print_report(report, format_, language)
@@ -61,8 +69,32 @@ def check(
     language = language_of(lang)
     with user_errors(language):
         one = hand_in(file, public_assignments(file), assignment)
+        language = language_of(lang, one.assignment)
+    with user_errors(language):
+        if one.submission.problem is not None:
+            problem = tr("{path}: {problem}", path=one.file, problem=one.submission.problem)
+            raise UserError(problem)
+        require_torch()
+        _begin(one, language)
         from grader.grading.selfcheck import self_check
 
         report = self_check(one.assignment, one.submission, one.student)
     print_report(report, format_, language)
     raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)
+
+
+def _begin(one: HandIn, language: Language) -> None:
+    """Say what is being done, and at once what Python can't even read: loading PyTorch takes seconds."""
+    checks = len(one.assignment.items)
+    begun = tr("Checking {file}: {count} checks …", file=printable(one.file), count=checks)
+    screen = console(stderr=True)
+    screen.print(begun.in_(language), soft_wrap=True)
+    for problem in syntax_problems(one.submission):
+        words = tr(
+            "{place}: syntax error: {words}",
+            place=place(problem.cell, problem.line),
+            words=problem.words,
+        )
+        screen.print(words.in_(language), style="bold red", soft_wrap=True)
+        screen.print("    " + visible(problem.source), soft_wrap=True)
+        screen.print("    " + " " * cell_len(problem.before) + "^", style="bold red")

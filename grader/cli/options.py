@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Never
 
 import typer
-from rich.console import Console
 
+from grader.cli.console import console, shows_korean
 from grader.model.assignment import (
     SETTINGS,
     Assignment,
@@ -108,15 +108,13 @@ class user_errors:  # noqa: N801
 def stop(message: str, code: int) -> Never:
     """Print one sentence on standard error and exit."""
     words = printable(message, _MAX_SENTENCE)  # it may quote the name of a file
-    Console(stderr=True).print(words, markup=False, style="red", highlight=False, soft_wrap=True)
+    console(stderr=True).print(words, style="red", soft_wrap=True)
     raise typer.Exit(code)
 
 
 def say(text: Text, language: Language, *, stderr: bool = False) -> None:
     """Print one sentence as it is."""
-    Console(stderr=stderr).print(
-        text.in_(language), markup=False, highlight=False, soft_wrap=not stderr
-    )
+    console(stderr=stderr).print(text.in_(language), soft_wrap=not stderr)
 
 
 def print_report(report: "ScoreReport", format_: Format, language: Language) -> None:
@@ -124,11 +122,18 @@ def print_report(report: "ScoreReport", format_: Format, language: Language) -> 
     if format_ == "json":
         from grader.reports.json import to_json
 
-        sys.stdout.write(to_json(report, language) + "\n")
+        write_out(to_json(report, language) + "\n")
         return
     from grader.reports.table import item_table
 
-    Console().print(item_table(report, language))
+    console().print(item_table(report, language))
+
+
+def write_out(data: str | bytes) -> None:
+    """Write what other programs read to standard output: text is in UTF-8, whatever the console's encoding is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data.encode() if isinstance(data, str) else data)
+    sys.stdout.buffer.flush()
 
 
 def read_text(path: Path) -> str:
@@ -199,6 +204,12 @@ def public_assignments(file: Path) -> dict[str, Assignment]:
     )
 
 
-def language_of(lang: Language | None) -> Language:
-    """Return the language that was asked for, else that of the locale."""
-    return lang or default_language()
+def language_of(lang: Language | None, assignment: Assignment | None = None) -> Language:
+    """Return the language that was asked for, else that of the assignment's students, else that of the locale.
+
+    Nobody gets Korean unasked on a terminal that lacks its letters.
+    """
+    if lang:
+        return lang
+    language = (assignment and assignment.lang) or default_language()
+    return language if language == "en" or shows_korean(sys.stdout) else "en"

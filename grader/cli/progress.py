@@ -5,9 +5,9 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from grader.cli.console import console
 from grader.grading.batch import State
 from grader.model.score import Verdict
 from grader.model.text import Language, Text, tr
@@ -20,7 +20,7 @@ class Display:
 
     def __init__(self, language: Language) -> None:
         self._language = language
-        self._console = Console(stderr=True)
+        self._console = console(stderr=True)
         self._bar = Progress(
             BarColumn(20),
             TextColumn("{task.description}", markup=False),
@@ -53,7 +53,7 @@ class Display:
         elif now - self._logged >= _LOG_SECONDS:
             self._logged = now
             words = describe(state, now - self._began).in_(self._language)
-            self._console.print(words, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(words, soft_wrap=True)
 
 
 def describe(state: State, seconds: float) -> Text:

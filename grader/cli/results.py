@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from grader.cli.console import console
 from grader.cli.options import (
     EXIT_UNGRADED,
     GradebookOption,
@@ -133,7 +133,7 @@ def report(
         if format_ is None:
             from grader.reports.table import statistics_table
 
-            Console().print(statistics_table(record, language))
+            console().print(statistics_table(record, language))
             raise typer.Exit(EXIT_UNGRADED if record.left else 0)
         if format_ == "html":
             from grader.reports.html import own_key, write_site

@@ -1,6 +1,8 @@
 """A student's own check: the public checks on their own machine, whatever the system, without a sandbox."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -14,7 +16,14 @@ from grader.model.text import tr
 from grader.sandbox import PlainSandbox
 
 PUBLIC_CHECKS = "test_public.py"
-_QUIET = ("--assert=plain", "-pno:terminal", "-pno:cacheprovider", "-pno:warnings")
+_QUIET = (
+    "--assert=plain",
+    "--noconftest",
+    *("-p", "grader.grading.plugin"),
+    *("-pno:terminal", "-pno:cacheprovider", "-pno:warnings"),
+)
+_ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+"""A student's machine may have any plugins: they take time, and may break."""
 
 
 def self_check(assignment: Assignment, submission: Submission, student: str) -> ScoreReport:
@@ -32,10 +41,11 @@ def self_check(assignment: Assignment, submission: Submission, student: str) -> 
     grading.submission = submission
     with PlainSandbox(submission, assignment.limits) as sandbox:
         grading.open_sandbox = lambda _: sandbox
-        status = pytest.main(
-            [*_QUIET, f"--rootdir={assignment.folder}", "-c", os.devnull, str(path)],
-            plugins=[_Session(grading)],
-        )
+        with _environment(_ALONE):
+            status = pytest.main(
+                [*_QUIET, f"--rootdir={assignment.folder}", "-c", os.devnull, str(path)],
+                plugins=[_Session(grading)],
+            )
         if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             raise AssignmentError(tr("can't run the public checks: {path}", path=path))
         return make_report(
@@ -50,6 +60,20 @@ def self_check(assignment: Assignment, submission: Submission, student: str) -> 
             ),
             sandbox.output,
         )
+
+
+@contextmanager
+def _environment(changed: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class _Session:

@@ -29,6 +29,7 @@ from grader.model.submission import (
     MAX_BYTES,
     Submission,
     match_assignment,
+    mentions_any,
     parse_submission,
     read_submission,
     readable,
@@ -79,9 +80,12 @@ def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = N
     """Read one file; `name` is its assignment where the user says it.
 
     Raises:
-        UserError: there is no such file or assignment, or nothing tells which assignment the file is for.
+        UserError: there is no such file or assignment, nothing tells which assignment the file is for, or the file is
+            in another language than Python or has none of the assignment's functions.
     """
     submission = read_submission(path)
+    if not submission.python and submission.problem is not None:
+        raise UserError(tr("{path}: {problem}", path=path.name, problem=submission.problem))
     assignment = _named(name, assignments) or match_assignment(submission, assignments)
     if assignment is None:
         raise UserError(
@@ -90,6 +94,15 @@ def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = N
                 "say it by --assignment ({known})",
                 path=path.name,
                 known=", ".join(assignments),
+            )
+        )
+    if submission.problem is None and not mentions_any(submission, assignment.functions):
+        raise UserError(
+            tr(
+                "{path} defines none of the functions of {assignment} ({functions}); is it the right file?",
+                path=path.name,
+                assignment=assignment.name,
+                functions=", ".join(assignment.functions),
             )
         )
     return HandIn(

@@ -11,7 +11,7 @@ from msgspec import Meta
 from grader.model.errors import AssignmentError, UserError, reading
 from grader.model.late import LatePolicy
 from grader.model.score import Verdict
-from grader.model.text import Text, tr
+from grader.model.text import Language, Text, tr
 
 SETTINGS = "assignment.toml"
 
@@ -55,6 +55,8 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     functions: Annotated[tuple[str, ...], Meta(min_length=1)]
     """The functions that a submission defines. They identify the assignment of a file whose name doesn't."""
     items: tuple[RubricItem, ...]
+    lang: Language | None = None
+    """What its students read unless they ask for another; by default that of the course."""
     aliases: tuple[str, ...] = ()
     """Other names of the assignment, recognised as separate words in a file name, as in `kim_와인.py`."""
     seed: int = 2025
@@ -127,11 +129,12 @@ def load_assignments(folder: Path) -> dict[str, Assignment]:
         )
     by_name: dict[str, Assignment] = {}
     for assignment in found:
-        if assignment.name in by_name:
+        if twin := by_name.get(assignment.name):
             raise AssignmentError(
                 tr(
-                    "two assignments in {folder} have the name {name}",
-                    folder=folder,
+                    "{one} and {other} are both the assignment {name}; keep one of them",
+                    one=twin.folder,
+                    other=assignment.folder,
                     name=assignment.name,
                 )
             )

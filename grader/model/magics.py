@@ -2,12 +2,16 @@
 
 import re
 import warnings
-
-from IPython.core.inputtransformer2 import TransformerManager
+from functools import cache
+from typing import Any
 
 _MAGIC = re.compile(r"get_ipython\(\)\.(run_line_magic|run_cell_magic|system|getoutput)\(")
 _CELL_MAGIC = re.compile(r"(\s*)%%(\w+)[^\n]*\n?(.*)", re.DOTALL)
 _LIKE_MAGIC = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
+_FOR_IPYTHON = re.compile(
+    r"\A[ \t]|^[ \t]*(?:[%!?,;/]|>>>|\.\.\.|In \[)|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE
+)
+"""What its transformer may change: escapes, prompts, an indented cell. Most cells have none, and it is slow to load."""
 _RUN_BELOW = ("time", "timeit", "capture", "prun")
 
 
@@ -35,15 +39,13 @@ def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]
     while len(lines) > 1 and not lines[0].strip():
         above, lines = above + 1, lines[1:]
     source = "\n".join(lines)
+    if not _FOR_IPYTHON.search(source):
+        return "\n" * above + source.removesuffix("\n") + "\n", skipped
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            transformed = _LineKeepingTransformer().transform_cell(source)
-    except (
-        SyntaxError,
-        RuntimeError,
-        IndexError,
-    ):  # the cell's own error, reported when it is loaded
+            transformed = _transformer().transform_cell(source)
+    except (SyntaxError, RuntimeError, IndexError):  # the cell's own error, reported when it is loaded
         transformed = source
     lines_after = transformed.split("\n")
     for number, (line, original) in enumerate(zip(lines_after, lines, strict=False)):
@@ -55,13 +57,20 @@ def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]
     return "\n" * above + "\n".join(lines_after), skipped
 
 
-class _LineKeepingTransformer(TransformerManager):  # type: ignore[misc]
-    """IPython's transformer, which also keeps line numbers after a magic of several lines."""
+@cache
+def _transformer() -> Any:
+    from IPython.core.inputtransformer2 import TransformerManager
 
-    def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
-        changed, after = super().do_one_token_transform(lines)
-        missing = len(lines) - len(after)
-        if changed and missing > 0:
-            at = next((i for i, (x, y) in enumerate(zip(lines, after, strict=False)) if x != y), 0)
-            after = [*after[: at + 1], *["\n"] * missing, *after[at + 1 :]]
-        return changed, after
+    class LineKeepingTransformer(TransformerManager):  # type: ignore[misc]
+        """IPython's transformer, which also keeps line numbers after a magic of several lines."""
+
+        def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
+            changed, after = super().do_one_token_transform(lines)
+            missing = len(lines) - len(after)
+            if changed and missing > 0:
+                pairs = enumerate(zip(lines, after, strict=False))
+                at = next((i for i, (x, y) in pairs if x != y), 0)
+                after = [*after[: at + 1], *["\n"] * missing, *after[at + 1 :]]
+            return changed, after
+
+    return LineKeepingTransformer()

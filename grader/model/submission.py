@@ -3,16 +3,19 @@
 import codecs
 import hashlib
 import io
+import json
 import re
 import tokenize
 import unicodedata
 import warnings
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from grader.model.assignment import Assignment
 from grader.model.errors import UserError, reading
+from grader.model.magics import effort, without_magics
 from grader.model.text import Text, printable, tr
 
 MAX_BYTES = 20 * 2**20
@@ -25,13 +28,17 @@ SHELL = "_grader_shell"
 _MAX_NOTES = 50
 _EFFORT_OF_A_CELL = 500  # fixed cost of transforming a cell
 _MAX_EFFORT = 2**20  # as much as hundreds of ordinary notebooks
+_QUOTED = 30  # characters of a cell's first line
 
 
 class Cell(msgspec.Struct, frozen=True):
     """A piece of code that is loaded completely or not at all."""
 
     name: str
-    """The name in messages: `cell 7` (counting all cells from 1) or the script's name."""
+    """The name in messages: the script's name, or ``cell 7 (`def train(model, x, y):`)``, counting all cells from 1.
+
+    Jupyter doesn't number Markdown cells, so a number alone is hard to find.
+    """
     source: str
 
 
@@ -47,6 +54,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """Parts that were skipped."""
     problem: Text | None = None
     """The reason why the file isn't a submission, if it isn't."""
+    python: bool = True
+    """Whether it is written in Python; False for a notebook of another language."""
 
 
 def read_submission(path: Path) -> Submission:
@@ -81,7 +90,7 @@ def parse_submission(file: str, data: bytes) -> Submission:
         if not cells:
             raise _NoSubmissionError(tr("the file contains no code"))
     except _NoSubmissionError as error:
-        return msgspec.structs.replace(submission, problem=error.text)
+        return msgspec.structs.replace(submission, problem=error.text, python=error.python)
     return msgspec.structs.replace(submission, cells=cells, notes=notes)
 
 
@@ -102,6 +111,12 @@ def match_assignment(
     return None
 
 
+def mentions_any(submission: Submission, functions: tuple[str, ...]) -> bool:
+    """Return whether the code contains the name of any of these functions, however it is defined."""
+    names = re.compile(rf"\b(?:{'|'.join(map(re.escape, functions))})\b")
+    return any(names.search(cell.source) for cell in submission.cells)
+
+
 def readable(name: str) -> str:
     """Return a file name for display: in NFC (macOS writes Hangul in NFD), decoded from UTF-8 or CP949 (Windows)."""
     raw = name.encode("utf-8", "surrogateescape")
@@ -114,9 +129,10 @@ def readable(name: str) -> str:
 
 
 class _NoSubmissionError(Exception):
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, python: bool = True) -> None:
         super().__init__(text.en)
         self.text = text
+        self.python = python
 
 
 def _script_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text, ...]]:
@@ -127,15 +143,13 @@ def _script_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text,
 
 
 def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text, ...]]:
-    from grader.model.magics import effort, without_magics  # IPython only where notebooks are read
-
     cells: list[Cell] = []
     notes: list[Text] = []
     patience = _MAX_EFFORT
     for number, cell in enumerate(_code_cells(_decode(data)), start=1):
         if cell is None:
             continue
-        name = f"cell {number}"
+        name = _cell_name(number, cell.source)
         if DEMO_TAG in cell.tags:
             notes.append(tr("{place}: demonstration code was not run", place=place(name)))
             continue
@@ -148,6 +162,11 @@ def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Tex
     return tuple(cells), tuple(notes[:_MAX_NOTES])
 
 
+def _cell_name(number: int, source: str) -> str:
+    first = next(filter(None, map(str.strip, source.splitlines())), "")
+    return f"cell {number} (`{printable(first, _QUOTED)}`)" if first else f"cell {number}"
+
+
 class _CodeCell(msgspec.Struct):
     source: str
     tags: list[str]
@@ -155,12 +174,10 @@ class _CodeCell(msgspec.Struct):
 
 def _code_cells(text: str) -> list[_CodeCell | None]:
     """The cells of a notebook of any version; None for cells without code."""
-    import nbformat
-
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a missing cell id costs nobody a point
-            notebook = nbformat.reads(text, as_version=4)
+        notebook = json.loads(text)
+        if notebook["nbformat"] != 4:
+            notebook = _upgraded(text)
         metadata = notebook.get("metadata") or {}
         language = (metadata.get("kernelspec") or {}).get("language") or (
             metadata.get("language_info") or {}
@@ -170,7 +187,8 @@ def _code_cells(text: str) -> list[_CodeCell | None]:
                 tr(
                     "the notebook is written in {language}, not in Python",
                     language=printable(str(language), 40),
-                )
+                ),
+                python=False,
             )
         return [
             _CodeCell(source=_joined(cell.get("source", "")), tags=_tags(cell))
@@ -186,6 +204,15 @@ def _code_cells(text: str) -> list[_CodeCell | None]:
         raise _NoSubmissionError(
             tr("the file isn't a readable notebook; the upload may have been cut off")
         ) from error
+
+
+def _upgraded(text: str) -> dict[str, Any]:
+    import nbformat  # slow to load, and hardly ever needed
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        notebook: dict[str, Any] = nbformat.reads(text, as_version=4)
+        return notebook
 
 
 def _joined(source: object) -> str:
@@ -204,9 +231,12 @@ def _skipped(name: str, line: int, what: str) -> Text:
 
 
 def place(name: str, line: int | None = None) -> Text:
-    """Return a position in a submission: `cell 7, line 3`, or `wine.py, line 12`."""
-    cell = name.removeprefix("cell ")
-    where = tr("cell {number}", number=cell) if cell != name else Text(ko=name, en=name)
+    """Return a position in a submission: ``cell 7 (`def train():`), line 3``, or `wine.py, line 12`."""
+    if cell := re.fullmatch(r"cell (\d+)(.*)", name):
+        number = tr("cell {number}", number=cell[1])
+        where = Text(ko=number.ko + cell[2], en=number.en + cell[2])
+    else:
+        where = Text(ko=name, en=name)
     return tr("{where}, line {line}", where=where, line=line) if line else where
 
 

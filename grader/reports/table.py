@@ -1,17 +1,19 @@
 """Show score reports as tables in a terminal."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-from uniplot import plot_to_string
 
-from grader.gradebook.statistics import ItemStatistics, item_statistics
 from grader.model.assignment import Assignment
 from grader.model.record import ClassRecord, Record, Total
 from grader.model.score import ScoreReport, Verdict
 from grader.model.text import Language, printable, tr
+
+if TYPE_CHECKING:
+    from grader.gradebook.statistics import ItemStatistics
 
 _MAX_PRINTED = 5
 _MAX_MESSAGE = 1000
@@ -48,6 +50,8 @@ def _losses(report: ScoreReport, language: Language) -> Iterator[Text]:
     for item in report.items:
         for curve in item.curves:
             if curve.kind == "loss" and len(curve.values) > 1:
+                from uniplot import plot_to_string
+
                 head = tr(
                     "training loss, from {first} to {last} (x axis: % of the epochs)",
                     first=f"{curve.values[0]:.3f}",
@@ -111,6 +115,8 @@ def totals_table(totals: Iterable[Total], language: Language) -> RenderableType:
 
 def statistics_table(record: ClassRecord, language: Language) -> RenderableType:
     """Return the statistics of a class: a row per rubric item. Undefined values are dashes."""
+    from grader.gradebook.statistics import item_statistics
+
     explained = tr(
         "difficulty: mean score ÷ maximum · discrimination: correlation with the other items"
     )
@@ -136,7 +142,7 @@ def statistics_table(record: ClassRecord, language: Language) -> RenderableType:
     return table
 
 
-def _verdicts(statistics: ItemStatistics, language: Language) -> str:
+def _verdicts(statistics: "ItemStatistics", language: Language) -> str:
     counts = statistics.verdicts
     return ", ".join(f"{v.text.in_(language)} {counts[v]}" for v in Verdict if v in counts)
 

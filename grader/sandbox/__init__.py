@@ -1,24 +1,49 @@
 """The boundary: a submission runs in a process of its own, and only data comes back.
 
-Nothing outside of this package knows how it works; what it offers is listed here.
+Nothing outside of this package knows how it works; what it offers is listed here. Each name loads its module when it is
+first asked for: a student's own check needs no locks, and runs where the system has none.
 """
 
 import socket
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from grader.model.assignment import Limits
 from grader.model.submission import Submission
-from grader.sandbox.live import LiveProcesses
-from grader.sandbox.plain import PlainSandbox
-from grader.sandbox.probe import Isolation, Level, refuse_readable
-from grader.sandbox.proxy import Handle, Student, StudentCodeError, describe
-from grader.sandbox.recording import How, Tape, TapedProcesses
-from grader.sandbox.server import SandboxServer
-from grader.sandbox.session import ForkingSandbox, Sandbox
+
+if TYPE_CHECKING:
+    from grader.sandbox.plain import PlainSandbox
+    from grader.sandbox.probe import Isolation, Level, refuse_readable
+    from grader.sandbox.proxy import Handle, Student, StudentCodeError, describe
+    from grader.sandbox.recording import How, Tape
+    from grader.sandbox.server import SandboxServer
+    from grader.sandbox.session import Sandbox
+
+_HOMES = {
+    "Handle": "proxy",
+    "How": "recording",
+    "Isolation": "probe",
+    "Level": "probe",
+    "PlainSandbox": "plain",
+    "Sandbox": "session",
+    "SandboxServer": "server",
+    "Student": "proxy",
+    "StudentCodeError": "proxy",
+    "Tape": "recording",
+    "describe": "proxy",
+    "refuse_readable": "probe",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def open_sandbox(
-    control: socket.socket, submission: Submission, limits: Limits, tape: Tape | None = None
-) -> Sandbox:
+    control: socket.socket, submission: Submission, limits: Limits, tape: "Tape | None" = None
+) -> "Sandbox":
     """Load a submission in a locked-down process of the server behind `control`.
 
     With a `tape` that knows the submission's answers, that is put off until something else is asked.
@@ -26,6 +51,9 @@ def open_sandbox(
     Raises:
         SandboxError: the process could not be started.
     """
+    from grader.sandbox.live import LiveProcesses
+    from grader.sandbox.recording import TapedProcesses
+    from grader.sandbox.session import ForkingSandbox
 
     def start() -> LiveProcesses:
         return LiveProcesses(control, limits)

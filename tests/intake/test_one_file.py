@@ -51,7 +51,7 @@ def test_student_of_a_mac_is_the_same_as_of_any_other_system(assignments):
 
 def test_name_that_an_archive_left_in_cp949_is_read(tmp_path, assignments):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + "/김철수_와인.py".encode("cp949")))
-    path.write_text("x = 1\n")
+    path.write_text("def load_data(): ...\n")
 
     found = hand_in(path, assignments)
 
@@ -60,7 +60,7 @@ def test_name_that_an_archive_left_in_cp949_is_read(tmp_path, assignments):
 
 def test_name_in_no_encoding_is_no_fault_of_the_student(tmp_path, assignments):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff_wine.py"))
-    path.write_text("x = 1\n")
+    path.write_text("def load_data(): ...\n")
 
     found = hand_in(path, assignments)
 

@@ -4,6 +4,7 @@ import ast
 import codecs
 import hashlib
 import json
+import re
 import time
 import unicodedata
 from pathlib import Path
@@ -22,8 +23,10 @@ from grader.model.submission import (
     Submission,
     match_assignment,
     parse_submission,
+    place,
     read_submission,
 )
+from grader.model.text import Text
 from grader.sandbox import open_sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +72,16 @@ def source_of(submission):
 
 
 def notes(submission):
-    return [note.en for note in submission.notes]
+    """What was noted, each cell by its number alone."""
+    return [unquoted(note.en) for note in submission.notes]
+
+
+def names(submission):
+    return [unquoted(cell.name) for cell in submission.cells]
+
+
+def unquoted(words):
+    return re.sub(r"^(cell \d+) \(`[^`]*`\)", r"\1", words)
 
 
 def problem(submission):
@@ -285,6 +297,27 @@ def test_notebook_that_says_python_or_nothing_is_python(metadata):
     assert source_of(parse("x = 1", metadata=metadata)) == "x = 1\n"
 
 
+@pytest.mark.parametrize(
+    "source, quoted",
+    [
+        (
+            "\n\n    \ndef train(model, x, y, epochs=100):\n    pass",
+            "def train(model, x, y, epochs=…",
+        ),
+        ("# 학습\nx = 1", "# 학습"),
+        ("x = '`\x1b'", "x = '`\N{REPLACEMENT CHARACTER}'"),
+    ],
+)
+def test_a_cell_is_named_by_its_first_line_too(source, quoted):
+    submission = parse(markdown("# 제목"), source)
+
+    (cell,) = submission.cells
+    assert cell.name == f"cell 2 (`{quoted}`)"
+    assert place(cell.name, 3) == Text(
+        ko=f"2번째 셀 (`{quoted}`), 3번째 줄", en=f"cell 2 (`{quoted}`), line 3"
+    )
+
+
 def test_problem_is_told_in_korean_too():
     assert "MB" in script(b"#" * (MAX_BYTES + 1)).problem.ko
 
@@ -295,7 +328,10 @@ def test_problem_is_told_in_korean_too():
 def test_cells_are_counted_from_1_over_all_cells():
     submission = parse(markdown("# 제목"), "x = 1", markdown("그리고"), "", "y = 2")
 
-    assert submission.cells == (Cell("cell 2", "x = 1\n"), Cell("cell 5", "y = 2\n"))
+    assert submission.cells == (
+        Cell("cell 2 (`x = 1`)", "x = 1\n"),
+        Cell("cell 5 (`y = 2`)", "y = 2\n"),
+    )
     assert submission.notebook
 
 
@@ -331,7 +367,7 @@ def test_notebook_of_format_3():
 
     submission = parse_submission("x.ipynb", json.dumps(data).encode())
 
-    assert [cell.name for cell in submission.cells] == ["cell 2"]
+    assert names(submission) == ["cell 2"]
     assert source_of(submission).startswith("x = 1\n")
     assert notes(submission) == ["cell 2, line 2: `%matplotlib inline` was skipped"]
 
@@ -376,17 +412,17 @@ def test_cells_of_an_unknown_kind_are_no_code():
 def test_cell_tagged_demo_is_not_run_and_noted():
     submission = parse("x = 1", code("input()", "demo"), "y = 2")
 
-    assert [cell.name for cell in submission.cells] == ["cell 1", "cell 3"]
+    assert names(submission) == ["cell 1", "cell 3"]
     assert notes(submission) == ["cell 2: demonstration code was not run"]
 
 
 def test_demo_may_be_one_of_many_tags():
-    assert [c.name for c in parse("x = 1", code("y = 2", "hide", "demo")).cells] == ["cell 1"]
+    assert names(parse("x = 1", code("y = 2", "hide", "demo"))) == ["cell 1"]
 
 
 @pytest.mark.parametrize("tag", ["Demonstration", "demo2", "solution", ""])
 def test_cell_with_another_tag_is_run(tag):
-    assert [cell.name for cell in parse(code("x = 1", tag)).cells] == ["cell 1"]
+    assert names(parse(code("x = 1", tag))) == ["cell 1"]
 
 
 def test_text_tagged_demo_is_not_noted():
@@ -574,7 +610,7 @@ def test_more_magics_than_anybody_writes_stop_nobody_else():
 
     submission = parse("!ls\n" * 600, "x = 1")
 
-    assert [cell.name for cell in submission.cells] == ["cell 1", "cell 2"]
+    assert names(submission) == ["cell 1", "cell 2"]
     assert time.process_time() - start < 4
 
 
@@ -598,7 +634,9 @@ def load(sandbox_server):
         with open_sandbox(sandbox_server.control, parse(*cells, getter), limits) as sandbox:
             student = sandbox.student()
             try:
-                return [student.value(name) for name in names], [n.en for n in sandbox.notes]
+                return [student.value(name) for name in names], [
+                    unquoted(n.en) for n in sandbox.notes
+                ]
             finally:
                 student.close()
 
@@ -897,7 +935,7 @@ def test_any_cell_is_kept_or_told(source):
     submission = parse("y = 1", source)
 
     check_whole(submission)
-    assert submission.cells[0].name == "cell 1"
+    assert submission.cells[0].name == "cell 1 (`y = 1`)"
 
 
 @settings(deadline=None)

@@ -185,7 +185,10 @@ def test_an_exception_in_a_notebook_is_told_with_its_cell(student_of):
     with student_of(source, name="lee.ipynb") as student:
         error = error_of(student.f)
 
-    assert error.text.en == "f() raised NameError: name 'missing' is not defined (cell 2, line 3)"
+    assert (
+        error.text.en
+        == "f() raised NameError: name 'missing' is not defined (cell 2 (`def f():`), line 3)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -314,7 +317,7 @@ def test_a_cell_with_a_syntax_error_loses_only_itself(opened):
         assert error_of(student.g).verdict == Verdict.ERROR
 
     assert len(sandbox.notes) == 1
-    assert sandbox.notes[0].en.startswith("cell 2, line 1: SyntaxError: ")
+    assert sandbox.notes[0].en.startswith("cell 2 (`def g(): return (2`), line 1: SyntaxError: ")
 
 
 def test_a_script_with_a_syntax_error_loses_all(opened):
@@ -335,7 +338,7 @@ def test_an_exception_in_a_cell_loses_the_rest_of_the_cell(opened):
         assert {"x", "y", "z"} & set(student.names()) == {"x", "y"}
 
     assert [note.en for note in sandbox.notes] == [
-        "cell 2, line 2: ZeroDivisionError: division by zero"
+        "cell 2 (`y = 2`), line 2: ZeroDivisionError: division by zero"
     ]
 
 
@@ -353,7 +356,7 @@ def test_a_cell_that_takes_too_long_keeps_what_was_defined_before(opened):
     ):
         assert student.f() == 1
 
-    assert sandbox.notes[0].en.startswith("cell 2, line 1: ")
+    assert sandbox.notes[0].en.startswith("cell 2 (`while True: pass`), line 1: ")
 
 
 def test_loading_that_never_ends_is_a_timeout(opened):

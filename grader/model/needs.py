@@ -1,0 +1,40 @@
+"""What must be installed before anything can be checked, told in one sentence where it isn't."""
+
+import re
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from grader.model.errors import UserError
+from grader.model.text import tr
+
+OLDEST_TORCH = (2, 4)
+
+
+def require_torch() -> None:
+    """Refuse to go on without a PyTorch that is new enough. It isn't imported for that.
+
+    Raises:
+        UserError: there is none, or one that is older than `OLDEST_TORCH`.
+    """
+    oldest = ".".join(map(str, OLDEST_TORCH))
+    try:
+        there = find_spec("torch") is not None
+    except ImportError:
+        there = False
+    if not there:
+        raise UserError(
+            tr("PyTorch is not installed; install it: pip install 'torch>={oldest}'", oldest=oldest)
+        )
+    try:
+        installed = version("torch")
+    except PackageNotFoundError:  # built by hand; it may be as new as can be
+        return
+    numbers = tuple(map(int, re.findall(r"\d+", installed)[:2]))
+    if numbers < OLDEST_TORCH:
+        raise UserError(
+            tr(
+                "PyTorch {installed} is too old; upgrade it: pip install 'torch>={oldest}'",
+                installed=installed,
+                oldest=oldest,
+            )
+        )
