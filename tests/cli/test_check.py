@@ -231,7 +231,8 @@ def test_a_pytorch_that_is_too_old(refused, folder, verb, tmp_path, monkeypatch)
 def test_an_assignment_that_is_not_there(refused, folder, verb):
     words = refused(verb, "binary.py", "--assignment", "beer", *options(verb), cwd=folder)
 
-    assert "beer" in words and "binary" in words
+    assert "beer" in words
+    assert "binary" in words
 
 
 def test_a_notebook_without_functions(refused, folder, verb):
