@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast
 
-from grader.grading.scoring import no_submission, ungraded
+from grader.grading.grader import Grader
+from grader.grading.scoring import ungraded
 from grader.model.assignment import Assignment, load_assignments
 from grader.model.errors import UserError
 from grader.model.record import Record
-from grader.model.score import ScoreReport
 from grader.model.submission import SUFFIXES, Submission, match_assignment, read_submission
 from grader.model.text import Language, tr
 from grader.reports.gradescope import to_gradescope
@@ -77,7 +77,7 @@ def pack(assignment: Assignment, isolation: Level, language: Language) -> bytes:
     return file.getvalue()
 
 
-def run(root: Path, isolation: Level, language: Language) -> None:
+def run(root: Path, grader: Grader, language: Language) -> None:
     """Grade the submission in `root/submission` into `root/results/results.json`.
 
     Where we fail, the result says so and has no score, and the reason is printed for the instructor. A student who
@@ -86,7 +86,7 @@ def run(root: Path, isolation: Level, language: Language) -> None:
     (assignment,) = load_assignments(root / "source" / "solutions").values()
     submission = _the_submission(root / "submission", assignment)
     try:
-        report = _graded(assignment, submission, isolation)
+        report = grader.grade(assignment, submission, "").report
     except Exception:  # whatever it is, it is ours
         reason = traceback.format_exc()
         print(reason)
@@ -100,16 +100,8 @@ def run(root: Path, isolation: Level, language: Language) -> None:
 def main() -> None:
     """Run in a container: the root, the least isolation and the language are the arguments."""
     _, root, isolation, language = sys.argv
-    run(Path(root), cast(Level, isolation), cast(Language, language))
-
-
-def _graded(assignment: Assignment, submission: Submission, isolation: Level) -> ScoreReport:
-    if submission.problem is not None:
-        return no_submission(assignment, submission, submission.problem, "")
-    from grader.grading.grader import Grader
-
-    with Grader(isolation) as grader:
-        return grader.grade(assignment, submission, "").report
+    with Grader(cast(Level, isolation)) as grader:
+        run(Path(root), grader, cast(Language, language))
 
 
 def _the_submission(folder: Path, assignment: Assignment) -> Submission:

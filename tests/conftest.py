@@ -1,11 +1,17 @@
 """What several test modules share: warm servers, so that PyTorch is imported once in a run."""
 
+import contextlib
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from grader.cli import app
 from grader.grading.grader import Grader
 from grader.model.assignment import Assignment, load_assignments
 from grader.model.submission import Submission, parse_submission
@@ -51,6 +57,53 @@ def grader() -> Iterator[Grader]:
 def sandbox_server() -> Iterator[SandboxServer]:
     with SandboxServer() as running:
         yield running
+
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+USER = {"COLUMNS": "200", "LANG": "C.UTF-8"}
+
+
+@pytest.fixture(scope="session")
+def command(grader: Grader) -> Command:
+    """Run `grader ARGS` in this process, over the session's warm servers: what costs 10 s cold takes 0.1 s.
+
+    An exception that would be a traceback fails the test. Servers of assignments elsewhere than here are ended
+    behind each command, so that the next one meets the checks as they are then.
+    """
+
+    def run(*args: object, cwd: Path = ROOT, **env: str) -> "subprocess.CompletedProcess[str]":
+        words = [os.fsdecode(a) if isinstance(a, bytes | Path) else str(a) for a in args]
+        with contextlib.chdir(cwd):
+            done = CliRunner().invoke(app, words, obj=grader, env=USER | env, prog_name="grader")
+        for server in list(grader._servers.values()):
+            if not server._assignment.folder.resolve().is_relative_to(ROOT):
+                grader.stop(server._assignment)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        printed = (
+            data.decode("utf-8", "surrogateescape")
+            for data in (done.stdout_bytes, done.stderr_bytes)
+        )
+        return subprocess.CompletedProcess(words, done.exit_code, *printed)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cold_command() -> Command:
+    """Run `grader ARGS` as its users do, in a process of its own."""
+
+    def run(*args: object, cwd: Path = ROOT, **env: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [Path(sys.executable).with_name("grader"), *map(str, args)],
+            cwd=cwd,
+            env=os.environ | USER | env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import grader
+from grader import gradescope
 from grader.gradescope import pack
 from grader.model.assignment import load_assignment
 
@@ -54,7 +55,7 @@ def without_landlock():
     assert libc.prctl(22, 2, struct.pack("HxxxxxxQ", 4, ctypes.addressof(program)), 0, 0) == 0
 
 
-def run(container, before=None):
+def run_cold(container, before=None):
     """Run as the container does, in the worst of folders: the student's."""
     done = subprocess.run(
         [container / "run_autograder"],
@@ -69,6 +70,20 @@ def run(container, before=None):
     )
     assert done.returncode == 0, done.stderr
     return json.loads((container / "results" / "results.json").read_text("utf-8")), done.stdout
+
+
+@pytest.fixture
+def run(grader, capsys):
+    """Do what the container's process does, over the session's warm servers."""
+
+    def run(container):
+        gradescope.run(container, grader, "ko")
+        grader.stop(load_assignment(container / "source" / "solutions" / "binary"))
+        return json.loads(
+            (container / "results" / "results.json").read_text("utf-8")
+        ), capsys.readouterr().out
+
+    return run
 
 
 def submit(container, example, name):
@@ -89,7 +104,7 @@ def test_the_archive_holds_what_the_container_needs(archive):
     assert {
         *("setup.sh", "run_autograder", "constraints.txt"),
         *("package/pyproject.toml", "package/README.md", "package/LICENSE"),
-        *("package/grader/cli.py", "package/grader/locale/ko/LC_MESSAGES/grader.po"),
+        *("package/grader/cli/__init__.py", "package/grader/locale/ko/LC_MESSAGES/grader.po"),
         *("solutions/binary/assignment.toml", "solutions/binary/solution.py"),
     } <= names
     assert [name for name in names if "__pycache__" in name] == []
@@ -97,7 +112,7 @@ def test_the_archive_holds_what_the_container_needs(archive):
 
 
 @pytest.mark.slow
-def test_a_submission_is_graded(container):
+def test_a_submission_is_graded(run, container):
     submit(container, "s06_binary.ipynb", "hw1.ipynb")
 
     results, _ = run(container)
@@ -109,7 +124,7 @@ def test_a_submission_is_graded(container):
 
 
 @pytest.mark.slow
-def test_of_several_files_the_one_of_the_assignment_is_graded(container):
+def test_of_several_files_the_one_of_the_assignment_is_graded(run, container):
     submit(container, "s01_binary.ipynb", "in a folder/binary.ipynb")
     (container / "submission" / "notes.py").write_text("print('notes')\n")
     (container / "submission" / "plot.png").write_bytes(b"\x89PNG")
@@ -125,13 +140,13 @@ def test_the_students_files_shadow_no_library(container):
     for name in ("json", "msgspec", "torch", "grader"):
         (container / "submission" / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
 
-    results, _ = run(container)
+    results, _ = run_cold(container)
 
     assert results["score"] == 100
 
 
 @pytest.mark.parametrize("names", [[], ["one_binary.ipynb", "two_binary.ipynb"]])
-def test_no_file_or_several_are_0_points_and_say_so(container, names):
+def test_no_file_or_several_are_0_points_and_say_so(run, container, names):
     for name in names:
         submit(container, "s01_binary.ipynb", name)
 
@@ -143,7 +158,7 @@ def test_no_file_or_several_are_0_points_and_say_so(container, names):
         assert all(name in test["output"] for name in names)
 
 
-def test_a_link_to_the_solution_is_no_submission(container):
+def test_a_link_to_the_solution_is_no_submission(run, container):
     link = container / "submission" / "binary.py"
     link.symlink_to(container / "source" / "solutions" / "binary" / "solution.py")
 
@@ -153,7 +168,7 @@ def test_a_link_to_the_solution_is_no_submission(container):
 
 
 @pytest.mark.slow
-def test_where_we_fail_there_is_no_score(container):
+def test_where_we_fail_there_is_no_score(run, container):
     submit(container, "s01_binary.ipynb", "binary.ipynb")
     (checks,) = (container / "source" / "solutions" / "binary").glob("test_*.py")
     checks.write_text("import nothing_of_that_name\n")
@@ -170,7 +185,7 @@ def test_where_we_fail_there_is_no_score(container):
 def test_a_container_that_is_not_closed_gives_no_score(container):
     submit(container, "s01_binary.ipynb", "binary.ipynb")
 
-    results, printed = run(container, before=without_landlock)
+    results, printed = run_cold(container, before=without_landlock)
 
     assert "score" not in results
     assert {"failed", "passed"}.isdisjoint(test.get("status") for test in results["tests"])

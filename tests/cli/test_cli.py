@@ -1,9 +1,6 @@
-"""The commands as their users type them, in processes of their own."""
+"""The commands as their users type them."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,19 +11,18 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "class"
 
 
-def grader(*args, cwd=ROOT, **env):
-    return subprocess.run(
-        [Path(sys.executable).with_name("grader"), *map(str, args)],
-        cwd=cwd,
-        env=os.environ | {"COLUMNS": "200", "LANG": "C.UTF-8"} | env,
-        capture_output=True,
-        text=True,
-        check=False,
+def test_grade_in_a_process_of_its_own(cold_command):
+    done = cold_command(
+        "grade", EXAMPLES / "s06_binary.ipynb", "--format", "json", LANG="ko_KR.UTF-8"
     )
 
+    report = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (report["student"], report["score"], report["isolation"]) == ("s06", 40, "full")
 
-def test_grade_prints_json_alone_on_stdout():
-    done = grader("grade", EXAMPLES / "s06_binary.ipynb", "--format", "json", "--lang", "en")
+
+def test_grade_prints_json_alone_on_stdout(command):
+    done = command("grade", EXAMPLES / "s06_binary.ipynb", "--format", "json", "--lang", "en")
 
     report = json.loads(done.stdout)
     assert done.returncode == 0
@@ -40,8 +36,8 @@ def test_grade_prints_json_alone_on_stdout():
     assert verdicts["sigmoid"] == "passed"
 
 
-def test_grade_prints_a_table_in_korean():
-    done = grader("grade", EXAMPLES / "s07_binary.py", LANG="ko_KR.UTF-8")
+def test_grade_prints_a_table_in_korean(command):
+    done = command("grade", EXAMPLES / "s07_binary.py", LANG="ko_KR.UTF-8")
 
     assert done.returncode == 0
     assert "학습 과정" in done.stdout
@@ -59,8 +55,8 @@ def test_grade_prints_a_table_in_korean():
         (["examples/class"], "neither a script"),
     ],
 )
-def test_a_users_mistake_is_one_sentence_and_exit_code_2(args, words):
-    done = grader("grade", *args, "--lang", "en")
+def test_a_users_mistake_is_one_sentence_and_exit_code_2(command, args, words):
+    done = command("grade", *args, "--lang", "en")
 
     assert done.returncode == 2
     assert words in done.stderr
@@ -68,8 +64,8 @@ def test_a_users_mistake_is_one_sentence_and_exit_code_2(args, words):
     assert done.stdout == ""
 
 
-def test_a_broken_notebook_is_told_as_such():
-    done = grader("grade", EXAMPLES / "s11_wine.ipynb", "--format", "json", "--lang", "en")
+def test_a_broken_notebook_is_told_as_such(command):
+    done = command("grade", EXAMPLES / "s11_wine.ipynb", "--format", "json", "--lang", "en")
 
     report = json.loads(done.stdout)
     assert done.returncode == 0
@@ -77,7 +73,7 @@ def test_a_broken_notebook_is_told_as_such():
     assert {item["verdict"] for item in report["items"]} == {"error"}
 
 
-def test_something_ungraded_is_exit_code_3(tmp_path):
+def test_something_ungraded_is_exit_code_3(command, tmp_path):
     folder = tmp_path / "solutions" / "tiny"
     folder.mkdir(parents=True)
     (folder / "assignment.toml").write_text(
@@ -89,48 +85,48 @@ def test_something_ungraded_is_exit_code_3(tmp_path):
     )
     (tmp_path / "tiny.py").write_text("def f(): return 1\n")
 
-    done = grader("grade", "tiny.py", "--format", "json", cwd=tmp_path)
+    done = command("grade", "tiny.py", "--format", "json", cwd=tmp_path)
 
     assert done.returncode == 3
     assert json.loads(done.stdout)["items"][0]["points"] is None
 
 
-def test_check_runs_the_public_checks_without_solutions(tmp_path):
+def test_check_runs_the_public_checks_without_solutions(cold_command, tmp_path):
     folder = tmp_path / "binary"
     folder.mkdir()
     for file in (ROOT / "assignments" / "binary").iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     (folder / "binary.py").write_bytes((ROOT / "solutions/binary/solution.py").read_bytes())
 
-    done = grader("check", "binary.py", "--format", "json", cwd=folder)
-    template = grader("check", "binary.ipynb", "--format", "json", cwd=folder)
+    done = cold_command("check", "binary.py", "--format", "json", cwd=folder)
+    template = cold_command("check", "binary.ipynb", "--format", "json", cwd=folder)
 
     assert json.loads(done.stdout)["score"] == 100
     assert json.loads(done.stdout)["isolation"] == "none"
     assert {i["verdict"] for i in json.loads(template.stdout)["items"]} == {"not_implemented"}
 
 
-def test_doctor_finds_this_machine_well():
-    done = grader("doctor", "--lang", "en")
+def test_doctor_finds_this_machine_well(cold_command):
+    done = cold_command("doctor", "--lang", "en")
 
     assert done.returncode == 0
     assert "isolation: full" in done.stdout
     assert "torch 2." in done.stdout
 
 
-@pytest.mark.parametrize("command", [[], ["grade"], ["batch"], ["adjust"], ["check"], ["doctor"]])
-def test_help_has_examples(command):
-    done = grader(*command, "--help")
+@pytest.mark.parametrize("words", [[], ["grade"], ["batch"], ["adjust"], ["check"], ["doctor"]])
+def test_help_has_examples(command, words):
+    done = command(*words, "--help")
 
     assert done.returncode == 0
     assert "grader" in done.stdout
-    if command:
+    if words:
         assert "Example" in done.stdout
 
 
-@pytest.mark.slow
-def test_batch_grades_the_example_class(tmp_path):
-    done = grader("batch", EXAMPLES, "-o", tmp_path / "results", "--lang", "en")
+@pytest.mark.load
+def test_batch_grades_the_example_class(command, tmp_path):
+    done = command("batch", EXAMPLES, "-o", tmp_path / "results", "--lang", "en")
 
     with Gradebook(tmp_path / "results") as book:
         records = book.class_record().records
@@ -146,14 +142,13 @@ def test_batch_grades_the_example_class(tmp_path):
     assert str(tmp_path / "results") in done.stdout.replace("\n", "")
 
 
-@pytest.mark.slow
-def test_batch_lists_what_it_cannot_match(tmp_path):
+def test_batch_lists_what_it_cannot_match(command, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "notes.py").write_text("x = 1\n")
     (folder / "lee_binary.py").write_bytes((ROOT / "solutions/binary/solution.py").read_bytes())
 
-    done = grader("batch", folder, "-o", tmp_path / "out", "--lang", "en")
+    done = command("batch", folder, "-o", tmp_path / "out", "--lang", "en")
 
     assert done.returncode == 3
     assert "notes.py" in done.stdout

@@ -1,60 +1,45 @@
 """The commands for authors, as they type them."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MAIN = "from grader.cli import main; main()"
-
-
-def grader(*args, cwd):
-    return subprocess.run(
-        [sys.executable, "-c", MAIN, *map(str, args)],
-        cwd=cwd,
-        env=os.environ | {"LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.slow
-def test_new_audit_and_release(tmp_path):
-    made = grader("new", "error", cwd=tmp_path)
+def test_new_audit_and_release(command, cold_command, tmp_path):
+    made = cold_command("new", "error", cwd=tmp_path)
     assert (made.returncode, made.stderr) == (0, "")
 
-    audited = grader("audit", "error", "--format", "json", "--repeat", "1", cwd=tmp_path)
+    audited = command("audit", "error", "--format", "json", "--repeat", "1", cwd=tmp_path)
     (result,) = json.loads(audited.stdout)
     assert (audited.returncode, result["findings"]) == (0, [])
 
-    out_of_step = grader("release", "--check", cwd=tmp_path)
+    out_of_step = command("release", "--check", cwd=tmp_path)
     assert (out_of_step.returncode, out_of_step.stdout.count("\n")) == (1, 5)
 
-    assert grader("release", "--zip", cwd=tmp_path).returncode == 0
+    assert command("release", "--zip", cwd=tmp_path).returncode == 0
     assert (tmp_path / "assignments" / "error.zip").is_file()
-    in_step = grader("release", "--check", cwd=tmp_path)
+    in_step = command("release", "--check", cwd=tmp_path)
     assert (in_step.returncode, in_step.stdout.strip()) == (0, "")
 
 
 @pytest.mark.slow
-def test_a_survivor_is_printed_with_its_difference(tmp_path):
-    grader("new", "error", cwd=tmp_path)
+def test_a_survivor_is_printed_with_its_difference(command, tmp_path):
+    command("new", "error", cwd=tmp_path)
     (tmp_path / "solutions" / "error" / "equivalent.toml").write_text("")
 
-    audited = grader("audit", "--lang", "en", cwd=tmp_path)
+    audited = command("audit", "--lang", "en", cwd=tmp_path)
 
     assert audited.returncode == 1
     assert "error: 3 submissions" in audited.stdout
     assert "+    return (differences ** 2).mean()[None]" in audited.stdout
 
 
-def test_the_tutorial_is_released_as_it_stands():
-    done = grader("release", "--check", cwd=ROOT / "docs" / "tutorial")
+def test_the_tutorial_is_released_as_it_stands(cold_command):
+    done = cold_command("release", "--check", cwd=ROOT / "docs" / "tutorial")
 
     assert (done.returncode, done.stdout.strip()) == (0, "")
 
@@ -69,8 +54,8 @@ def test_the_tutorial_is_released_as_it_stands():
         (["import", "nbgrader", "README.md"], "isn't a readable notebook"),
     ],
 )
-def test_a_users_mistake_is_one_sentence_and_exit_code_2(args, words):
-    done = grader(*args, cwd=ROOT)
+def test_a_users_mistake_is_one_sentence_and_exit_code_2(command, args, words):
+    done = command(*args)
 
     assert done.returncode == 2
     assert words in " ".join(done.stderr.split())

@@ -1,4 +1,7 @@
-"""A class is graded with nothing lost, whatever stops the batch: the real command, on a tiny assignment."""
+"""A class is graded with nothing lost, whatever stops the batch: the command, on a tiny assignment.
+
+Where a batch is stopped or limited, it has a process of its own; the others run over the session's warm servers.
+"""
 
 import contextlib
 import json
@@ -54,7 +57,7 @@ def hand_in(home, count, source=SLOW):
         (home / "in" / f"s{number:05}_tiny.py").write_text(f"{source}# {number}\n")
 
 
-def command(*args):
+def cold(*args):
     return [Path(sys.executable).with_name("grader"), *map(str, args), "--lang", "en"]
 
 
@@ -65,7 +68,7 @@ def heed_ctrl_c():
 def start(home, *args, preexec_fn=heed_ctrl_c):
     environment = os.environ | {"COLUMNS": "200", "LANG": "C.UTF-8"}
     return subprocess.Popen(
-        command("batch", "in", "-o", "out", *args),
+        cold("batch", "in", "-o", "out", *args),
         cwd=home,
         env=environment,
         stdout=subprocess.PIPE,
@@ -75,10 +78,20 @@ def start(home, *args, preexec_fn=heed_ctrl_c):
     )
 
 
-def batch(home, *args, preexec_fn=heed_ctrl_c):
+def cold_batch(home, *args, preexec_fn=heed_ctrl_c):
     process = start(home, *args, preexec_fn=preexec_fn)
-    process.out, process.err = process.communicate()
+    process.stdout, process.stderr = process.communicate()
     return process
+
+
+@pytest.fixture
+def batch(command, home):
+    return lambda *args: command("batch", "in", "-o", "out", *args, "--lang", "en", cwd=home)
+
+
+@pytest.fixture
+def adjust(command, home):
+    return lambda *args: command("adjust", "out", *args, "--lang", "en", cwd=home)
 
 
 def landed(home):
@@ -127,160 +140,148 @@ def children_of(pid):
     return found
 
 
-def test_a_class_is_graded_once(home):
+def test_a_class_is_graded_once(batch, home):
     hand_in(home, 3)
-    first = batch(home)
-    second = batch(home)
+    first = batch()
+    second = batch()
 
-    assert (first.returncode, second.returncode) == (0, 0), first.err + second.err
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert landed(home) == names(3)
-    assert "3 graded now" in first.out
-    assert "0 graded now, 0 of them left ungraded; 3 known already" in second.out
-    assert "10 / 10" in second.out
+    assert "3 graded now" in first.stdout
+    assert "0 graded now, 0 of them left ungraded; 3 known already" in second.stdout
+    assert "10 / 10" in second.stdout
 
 
 @pytest.mark.slow
-def test_what_changed_is_graded_and_regrade_grades_all(home):
+def test_what_changed_is_graded_and_regrade_grades_all(batch, home):
     hand_in(home, 2, "def double(x): return 2 * x\n")
-    batch(home)
+    batch()
     (home / "in" / "s00001_tiny.py").write_text("def double(x): return x\n")
-    changed = batch(home)
-    again = batch(home, "--regrade")
+    changed = batch()
+    again = batch("--regrade")
 
-    assert "1 graded now, 0 of them left ungraded; 1 known already" in changed.out
-    assert "2 graded now, 0 of them left ungraded; 0 known already" in again.out
+    assert "1 graded now, 0 of them left ungraded; 1 known already" in changed.stdout
+    assert "2 graded now, 0 of them left ungraded; 0 known already" in again.stdout
     with Gradebook(home / "out") as book:
         told = [(r.report.student, r.score, r.counts) for r in book.class_record().records]
     assert told == [("s00000", 10, True), ("s00001", 10, False), ("s00001", 0, True)]
 
 
-def test_a_file_that_two_students_hand_in_is_graded_once(home):
+def test_a_file_that_two_students_hand_in_is_graded_once(batch, home):
     notebook = {"cell_type": "code", "source": SLOW, "metadata": {}, "outputs": []}
     notebook |= {"execution_count": None}
     for student in ("kim", "lee", "park"):
         document = {"cells": [notebook], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
         (home / "in" / f"{student}_tiny.ipynb").write_text(json.dumps(document))
 
-    done = batch(home, "--jobs", "1")
+    done = batch("--jobs", "1")
 
-    assert "1 graded now, 0 of them left ungraded; 2 known already" in done.out
-    assert done.out.count("10 / 10") == 3
+    assert "1 graded now, 0 of them left ungraded; 2 known already" in done.stdout
+    assert done.stdout.count("10 / 10") == 3
 
 
 @pytest.mark.slow
-def test_checks_that_fail_leave_it_ungraded_and_the_next_run_grades_it(home):
+def test_checks_that_fail_leave_it_ungraded_and_the_next_run_grades_it(batch, home):
     hand_in(home, 2, "def double(x): return 2 * x\n")
     flag = home / "broken"
     flag.touch()
     breaks = f"    import os\n    assert not os.path.exists({str(flag)!r}) or 1 / 0\n"
     checks = CHECKS.replace("(student):\n", "(student):\n" + breaks)
     (home / "solutions/tiny/test_tiny.py").write_text(checks)
-    broken = batch(home)
+    broken = batch()
     flag.unlink()
-    mended = batch(home)
+    mended = batch()
 
     assert broken.returncode == 3
-    assert "2 graded now, 2 of them left ungraded" in broken.out
+    assert "2 graded now, 2 of them left ungraded" in broken.stdout
     assert mended.returncode == 0
-    assert "10 / 10" in mended.out
+    assert "10 / 10" in mended.stdout
 
 
-def test_a_file_without_a_match_is_told_and_is_exit_code_3(home):
+def test_a_file_without_a_match_is_told_and_is_exit_code_3(batch, home):
     hand_in(home, 1)
     (home / "in" / "notes.py").write_text("x = 1\n")
 
-    done = batch(home)
+    done = batch()
 
     assert done.returncode == 3
-    assert "notes.py" in done.out
+    assert "notes.py" in done.stdout
     with Gradebook(home / "out") as book:
         assert [each.origin for each in book.class_record().unmatched] == ["in/notes.py"]
 
 
 @pytest.mark.slow
-def test_adjusted_points_show_in_the_class(home):
+def test_adjusted_points_show_in_the_class(batch, adjust, home):
     hand_in(home, 1)
-    batch(home)
-    adjusted = subprocess.run(
-        command("adjust", "out", "s00000", "tiny", "-2.5", "--reason", "[copied]"),
-        cwd=home,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    batch()
+    adjusted = adjust("s00000", "tiny", "-2.5", "--reason", "[copied]")
     (home / "solutions/tiny/test_tiny.py").write_text(CHECKS + "# other\n")
 
-    done = batch(home)
+    done = batch()
 
     assert adjusted.returncode == 0, adjusted.stderr
     assert "-2.5 points" in adjusted.stdout
     assert "[copied]" in adjusted.stdout
-    assert "1 graded now" in done.out
-    assert "7.5 / 10" in done.out
+    assert "1 graded now" in done.stdout
+    assert "7.5 / 10" in done.stdout
 
 
-def test_a_wrong_adjustment_is_one_sentence(home):
+def test_a_wrong_adjustment_is_one_sentence(batch, adjust, home):
     (home / "in" / "s00000_tiny.py").write_text("")
-    batch(home)
+    batch()
     for args, words in (
         (["nobody", "tiny", "1"], "nobody"),
         (["s00000", "beer", "1"], "available: tiny"),
         (["s00000", "tiny", "1", "--item", "no"], "available items: double"),
         (["s00000", "tiny", "nan"], "a valid number of points"),
     ):
-        done = subprocess.run(
-            command("adjust", "out", *args, "--reason", "x"),
-            cwd=home,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = adjust(*args, "--reason", "x")
 
         assert done.returncode == 2
         assert words in done.stderr.replace("\n", " ")
         assert "Traceback" not in done.stderr
 
 
-def test_two_batches_in_one_folder_are_refused(home):
+def test_two_batches_in_one_folder_are_refused(batch, home):
     hand_in(home, 1)
     with only_one(home / "out"):
-        done = batch(home)
+        done = batch()
 
     assert done.returncode == 2
-    assert "another batch" in done.err
-    assert batch(home).returncode == 0
+    assert "another batch" in done.stderr
+    assert batch().returncode == 0
 
 
-def test_results_that_cannot_be_written_are_one_sentence(home):
+def test_results_that_cannot_be_written_are_one_sentence(batch, home):
     (home / "out").write_text("a file")
     hand_in(home, 1)
 
-    done = batch(home)
+    done = batch()
 
     assert done.returncode == 2
-    assert "can't write" in done.err
-    assert "Traceback" not in done.err
+    assert "can't write" in done.stderr
+    assert "Traceback" not in done.stderr
     with pytest.raises(UserError), only_one(home / "out"):
         pass
 
 
 @pytest.mark.slow
-def test_a_log_gets_plain_lines(home):
-    hand_in(home, 2, SLOW.replace("0.3", "6"))
+def test_a_log_gets_plain_lines(batch, home):
+    hand_in(home, 2, SLOW.replace("0.3", "3"))
 
-    done = batch(home, "--jobs", "1")
+    done = batch("--jobs", "1")
 
-    lines = done.err.splitlines()
+    lines = done.stderr.splitlines()
     assert lines
     assert all("of 2 graded" in line for line in lines)
-    assert "\x1b" not in done.err
+    assert "\x1b" not in done.stderr
 
 
 # --- stopped at any moment
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(home):
+def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(batch, home):
     hand_in(home, 12)
     for count in (1, 4):
         process = start(home)
@@ -295,15 +296,15 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(home):
         assert processes_of(home) == []
     kept = landed(home)
 
-    done = batch(home)
+    done = batch()
 
     assert done.returncode == 0
     assert landed(home) == names(12)
-    assert f"{12 - len(kept)} graded now" in done.out
+    assert f"{12 - len(kept)} graded now" in done.stdout
 
 
 @pytest.mark.slow
-def test_ctrl_c_before_anything_is_graded(home):
+def test_ctrl_c_before_anything_is_graded(batch, home):
     hand_in(home, 2)
     for seconds in (0.5, 2, 4):
         process = start(home)
@@ -313,12 +314,12 @@ def test_ctrl_c_before_anything_is_graded(home):
 
         assert process.returncode in (0, 130, -signal.SIGINT), out + err
     assert processes_of(home) == []
-    assert batch(home).returncode == 0
+    assert batch().returncode == 0
     assert landed(home) == names(2)
 
 
 @pytest.mark.slow
-def test_a_batch_that_is_killed_is_gone_on_with(home):
+def test_a_batch_that_is_killed_is_gone_on_with(batch, home):
     hand_in(home, 16)
     dice = random.Random(2025)
     kept = []
@@ -331,16 +332,16 @@ def test_a_batch_that_is_killed_is_gone_on_with(home):
         assert set(kept) <= set(landed(home))
         kept = landed(home)
 
-    done = batch(home)
+    done = batch()
 
-    assert done.returncode == 0, done.err
+    assert done.returncode == 0, done.stderr
     assert landed(home) == names(16)
     with Gradebook(home / "out") as book:
         assert [r.score for r in book.class_record().records] == [10] * 16
 
 
 @pytest.mark.slow
-def test_servers_and_grading_processes_that_are_killed_cost_nobody_points(home):
+def test_servers_and_grading_processes_that_are_killed_cost_nobody_points(batch, home):
     hand_in(home, 10)
     dice = random.Random(7)
     process = start(home)
@@ -354,7 +355,7 @@ def test_servers_and_grading_processes_that_are_killed_cost_nobody_points(home):
         time.sleep(dice.uniform(1, 3))
     process.communicate()
 
-    done = batch(home)
+    done = batch()
 
     assert process.returncode in (0, 3)
     assert done.returncode == 0
@@ -363,7 +364,7 @@ def test_servers_and_grading_processes_that_are_killed_cost_nobody_points(home):
 
 
 @pytest.mark.slow
-def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(home):
+def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(batch, home):
     noise = "import random\nprint(*(random.random() for _ in range(3000)))\n"
     hand_in(home, 12, noise + "def double(x): return 2 * x\n")
     (home / "out").mkdir()
@@ -375,41 +376,41 @@ def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(home):
     if mounted.returncode:
         pytest.skip("a small file system can't be mounted here")
     try:
-        full = batch(home)
+        full = cold_batch(home)
         kept = landed(home)
-        again = batch(home)
+        again = batch()
         subprocess.run(["mount", "-o", "remount,size=50m", home / "out"], check=True)
-        done = batch(home)
+        done = batch()
         all_of_them = landed(home)
     finally:
         subprocess.run(["umount", home / "out"], check=True)
 
     for stopped in (full, again):
         assert stopped.returncode == 2
-        assert "full" in stopped.err
-        assert "its content is safe" in stopped.err
-        assert "Traceback" not in stopped.err
+        assert "full" in stopped.stderr
+        assert "its content is safe" in stopped.stderr
+        assert "Traceback" not in stopped.stderr
     assert 0 < len(kept) < 12
     assert done.returncode == 0
-    assert f"{12 - len(kept)} graded now" in done.out
+    assert f"{12 - len(kept)} graded now" in done.stdout
     assert all_of_them == names(12)
 
 
 @pytest.mark.slow
-def test_a_file_that_may_not_grow_stops_with_one_sentence(home):
+def test_a_file_that_may_not_grow_stops_with_one_sentence(batch, home):
     noise = "import random\nprint(*(random.random() for _ in range(3000)))\n"
     hand_in(home, 8, noise + "def double(x): return 2 * x\n")
 
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
 
-    full = batch(home, preexec_fn=limit)
+    full = cold_batch(home, preexec_fn=limit)
     kept = landed(home)
-    done = batch(home)
+    done = batch()
 
-    assert full.returncode == 2, full.err
-    assert "its content is safe" in full.err
-    assert "Traceback" not in full.err
+    assert full.returncode == 2, full.stderr
+    assert "its content is safe" in full.stderr
+    assert "Traceback" not in full.stderr
     assert len(kept) < 8
     assert done.returncode == 0
     assert landed(home) == names(8)
@@ -423,7 +424,7 @@ def test_ten_thousand_submissions_take_linear_time_and_flat_memory(home):
             (home / "in" / f"s{number:05}_tiny.ipynb").write_text(f"cut off {number}")
         with (home / "log").open("w") as log:
             process = subprocess.Popen(
-                command("batch", "in", "-o", f"out{count}"), cwd=home, stdout=log, stderr=log
+                cold("batch", "in", "-o", f"out{count}"), cwd=home, stdout=log, stderr=log
             )
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)

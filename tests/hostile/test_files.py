@@ -46,7 +46,7 @@ LONGEST_NAME = 255
 DANGEROUS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """What moves the cursor, changes colours, or turns the order of letters around."""
 
-Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -63,21 +63,27 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Run `grader`, or a Python program that changes it first, in time and without a traceback."""
+def run(command: Run, tmp_path: Path) -> Run:
+    """Run `grader` over the session's warm servers, without a traceback."""
+    return lambda *args, **env: command(*args, cwd=tmp_path, **{"COLUMNS": "300"} | env)
 
-    def run(*args: object, code: str = "", **env: str) -> "subprocess.CompletedProcess[bytes]":
-        command = [sys.executable, "-c", f"{code}\nfrom grader.cli import main; main()"]
+
+@pytest.fixture
+def changed_run(tmp_path: Path) -> Run:
+    """Run `grader` in a process of its own, in time, after a piece of Python that changes it."""
+
+    def run(code: str, *args: object, **env: str) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
-            [*command, *(os.fspath(a) if isinstance(a, Path) else a for a in args)],
+            [sys.executable, "-c", f"{code}\nfrom grader.cli import main; main()", *map(str, args)],
             cwd=tmp_path,
             env=os.environ | {"COLUMNS": "300", "LANG": "C.UTF-8"} | env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            text=True,
             timeout=MOST_SECONDS,
             check=False,
         )
-        assert b"Traceback" not in done.stdout + done.stderr, done.stderr.decode(errors="replace")
+        assert "Traceback" not in done.stdout + done.stderr, done.stderr
         return done
 
     return run
@@ -99,8 +105,8 @@ def reports_of(folder: Path) -> list[dict]:
     return [msgspec.to_builtins(record.report) for record in records]
 
 
-def sentences(data: bytes) -> str:
-    return " ".join(data.decode("utf-8", "surrogateescape").split())
+def sentences(words: str) -> str:
+    return " ".join(words.split())
 
 
 # --- what is no file
@@ -150,7 +156,7 @@ def test_what_is_no_file_is_refused_in_a_sentence(grade, folder, name):
     assert re.search(
         r"(evil_quick\.py isn't a file|can't read .*evil_quick\.py)", sentences(done.stderr)
     )
-    assert done.stdout == b""
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -174,12 +180,12 @@ def test_a_terminal_of_the_right_name_is_not_waited_for(grade, folder):
         os.close(terminal)
 
 
-def test_without_the_look_at_its_kind_a_fifo_would_be_waited_for(run, folder):
+def test_without_the_look_at_its_kind_a_fifo_would_be_waited_for(changed_run, folder):
     os.mkfifo(folder / "evil_quick.py")
     blind = "from pathlib import Path; Path.is_file = lambda self: True"
     alarm = "import signal; signal.alarm(5)"
 
-    done = run("grade", folder / "evil_quick.py", code=f"{alarm}\n{blind}")
+    done = changed_run(f"{alarm}\n{blind}", "grade", folder / "evil_quick.py")
 
     assert done.returncode == -14
 
@@ -266,20 +272,15 @@ def test_contents_that_are_no_submission_are_told_in_a_sentence(batch, folder):
     assert told["good_quick.py"]["items"][0]["points"] == 10
 
 
-def test_without_its_limit_a_large_file_would_be_graded(run, folder):
+def test_without_its_limit_a_large_file_would_be_graded(grade, folder, monkeypatch):
     (folder / "large_quick.py").write_text(GOOD + "#" * (21 * 2**20))
-    options = ("--format", "json", "--lang", "en")
 
-    refused = run("grade", folder / "large_quick.py", *options)
-    graded = run(
-        "grade",
-        folder / "large_quick.py",
-        *options,
-        code="import grader.model.submission; grader.model.submission.MAX_BYTES = 2**30",
-    )
+    refused = grade(folder / "large_quick.py", "--format", "json")
+    monkeypatch.setattr("grader.model.submission.MAX_BYTES", 2**30)
+    graded = grade(folder / "large_quick.py", "--format", "json")
 
-    assert b"larger than" in refused.stdout
-    assert b"larger than" not in graded.stdout
+    assert "larger than" in refused.stdout
+    assert "larger than" not in graded.stdout
 
 
 def cells(*sources: str) -> str:
@@ -318,8 +319,8 @@ def test_a_forged_error_is_one_harmless_line_in_the_terminal(grade, folder):
 
     done = grade(folder / "evil_quick.py")
 
-    assert b"ValueError" in done.stdout
-    assert not DANGEROUS.search(done.stdout.decode())
+    assert "ValueError" in done.stdout
+    assert not DANGEROUS.search(done.stdout)
     assert len(done.stdout) < 20_000
 
 
@@ -331,17 +332,19 @@ def test_what_is_printed_is_harmless_in_the_terminal(grade, folder):
 
     done = grade(folder / "evil_quick.py")
 
-    assert b"[bold red]markup[/]" in done.stdout
-    assert not DANGEROUS.search(done.stdout.decode())
+    assert "[bold red]markup[/]" in done.stdout
+    assert not DANGEROUS.search(done.stdout)
 
 
-def test_without_the_cleaning_of_words_what_is_printed_would_reach_the_terminal(run, folder):
+def test_without_the_cleaning_of_words_what_is_printed_would_reach_the_terminal(
+    grade, folder, monkeypatch
+):
     (folder / "evil_quick.py").write_text(GOOD + OUTPUT)
-    code = "import grader.model.text; grader.model.text.printable = lambda words, limit=300: words"
+    monkeypatch.setattr("grader.reports.table.printable", lambda words, limit=300: words)
 
-    done = run("grade", folder / "evil_quick.py", code=code)
+    done = grade(folder / "evil_quick.py")
 
-    assert b"\x1b[31m" in done.stdout
+    assert "\x1b[31m" in done.stdout
 
 
 def test_what_is_printed_is_escaped_in_json(grade, folder):
@@ -349,7 +352,7 @@ def test_what_is_printed_is_escaped_in_json(grade, folder):
 
     done = grade(folder / "evil_quick.py", "--format", "json")
 
-    assert not re.search(rb"[\x00-\x09\x0b-\x1f]", done.stdout)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f]", done.stdout)
     assert "\x1b[31m" in json.loads(done.stdout)["output"]
 
 
@@ -399,7 +402,7 @@ def test_names_are_harmless_in_table_and_reports(batch, folder):
 
     done = batch()
 
-    assert not DANGEROUS.search(done.stdout.decode())
+    assert not DANGEROUS.search(done.stdout)
     found = {report["submission"]: report["items"][0]["points"] for report in reports_of(folder)}
     assert set(found.values()) == {10}
     assert not [name for name in found if DANGEROUS.search(name)]
@@ -415,7 +418,7 @@ def test_a_name_is_harmless_in_the_table_of_one_submission(grade, folder, name):
 
     assert done.returncode == 0
     assert "10 / 10" in sentences(done.stdout)
-    assert not DANGEROUS.search(done.stdout.decode())
+    assert not DANGEROUS.search(done.stdout)
 
 
 def test_a_name_that_looks_like_an_option_is_none_of_the_commands(run, folder):
@@ -447,7 +450,7 @@ def test_names_are_harmless_where_a_class_tells_what_it_cannot_match(batch, fold
     for name in ("newline", "bidi", "escape", "title", "c1"):
         named(folder, NAMES[name], "x = 1\n", stem=b"")
 
-    told = batch().stdout.decode()
+    told = batch().stdout
 
     assert told.count("nor its functions") == 5
     assert not DANGEROUS.search(told)
@@ -456,7 +459,7 @@ def test_names_are_harmless_where_a_class_tells_what_it_cannot_match(batch, fold
 
 @pytest.mark.parametrize("name", ["bidi", "escape", "title", "c1"])
 def test_a_name_is_harmless_where_one_file_is_refused(grade, folder, name):
-    told = grade("--", named(folder, NAMES[name], "x = 1\n", stem=b"")).stderr.decode()
+    told = grade("--", named(folder, NAMES[name], "x = 1\n", stem=b"")).stderr
 
     assert "nor its functions" in told
     assert not DANGEROUS.search(told)
@@ -465,7 +468,7 @@ def test_a_name_is_harmless_where_one_file_is_refused(grade, folder, name):
 def test_a_name_that_is_no_utf8_can_be_told_on_any_terminal(batch, folder):
     named(folder, b"\xff", "x = 1\n", stem=b"")
 
-    done = batch(PYTHONIOENCODING="utf-8:strict")
+    done = batch()  # its output is UTF-8 without exceptions: half a character would be a traceback
 
     assert done.returncode == 3
 
