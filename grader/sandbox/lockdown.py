@@ -277,6 +277,11 @@ def allow_system_calls() -> int:
     )
 
 
+def deny_descriptors() -> None:
+    """Let no more descriptors be sent: the kernel counts those on their way for all processes of a user together."""
+    _install({"sendmsg": [_errno(_EPERM)]}, _return(_ALLOW))
+
+
 def deny_fork() -> None:
     """Allow threads but no new process: for a copy of the submission that answers calls."""
     threads_only = [

@@ -155,8 +155,8 @@ def _warm_up() -> None:
 
 
 def _work(root: Path, fds: list[int], isolation: Isolation) -> None:
-    from grader.sandbox.lockdown import deny_fork, lock_down, own_namespaces
-    from grader.sandbox.worker import SocketChannel, Worker, prepare
+    from grader.sandbox.lockdown import deny_descriptors, deny_fork, lock_down, own_namespaces
+    from grader.sandbox.worker import SocketChannel, Worker, greet, prepare
 
     channel, output, settings = fds
     limits = msgspec.msgpack.decode(os.read(settings, 4096), type=WorkerLimits)
@@ -179,8 +179,12 @@ def _work(root: Path, fds: list[int], isolation: Isolation) -> None:
     locked = lock_down(workdir, limits.memory_bytes, limits.cpu_seconds)
     if locked.refused and isolation.level == "full":
         raise SandboxError(f"the kernel refuses what it granted before: {locked.refused}")
+    sock = socket.socket(fileno=channel)
+    greet(sock, locked.forks)
+    if locked.forks is not None:
+        deny_descriptors()
     worker = Worker(deny_fork if locked.forks is not None else lambda: None)
-    worker.serve(SocketChannel(socket.socket(fileno=channel), locked.forks))
+    worker.serve(SocketChannel(sock))
 
 
 def _workdir(root: Path, pid: int) -> Path:

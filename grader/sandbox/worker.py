@@ -62,18 +62,12 @@ class Channel(Protocol):
 class SocketChannel:
     """A channel over a socket, which can also bring descriptors."""
 
-    def __init__(self, sock: socket.socket, handed_over: int | None = None) -> None:
-        """`handed_over` is a descriptor that goes with the first frame and is closed here."""
+    def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._handed_over = handed_over
         self.fds: list[int] = []
 
     def send(self, frame: bytes) -> None:
         """Send a whole frame."""
-        if self._handed_over is not None:
-            sent = socket.send_fds(self._socket, [frame], [self._handed_over])
-            os.close(self._handed_over)
-            self._handed_over, frame = None, frame[sent:]
         self._socket.sendall(frame)
 
     def receive(self) -> tuple[bytes, bytearray] | None:
@@ -99,6 +93,16 @@ class SocketChannel:
         return data
 
 
+def greet(sock: socket.socket, handed_over: int | None) -> None:
+    """Send the first frame of a process, with a descriptor that is closed here."""
+    frame = wire.encode(Ready())
+    if handed_over is None:
+        sock.sendall(frame)
+    else:
+        socket.send_fds(sock, [frame], [handed_over])
+        os.close(handed_over)
+
+
 class Worker:
     """The submission and the objects of it that the trusted side has a name for."""
 
@@ -111,7 +115,6 @@ class Worker:
 
     def serve(self, channel: Channel) -> None:
         """Answer requests until the other side goes."""
-        channel.send(wire.encode(Ready()))
         while (parts := channel.receive()) is not None:
             request = self._request(parts)
             if isinstance(request, Fork):
@@ -154,9 +157,9 @@ class Worker:
         random.setstate(state)  # Python seeds it anew after a fork
         channel._socket.close()
         self._deny_fork()
-        copy = SocketChannel(socket.socket(fileno=fd))
-        copy.send(wire.encode(Ready()))
-        return copy
+        sock = socket.socket(fileno=fd)
+        greet(sock, None)
+        return SocketChannel(sock)
 
     # --- loading
 

@@ -28,11 +28,12 @@ SWITCHES = {
     "capabilities": "lockdown.drop_capabilities = lambda: None",
     "limits": "lockdown.limit_resources = lambda memory, cpu: None",
     "fork": "lockdown.deny_fork = lambda: None",
+    "descriptors": "lockdown.deny_descriptors = lambda: None",
     "cleaning": "server._remove = lambda folder: None",
     "closing": "server.Path = type('Blind', (type(server.Path()),), {'iterdir': lambda self: []})",
 }
 """What switches a defence off: namespaces, Landlock, seccomp, the dropping of capabilities, resource limits, the ban of
-processes in calls, the removal of a submission's folder, the closing of inherited descriptors."""
+processes in calls, that of sending descriptors, the removal of a submission's folder, the closing of inherited descriptors."""
 
 # Submissions of these tests need little of what the real server loads.
 _LIGHT = """

@@ -13,6 +13,7 @@ import pytest
 
 from grader.grading.grader import Grader
 from grader.model.assignment import Assignment, Limits, load_assignment
+from grader.model.errors import SandboxError
 from grader.model.score import ScoreReport, Verdict
 from grader.model.submission import Submission, parse_submission
 from grader.sandbox import Sandbox, SandboxServer, StudentCodeError, live, open_sandbox, process
@@ -915,3 +916,51 @@ def test_a_frame_claims_no_more_memory_than_it_brings(tried, code, dtype):
 
     assert [len(array) for array in one] == [2**20]
     assert many == Verdict.CRASHED
+
+
+# --- what is counted for all processes of a user together
+
+MAPPED = """
+from pathlib import Path
+lockdown._libc.unshare(1 << 28)  # CLONE_NEWUSER
+for name, line in {"setgroups": "deny", "uid_map": "1000 0 1", "gid_map": "1000 0 1"}.items():
+    Path("/proc/self", name).write_text(line)
+lockdown.drop_capabilities()
+"""
+"""Turns root into a user without any power, before anything is served."""
+IN_FLIGHT = """
+import array
+kept = []
+def attack():
+    one, other = socket.socketpair()
+    kept.extend((one, other))
+    hands = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0] * 250))]
+    return [one.sendmsg([b'x'], hands) for _ in range(2)]
+"""
+
+
+@pytest.mark.parametrize("user", ["as it is", "mapped"])
+@pytest.mark.parametrize("refused", [True, False])
+def test_descriptors_on_their_way_keep_nobody_from_starting(
+    submit, server_without, server_with, user, refused
+):
+    code = MAPPED if user == "mapped" and os.getuid() == 0 else ""
+    server = server_with(code) if refused else server_without("descriptors", code=code)
+
+    def start_another() -> object:
+        with opened(server, submit(PRELUDE + GOOD), PATIENT) as other:
+            return result_of(other)
+
+    with (
+        opened(server, submit(PRELUDE + IN_FLIGHT), PATIENT) as sandbox,
+        contextlib.closing(sandbox.student()) as student,
+    ):
+        if refused:
+            with pytest.raises(StudentCodeError) as caught:
+                student.attack()
+            assert caught.value.verdict is Verdict.FORBIDDEN
+            assert start_another() == 1
+        else:
+            student.attack()
+            with pytest.raises(SandboxError, match="did not start"):
+                start_another()
