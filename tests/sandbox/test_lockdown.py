@@ -132,7 +132,7 @@ def test_nothing_gets_through_the_probes(sandbox_server):
     [
         "{root}/solutions/binary/assignment.toml",
         "{root}/solutions/wine/solution.py",
-        "{root}/grader/grading.py",
+        "{root}/grader/grading/grader.py",
         "{root}/tests/conftest.py",
         "/etc/passwd",
         "/proc/mounts",
