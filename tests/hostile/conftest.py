@@ -33,7 +33,8 @@ SWITCHES = {
     "closing": "server.Path = type('Blind', (type(server.Path()),), {'iterdir': lambda self: []})",
 }
 """What switches a defence off: namespaces, Landlock, seccomp, the dropping of capabilities, resource limits, the ban of
-processes in calls, that of sending descriptors, the removal of a submission's folder, the closing of inherited descriptors."""
+processes in calls, that of sending descriptors, the removal of a submission's folder, the closing of inherited
+descriptors."""
 
 # Submissions of these tests need little of what the real server loads.
 _LIGHT = """
