@@ -45,7 +45,10 @@ def _sandbox() -> list[Finding]:
         return [
             Finding(
                 False,
-                tr("the sandbox needs Linux: here only `grader check` works, for your own code"),
+                tr(
+                    "the sandbox needs Linux; on this system only `grader check` works, for "
+                    "your own code"
+                ),
             )
         ]
     from grader.sandbox.lockdown import landlock_abi
@@ -55,8 +58,9 @@ def _sandbox() -> list[Finding]:
         tr("Landlock, ABI {abi}", abi=abi)
         if abi
         else tr(
-            "no Landlock: it needs Linux 5.13 or later with `landlock` in the boot option lsm= "
-            "(see /sys/kernel/security/lsm), and a container whose seccomp profile lets it through"
+            "no Landlock: this needs Linux 5.13 or later with `landlock` in the boot option "
+            "lsm= (see /sys/kernel/security/lsm) and, in a container, a seccomp profile that "
+            "allows it"
         )
     )
     try:
@@ -66,17 +70,18 @@ def _sandbox() -> list[Finding]:
         isolation = Isolation("none", reason=str(error))
     holes = ", ".join(isolation.holes)
     level = (
-        tr("isolation: full (every probe was blocked)")
+        tr("isolation: full (every escape attempt was blocked)")
         if isolation.level == "full"
         else tr("isolation: {level}; not blocked: {holes}", level=isolation.level, holes=holes)
     )
     namespaces = (
-        tr("each submission has a network and a file system of its own (namespaces)")
+        tr("namespaces: each submission has its own network and file system")
         if isolation.namespaces
         else tr(
-            "no namespaces: full isolation doesn't need them, but with them the disk is safer; a system allows them by "
-            "user.max_user_namespaces, kernel.unprivileged_userns_clone or "
-            "kernel.apparmor_restrict_unprivileged_userns, a container by its seccomp profile"
+            "no namespaces: full isolation doesn't need them, but they protect the disk "
+            "better. To allow them, set user.max_user_namespaces, "
+            "kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns"
+            " or, in a container, its seccomp profile"
         )
     )
     full = isolation.level == "full"

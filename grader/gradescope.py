@@ -58,7 +58,8 @@ def pack(assignment: Assignment, isolation: Level, language: Language) -> bytes:
     if not (checkout / "pyproject.toml").is_file():
         raise UserError(
             tr(
-                "the grader in {folder} was installed without its source; pack from a checkout",
+                "the grader in {folder} was installed without its source; run this command "
+                "from a checkout",
                 folder=package,
             )
         )
@@ -112,7 +113,7 @@ def _the_submission(folder: Path, assignment: Assignment) -> Submission:
     if len(found) == 1:
         return found[0]
     problem = tr(
-        "hand in one script (.py) or one notebook (.ipynb); there are: {files}",
+        "submit exactly one script (.py) or notebook (.ipynb); found: {files}",
         files=", ".join(each.file for each in found) or "–",
     )
     return Submission(file="", sha256="", notebook=False, problem=problem)

@@ -45,7 +45,7 @@ def number(value: object) -> float:
     """
     array = _array(value)
     if array is None or array.size != 1 or isinstance(value, list):
-        raise CheckFailedError(tr("a number is expected, not {value}", value=describe(value)))
+        raise CheckFailedError(tr("expected a number, got {value}", value=describe(value)))
     return float(array.reshape(()))
 
 
@@ -59,14 +59,14 @@ def tensor(value: object, *shape: int) -> torch.Tensor:
     if array is None:
         raise CheckFailedError(
             tr(
-                "a tensor of shape {shape} is expected, not {value}",
+                "expected a tensor of shape {shape}, got {value}",
                 shape=shape,
                 value=describe(value),
             )
         )
     if array.shape != shape:
         raise CheckFailedError(
-            tr("the shape {shape} is expected, not {other}", shape=shape, other=array.shape)
+            tr("expected shape {shape}, got {other}", shape=shape, other=array.shape)
         )
     return torch.from_numpy(array.copy())
 
@@ -109,23 +109,25 @@ def history(value: object, epochs: int | None = None) -> list[float]:
     array = None if np.isscalar(value) else _array(value)
     if array is None or array.ndim == 0:
         raise CheckFailedError(
-            tr("a list of the loss of every epoch is expected, not {value}", value=describe(value))
+            tr("expected a list with the loss of every epoch, got {value}", value=describe(value))
         )
     if array.size != array.shape[0]:
         raise CheckFailedError(
-            tr("one loss for each epoch is expected, not {shape}", shape=array.shape)
+            tr("expected one loss per epoch, got shape {shape}", shape=array.shape)
         )
     losses: list[float] = array.reshape(-1).tolist()
     if not losses or (epochs is not None and len(losses) not in (epochs, epochs + 1)):
         raise CheckFailedError(
             tr(
-                "a history of as many losses as epochs is expected ({epochs}), not of {count}",
+                "expected as many losses as epochs ({epochs}), got {count}",
                 epochs=epochs or 1,
                 count=len(losses),
             )
         )
     if not all(map(math.isfinite, losses)):
-        raise CheckFailedError(tr("the history holds values that are not finite (NaN or infinite)"))
+        raise CheckFailedError(
+            tr("the history contains values that are not finite (NaN or infinite)")
+        )
     return losses
 
 
@@ -136,7 +138,7 @@ def model(value: object) -> Handle:
         CheckFailedError: it is no `nn.Module`.
     """
     if not isinstance(value, Handle) or not value.is_module:
-        raise CheckFailedError(tr("an nn.Module is expected, not {value}", value=describe(value)))
+        raise CheckFailedError(tr("expected an nn.Module, got {value}", value=describe(value)))
     return value
 
 
@@ -158,7 +160,7 @@ def assert_close(
         CheckFailedError: they don't.
     """
     if not close(actual, expected, tolerance):
-        raise CheckFailedError(tr("the values are not the right ones"))
+        raise CheckFailedError(tr("the values are wrong"))
 
 
 def assert_unchanged(student: Student) -> None:
@@ -175,7 +177,7 @@ def assert_unchanged(student: Student) -> None:
 
 def _integer(value: float) -> int:
     if not math.isfinite(value) or value != round(value):
-        raise CheckFailedError(tr("class indices are expected, which are whole numbers"))
+        raise CheckFailedError(tr("expected class indices (whole numbers)"))
     return round(value)
 
 

@@ -64,11 +64,11 @@ def check_history(
     losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
     after = true_loss(loss, net, x, y)
     if torch.equal(start, flat(net)):
-        raise CheckFailedError(tr("the parameters of the model that was passed in did not change"))
+        raise CheckFailedError(tr("the parameters of the given model did not change"))
     low, high = min(before, after) * (1 - TOLERANCE), max(before, after) * (1 + TOLERANCE)
     if not all(low <= entry <= high for entry in losses):
         raise CheckFailedError(
-            tr("the history does not hold the losses of this model on the data that was passed in")
+            tr("the history doesn't contain the losses of the given model on the given data")
         )
     assert_unchanged(student)
 
@@ -99,7 +99,9 @@ def check_history_ends(
     ) <= TOLERANCE * max(last, 0.01)
     if not ends:
         raise CheckFailedError(
-            tr("the history does not begin and end with the losses of the model before and after")
+            tr(
+                "the history doesn't start and end with the model's losses before and after training"
+            )
         )
 
 
@@ -120,7 +122,7 @@ def check_learning_rate(
         student.train(net, x, y, epochs=3, lr=lr)
         ends.append(flat(net))
     if torch.equal(*ends):
-        raise CheckFailedError(tr("another learning rate (lr) makes no difference"))
+        raise CheckFailedError(tr("changing the learning rate (lr) makes no difference"))
 
 
 def check_gradients_are_cleared(
@@ -156,7 +158,7 @@ def check_gradients_are_cleared(
     steps = [after - before for before, after in _pairs(start, once.parameters())]
     length = float(sum(float(s.double().norm()) ** 2 for s in steps) ** 0.5)
     if not length:
-        raise CheckFailedError(tr("the parameters of the model that was passed in did not change"))
+        raise CheckFailedError(tr("the parameters of the given model did not change"))
     against = [_STALE * step / length for step in steps]
     way = torch.cat([a.double().reshape(-1) for a in against]) / _STALE
 
@@ -172,7 +174,7 @@ def check_gradients_are_cleared(
     goes_on = first_push > 0 and pushed_back(_EPOCHS) > 12 * first_push
     if left_behind or goes_on:
         raise CheckFailedError(
-            tr("gradients add up from epoch to epoch: clear them in every epoch (zero_grad)")
+            tr("gradients accumulate over epochs: clear them in every epoch (zero_grad)")
         )
 
 
@@ -180,7 +182,7 @@ def _pairs(
     before: list[torch.Tensor], after: list[torch.Tensor]
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     if [p.shape for p in before] != [p.shape for p in after]:
-        raise CheckFailedError(tr("`build_model` makes a model of another shape each time"))
+        raise CheckFailedError(tr("`build_model` returns a model with a different shape each time"))
     return list(zip(before, after, strict=True))
 
 

@@ -128,7 +128,7 @@ def audit(
 
         with user_errors(language):
             write_file(output, audit_page(audits, language).encode())
-        text = tr("The audit's page is {path}", path=output.resolve())
+        text = tr("Audit report: {path}", path=output.resolve())
         say(text, language)
     else:
         from grader.reports.audit import audit_text
@@ -149,7 +149,7 @@ def new(
     language = default_language()
     with user_errors(language):
         folder = new_assignment(name, solutions or Path("solutions"))
-    text = tr("{folder} is ready: `grader audit {name}` tests it", folder=folder, name=name)
+    text = tr("created {folder}; test it with `grader audit {name}`", folder=folder, name=name)
     say(text, language)
 
 
@@ -167,7 +167,7 @@ def nbgrader(file: FileArgument, solutions: SolutionsOption = None) -> None:
         imported = import_nbgrader(file)
         folder = write_import(imported, solutions or Path("solutions"))
     items = imported.assignment.items
-    done = tr("{folder}: {count} items are taken over", folder=folder, count=len(items))
+    done = tr("{folder}: items imported: {count}", folder=folder, count=len(items))
     for text in (done, *imported.left):
         say(text, language)
 

@@ -131,8 +131,10 @@ def _present(book: "Gradebook", results: Path, language: Language) -> Text:
         console().print(class_table(record.records, record.assignments, language))
         console().print(statistics_table(record, language))
     if record is None:
-        return tr("for the pages run: grader report {folder} --format html", folder=results)
-    return tr("The class page is {path}", path=write_site(record, results, language).resolve())
+        return tr(
+            "to write the HTML report, run: grader report {folder} --format html", folder=results
+        )
+    return tr("Class report: {path}", path=write_site(record, results, language).resolve())
 
 
 def _print_batch(
@@ -144,14 +146,14 @@ def _print_batch(
     ]
     if len(unmatched) > _MAX_UNMATCHED:
         more = len(unmatched) - _MAX_UNMATCHED
-        lines.append(tr("… and {count} more files without a match", count=more).in_(language))
+        lines.append(tr("… and {count} more unmatched files", count=more).in_(language))
     counts = tr(
-        "{graded} graded now, {ungraded} of them left ungraded; {kept} known already",
+        "graded now: {graded} (ungraded: {ungraded}), graded before: {kept}",
         graded=state.graded,
         ungraded=state.ungraded,
         kept=state.kept,
     )
-    lines += [counts.in_(language), tr("The gradebook is {place}", place=place).in_(language)]
+    lines += [counts.in_(language), tr("Gradebook: {place}", place=place).in_(language)]
     for line in lines:
         console().print(line, soft_wrap=True)
 
@@ -162,7 +164,7 @@ def _resumable(language: Language) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         stop(
-            tr("stopped; what was graded is kept: run the same command again to go on").in_(
+            tr("stopped; the results so far are saved. Run the same command again to continue").in_(
                 language
             ),
             EXIT_INTERRUPTED,

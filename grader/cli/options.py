@@ -146,9 +146,7 @@ def read_text(path: Path) -> str:
         with reading(path):
             return path.read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise UserError(
-            tr("{path} is no UTF-8 text; save it as CSV in UTF-8", path=path)
-        ) from error
+        raise UserError(tr("{path} isn't UTF-8 text; save it as CSV (UTF-8)", path=path)) from error
 
 
 def write_file(path: Path, data: bytes, add: bool = False) -> None:
@@ -183,7 +181,9 @@ def hidden_assignments(folder: Path | None) -> dict[str, Assignment]:
     for candidate in [folder] if folder else [at / "solutions" for at in (here, *here.parents)]:
         if folder or candidate.is_dir():
             return load_assignments(candidate)
-    raise UserError(tr("there is no folder `solutions` here or above; name yours by --solutions"))
+    raise UserError(
+        tr("no `solutions` folder here or in a parent folder; pass its path with --solutions")
+    )
 
 
 def public_assignments(file: Path) -> dict[str, Assignment]:
@@ -200,7 +200,7 @@ def public_assignments(file: Path) -> dict[str, Assignment]:
         if any((folder / "assignments").glob(f"*/{SETTINGS}")):
             return load_assignments(folder / "assignments")
     raise UserError(
-        tr("there are no public checks here: run this in the folder that your assignment came in")
+        tr("no public checks found here; run this command in the folder of your assignment")
     )
 
 

@@ -62,7 +62,7 @@ def describe(state: State, seconds: float) -> Text:
     rate = state.graded / seconds if seconds > 0 else 0.0
     left = str(timedelta(seconds=round((state.total - done) / rate))) if rate else "?"
     text = tr(
-        "{done} of {total} graded, {running} running, {rate} a minute, {left} left",
+        "{done} of {total} graded, {running} running, {rate} per minute, {left} left",
         done=done,
         total=state.total,
         running=state.running,

@@ -78,7 +78,9 @@ def _login_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError) as error:  # the user of a container may have none
-        raise UserError(tr("this user has no name: say by --author who decides")) from error
+        raise UserError(
+            tr("can't determine your user name; pass your name with --author")
+        ) from error
 
 
 @app.command(

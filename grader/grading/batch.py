@@ -135,7 +135,10 @@ def only_one(results: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UserError(
-                tr("another batch is grading into {folder}; wait until it ends", folder=results)
+                tr(
+                    "another batch is already using {folder}; wait until it finishes",
+                    folder=results,
+                )
             ) from error
         yield
 

@@ -244,7 +244,7 @@ class _GradingServer(ForkServer):
             reason = self.greeting.decode("utf-8", "replace").strip()
             raise AssignmentError(
                 tr(
-                    "the checks in {folder} can't be run: {reason}",
+                    "can't run the checks in {folder}: {reason}",
                     folder=self._assignment.folder,
                     reason=reason or "pytest ended",
                 )
@@ -340,7 +340,7 @@ class _GradingSession:
     def _report(self, order: _Order, sandbox: Sandbox, tape: Tape) -> ScoreReport:
         notes = (*sandbox.notes, *self._grading.remarks)
         if tape.damaged:
-            notes += (tr("the recorded answers could not be read; the submission was run again"),)
+            notes += (tr("couldn't read the recorded answers, so the submission was run again"),)
         return make_report(
             self._grading.assignment,
             order.submission,

@@ -106,7 +106,11 @@ def judge(error: BaseException | None, last_call: "Text | None") -> "tuple[Verdi
                 text = tr("{call}: {text}", call=last_call, text=text)
             return Verdict.FAILED, text, ""
         case _:
-            return Verdict.UNGRADED, tr("our check itself failed; a person must look at it"), ""
+            return (
+                Verdict.UNGRADED,
+                tr("the check itself failed; the course staff need to look at it"),
+                "",
+            )
 
 
 def item_id(item: pytest.Item) -> str:

@@ -68,7 +68,7 @@ def ungraded(
     assignment: Assignment, submission: Submission, student: str, reason: str
 ) -> ScoreReport:
     """Report on a submission that we failed to grade."""
-    message = tr("we could not grade this; it is not your fault, and it will be graded again")
+    message = tr("this couldn't be graded. It isn't your fault, and it will be graded again")
     checks = [
         CheckResult(item=item.id, name="", verdict=Verdict.UNGRADED, message=message, detail=reason)
         for item in assignment.items
@@ -81,7 +81,7 @@ def _judge(item: RubricItem, checks: list[CheckResult]) -> ItemResult:
     points: float | None = item.points
     place = None
     if not checks:
-        verdict, message = Verdict.UNGRADED, tr("no check of this item was run")
+        verdict, message = Verdict.UNGRADED, tr("no check of this item ran")
     elif not lost:
         verdict, message = Verdict.PASSED, Text(ko="", en="")
     else:

@@ -36,7 +36,7 @@ def self_check(assignment: Assignment, submission: Submission, student: str) -> 
         return no_submission(assignment, submission, submission.problem, student)
     path = assignment.folder / PUBLIC_CHECKS
     if not path.is_file():
-        raise AssignmentError(tr("there are no public checks: {path} is missing", path=path))
+        raise AssignmentError(tr("no public checks: {path} is missing", path=path))
     grading = plugin.Grading(assignment)
     grading.submission = submission
     with PlainSandbox(submission, assignment.limits) as sandbox:
@@ -54,7 +54,7 @@ def self_check(assignment: Assignment, submission: Submission, student: str) -> 
             student,
             grading.checks,
             (
-                tr("these are the public checks only; grading also uses other data"),
+                tr("these are only the public checks; grading also uses other data"),
                 *sandbox.notes,
                 *grading.remarks,
             ),

@@ -78,7 +78,7 @@ def walk(path: Path, without: Path | None = None) -> Iterator[Entry | Unmatched]
     elif path.is_file():
         yield from _file(path, parts, depth=0)
     else:
-        raise UserError(tr("{path}: there is no such folder, archive or file", path=path))
+        raise UserError(tr("{path}: no such file, folder or archive", path=path))
 
 
 def is_archive(name: str) -> bool:
@@ -103,9 +103,9 @@ class _Budget:
         self._entries_left -= entries
         self._size_left -= size
         if self._entries_left < 0:
-            raise _RefusedError(tr("it holds more than {limit} files", limit=self._entries))
+            raise _RefusedError(tr("contains more than {limit} files", limit=self._entries))
         if self._size_left < 0:
-            raise _RefusedError(tr("it unpacks to more than {limit} MB", limit=self._size // _MB))
+            raise _RefusedError(tr("unpacks to more than {limit} MB", limit=self._size // _MB))
 
     @property
     def entries(self) -> int:
@@ -166,7 +166,7 @@ def _in_archive(
 ) -> Iterator[Entry | Unmatched]:
     try:
         if depth > MAX_DEPTH:
-            raise _RefusedError(tr("archives are nested too deeply in it"))
+            raise _RefusedError(tr("contains archives that are nested too deeply"))
         from_archive = _from_zip if parts[-1].lower().endswith(".zip") else _from_tar
         found = from_archive(source, parts, budget)
     except _RefusedError as error:
@@ -175,7 +175,7 @@ def _in_archive(
     except (
         Exception
     ):  # zipfile and tarfile raise whatever the shape of a broken file makes them raise
-        yield _refused(parts, tr("it is no archive that can be read; unpack it by hand"))
+        yield _refused(parts, tr("isn't a readable archive; unpack it by hand"))
         return
     for each in found:
         if isinstance(each, Unmatched) or not is_archive(each.name):
@@ -187,7 +187,7 @@ def _in_archive(
             yield _refused(each.parts, error.text)
             continue
         if len(data) > MAX_ARCHIVE:
-            yield _refused(each.parts, tr("it is larger than {limit} MB", limit=MAX_ARCHIVE // _MB))
+            yield _refused(each.parts, tr("is larger than {limit} MB", limit=MAX_ARCHIVE // _MB))
             continue
         inner = _budget(depth + 1) if depth == 0 else budget
         yield from _in_archive(data, each.parts, depth + 1, inner)
@@ -255,7 +255,7 @@ class _Bounded:
         data = self._stream.read(min(size, self._left + 1))
         self._left -= len(data)
         if self._left < 0:
-            raise _RefusedError(tr("it unpacks to more than {limit} MB", limit=self._limit // _MB))
+            raise _RefusedError(tr("unpacks to more than {limit} MB", limit=self._limit // _MB))
         return data
 
 
@@ -298,9 +298,7 @@ def _read(open_: Callable[[], IO[bytes]], limit: int) -> bytes:
     except OSError as error:
         raise UserError(_unreadable(error)) from error
     except Exception as error:  # as for whole archives
-        raise UserError(
-            tr("it can't be unpacked: it is damaged, or locked by a password")
-        ) from error
+        raise UserError(tr("can't be unpacked: damaged or password-protected")) from error
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -334,7 +332,7 @@ def _is_wanted(name: str) -> bool:
 
 def _problem(below: tuple[str, ...] | None, kind: int) -> Text | None:
     if below is None:
-        return tr("its name leads outside the archive")
+        return tr("the name points outside the archive")
     if kind == stat.S_IFLNK:
         return _link()
     return _device() if kind not in (0, stat.S_IFREG) else None
@@ -342,7 +340,7 @@ def _problem(below: tuple[str, ...] | None, kind: int) -> Text | None:
 
 def _bomb(member: zipfile.ZipInfo) -> Text | None:
     if member.file_size > _MB and member.file_size > MAX_RATIO * member.compress_size:
-        return tr("it is packed more than {limit} to 1, as no submission is", limit=MAX_RATIO)
+        return tr("is compressed more than {limit}:1, unlike any real submission", limit=MAX_RATIO)
     return None
 
 
@@ -404,12 +402,12 @@ def _refused(parts: tuple[str, ...], reason: Text) -> Unmatched:
 
 
 def _unreadable(error: OSError) -> Text:
-    return tr("it can't be read: {reason}", reason=error.strerror or error)
+    return tr("can't be read: {reason}", reason=error.strerror or error)
 
 
 def _link() -> Text:
-    return tr("it is a link; put the file itself there")
+    return tr("is a link; replace it with the file itself")
 
 
 def _device() -> Text:
-    return tr("it is a device or a pipe")
+    return tr("is a device or a pipe")

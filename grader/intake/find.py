@@ -90,8 +90,8 @@ def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = N
     if assignment is None:
         raise UserError(
             tr(
-                "{path}: neither the file's name nor its functions tell the assignment; "
-                "say it by --assignment ({known})",
+                "{path}: can't tell the assignment from the file name or the functions; "
+                "choose it with --assignment ({known})",
                 path=path.name,
                 known=", ".join(assignments),
             )
@@ -146,7 +146,7 @@ def find_hand_ins(
     if not finder.hand_ins and not finder.unmatched:
         raise UserError(
             tr(
-                "{path} holds no script (.py) and no notebook (.ipynb)",
+                "{path} contains no script (.py) or notebook (.ipynb)",
                 path=", ".join(map(str, paths)),
             )
         )
@@ -213,7 +213,9 @@ class _Finder:
         by_folder = [match for each in place.folders if (match := self._by_name(each))]
         by_name = self._by_name(place.file)
         if self._chosen and by_name and by_name != self._chosen:
-            raise UserError(tr("its name tells another assignment: {name}", name=by_name.name))
+            raise UserError(
+                tr("the file name belongs to another assignment: {name}", name=by_name.name)
+            )
         found = (
             self._chosen
             or (place.assignment_first and by_folder and by_folder[0])
@@ -223,7 +225,10 @@ class _Finder:
         )
         if not found:
             raise UserError(
-                tr("neither its name nor its functions tell the assignment; say it by --assignment")
+                tr(
+                    "can't tell the assignment from the file name or the functions; choose it "
+                    "with --assignment"
+                )
             )
         return found
 
@@ -240,7 +245,7 @@ class _Finder:
             owner = Owner(stem, (stem,))
         candidates = [*place.perhaps, owner] if owner else list(place.perhaps)
         if not candidates:
-            raise UserError(tr("nothing tells whose it is: neither its name nor a folder"))
+            raise UserError(tr("can't tell the student from the file name or a folder"))
         return [self._identified(candidates)]
 
     def _identified(self, candidates: Sequence[Owner]) -> str:
@@ -272,7 +277,7 @@ class _Finder:
         for each in hand_ins:
             if key(each) in helped and (key(each), each.origin) not in sure:
                 reason = tr(
-                    "it looks like no submission, and {student} has another file that does",
+                    "doesn't look like a submission, and {student} has another file that does",
                     student=each.student,
                 )
                 self.unmatched.append(Unmatched(each.origin, reason))
@@ -309,8 +314,8 @@ def _load(entry: Entry, file: str) -> Submission:
 
 def _no_submission(entry: Entry) -> Text:
     if entry.name.lower().endswith(_PACKED):
-        return tr("it is an archive of a kind that isn't opened here; unpack it by hand")
-    return tr("it is neither a script (.py) nor a notebook (.ipynb)")
+        return tr("is an unsupported type of archive; unpack it by hand")
+    return tr("is neither a script (.py) nor a notebook (.ipynb)")
 
 
 def _named(name: str | None, assignments: dict[str, Assignment]) -> Assignment | None:

@@ -296,9 +296,7 @@ def _gradescope(
         ValueError,
         RecursionError,
     ) as error:
-        raise UserError(
-            tr("it is no list of submissions as Gradescope exports it; export it again")
-        ) from error
+        raise UserError(tr("isn't a Gradescope list of submissions; export it again")) from error
     for (name, _, time), group in zip(facts, owners, strict=True):
         yield (*entry.parts[:-1], name), (group, _zoned(time))
 
@@ -329,7 +327,7 @@ def _timestamp(entry: Entry) -> datetime:
         return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(_ZONES.get(zone, zone)))
     except (ValueError, KeyError, OSError) as error:
         raise UserError(
-            tr("it tells no time with a zone that is known, so nothing here is late")
+            tr("has no time with a known time zone, so nothing in this folder counts as late")
         ) from error
 
 

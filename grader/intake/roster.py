@@ -38,11 +38,11 @@ def read_roster(path: Path) -> tuple[RosterEntry, ...]:
             raise UserError(tr("{path}, line {line}: the id is missing", path=path, line=line))
         if fold(row["id"]) in entries:
             raise UserError(
-                tr("{path}, line {line}: {id} is there twice", path=path, line=line, id=row["id"])
+                tr("{path}, line {line}: {id} occurs twice", path=path, line=line, id=row["id"])
             )
         entries[fold(row["id"])] = RosterEntry(**row)
     if not entries:
-        raise UserError(tr("{path} holds no student", path=path))
+        raise UserError(tr("{path} contains no students", path=path))
     return tuple(entries.values())
 
 
@@ -59,7 +59,8 @@ def read_extensions(
     index = RosterIndex(roster)
     extensions = {}
     for line, row in _rows(path, _EXTENSIONS, needed=tuple(_EXTENSIONS)):
-        student = index.only((row["student"],)) if index else row["student"]
+        named = row["student"]
+        student = index.only((named,)) if index and named else named
         if isinstance(student, Text) or not student:
             reason: Text = student or tr("the student is missing")
             raise UserError(
@@ -69,7 +70,7 @@ def read_extensions(
         if policy is None:
             raise UserError(
                 tr(
-                    "{path}, line {line}: {name} is no assignment with a due date",
+                    "{path}, line {line}: {name} isn't an assignment with a due date",
                     path=path,
                     line=line,
                     name=row["assignment"],
@@ -79,8 +80,8 @@ def read_extensions(
         if due is None or due < policy.due:
             raise UserError(
                 tr(
-                    "{path}, line {line}: {due} is no date with a time zone after the due date {usual}; "
-                    "write it like 2025-05-01T23:59:00+09:00",
+                    "{path}, line {line}: the due date must have a time zone and be after "
+                    "{usual}, as in 2025-05-01T23:59:00+09:00; found: {due}",
                     path=path,
                     line=line,
                     due=row["due"],
@@ -115,10 +116,10 @@ class RosterIndex:
         known = [ids for word in words if (ids := self._ids.get(fold(word)))]
         name = words[0] if words else ""
         if not known:
-            return tr("nobody in the roster is {name}", name=name)
+            return tr("{name} isn't in the roster", name=name)
         meant = set.intersection(*known)
         if len(meant) != 1:
-            return tr("{name} means more than one student of the roster", name=name)
+            return tr("{name} matches more than one student in the roster", name=name)
         return meant.pop()
 
 
@@ -146,7 +147,7 @@ def _rows(
             if where[column] is None:
                 raise UserError(
                     tr(
-                        "{path}, line 1: there is no column {column}; it may be called {names}",
+                        "{path}, line 1: no column {column}; accepted names: {names}",
                         path=path,
                         column=column,
                         names=", ".join(columns[column]),
@@ -176,7 +177,7 @@ def _text(path: Path) -> str:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise UserError(tr("{path} is no text in UTF-8 or CP949; save it as CSV in UTF-8", path=path))
+    raise UserError(tr("{path} isn't UTF-8 or CP949 text; save it as CSV (UTF-8)", path=path))
 
 
 def _due(words: str) -> datetime | None:

@@ -55,7 +55,7 @@ def _difference(points: float, language: Language) -> dict[str, Any]:
 
 def _commands(score: float | None, maximum: float, language: Language) -> str:
     if score is None:
-        words = tr("some items could not be graded, so there is no score yet").in_(language)
+        words = tr("some items couldn't be graded, so there is no score yet").in_(language)
         return f"::error title=Autograding::{words}\n"
     points = msgspec.json.encode({"totalPoints": score, "maxPoints": maximum}).decode()
     return (

@@ -34,7 +34,7 @@ def to_gradescope(record: Record, language: Language) -> str:
 def _lines(record: Record) -> list[Text]:
     lines = list(record.report.notes)
     if record.report.ungraded:
-        lines.insert(0, tr("some items could not be graded, so there is no score yet"))
+        lines.insert(0, tr("some items couldn't be graded, so there is no score yet"))
     if record.penalty:
         lines.append(tr("late penalty: {points} points", points=f"{record.penalty:g}"))
     lines += [

@@ -91,7 +91,7 @@ class PlainSandbox:
             raise self._broken from error
         except ProcessDiedError as error:
             self._broken = StudentCodeError(
-                Verdict.CRASHED, tr("the submission's process died while it was loaded")
+                Verdict.CRASHED, tr("the submission's process died while loading")
             )
             raise self._broken from error
         if isinstance(reply, Loaded):

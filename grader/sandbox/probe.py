@@ -46,8 +46,9 @@ class Isolation(msgspec.Struct, frozen=True):
         if LEVELS.index(self.level) < LEVELS.index(minimum):
             raise UserError(
                 tr(
-                    "the sandbox is not closed on this machine (isolation: {level}; not blocked: {holes}); run "
-                    "`grader doctor` to see how to close it, or accept it by --isolation {level}",
+                    "the sandbox isn't fully closed on this machine (isolation: {level}; not "
+                    "blocked: {holes}). Run `grader doctor` to see how to fix this, or accept"
+                    " it with --isolation {level}",
                     level=self.level,
                     holes=", ".join(self.holes),
                 )
@@ -67,7 +68,7 @@ def refuse_readable(path: Path) -> None:
         if path.is_relative_to(each.resolve()):
             raise UserError(
                 tr(
-                    "{path} lies in {folder}, which every submission can read: move it elsewhere",
+                    "{path} is inside {folder}, which every submission can read; move it elsewhere",
                     path=path,
                     folder=each,
                 )

@@ -162,7 +162,7 @@ class Student:
         seconds = min(self._cpu_seconds, left)
         if seconds <= 0:
             raise StudentCodeError(
-                Verdict.TIMEOUT, tr("the submission has used up the time of all its calls")
+                Verdict.TIMEOUT, tr("the submission has used up its total time limit")
             )
         try:
             reply, used = self._process.exchange(
@@ -191,7 +191,7 @@ class Student:
 
     def _nonsense(self, function: str) -> StudentCodeError:
         return StudentCodeError(
-            Verdict.CRASHED, tr("`{name}` was answered by what is no answer", name=function)
+            Verdict.CRASHED, tr("the response to `{name}` was malformed", name=function)
         )
 
     def _adopt(self, value: object) -> object:
@@ -225,12 +225,12 @@ def told(
         case "forbidden":
             verdict = Verdict.FORBIDDEN
             text = tr(
-                "{call} tried what is not allowed here: {words}{where}",
+                "{call} tried something that isn't allowed: {words}{where}",
                 call=what, words=words, where=where,
             )  # fmt: skip
         case "unsendable":
             verdict = Verdict.FAILED
-            text = tr("what {call} returned can't be read: {words}", call=what, words=words)
+            text = tr("can't read the value returned by {call}: {words}", call=what, words=words)
         case _:
             verdict = Verdict.ERROR
             text = tr("{call} raised {words}{where}", call=what, words=words, where=where)

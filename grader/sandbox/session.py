@@ -131,7 +131,7 @@ class ForkingSandbox:
             )
         except ProcessDiedError:
             self._broken = StudentCodeError(
-                Verdict.CRASHED, tr("the submission's process died while it was loaded")
+                Verdict.CRASHED, tr("the submission's process died while loading")
             )
         else:
             self.meter.add(used)

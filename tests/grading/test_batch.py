@@ -147,8 +147,8 @@ def test_a_class_is_graded_once(batch, home):
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert landed(home) == names(3)
-    assert "3 graded now" in first.stdout
-    assert "0 graded now, 0 of them left ungraded; 3 known already" in second.stdout
+    assert "graded now: 3" in first.stdout
+    assert "graded now: 0 (ungraded: 0), graded before: 3" in second.stdout
     assert "10 / 10" in second.stdout
 
 
@@ -160,8 +160,8 @@ def test_what_changed_is_graded_and_regrade_grades_all(batch, home):
     changed = batch()
     again = batch("--regrade")
 
-    assert "1 graded now, 0 of them left ungraded; 1 known already" in changed.stdout
-    assert "2 graded now, 0 of them left ungraded; 0 known already" in again.stdout
+    assert "graded now: 1 (ungraded: 0), graded before: 1" in changed.stdout
+    assert "graded now: 2 (ungraded: 0), graded before: 0" in again.stdout
     with Gradebook(home / "out") as book:
         told = [(r.report.student, r.score, r.counts) for r in book.class_record().records]
     assert told == [("s00000", 10, True), ("s00001", 10, False), ("s00001", 0, True)]
@@ -176,7 +176,7 @@ def test_a_file_that_two_students_hand_in_is_graded_once(batch, home):
 
     done = batch("--jobs", "1")
 
-    assert "1 graded now, 0 of them left ungraded; 2 known already" in done.stdout
+    assert "graded now: 1 (ungraded: 0), graded before: 2" in done.stdout
     assert done.stdout.count("10 / 10") == 3
 
 
@@ -193,7 +193,7 @@ def test_checks_that_fail_leave_it_ungraded_and_the_next_run_grades_it(batch, ho
     mended = batch()
 
     assert broken.returncode == 3
-    assert "2 graded now, 2 of them left ungraded" in broken.stdout
+    assert "graded now: 2 (ungraded: 2)" in broken.stdout
     assert mended.returncode == 0
     assert "10 / 10" in mended.stdout
 
@@ -222,7 +222,7 @@ def test_adjusted_points_show_in_the_class(batch, adjust, home):
     assert adjusted.returncode == 0, adjusted.stderr
     assert "-2.5 points" in adjusted.stdout
     assert "[copied]" in adjusted.stdout
-    assert "1 graded now" in done.stdout
+    assert "graded now: 1" in done.stdout
     assert "7.5 / 10" in done.stdout
 
 
@@ -290,7 +290,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(batch, home):
         out, err = process.communicate(timeout=180)
 
         assert process.returncode == 130, out + err
-        assert "run the same command again" in err
+        assert "Run the same command again" in err
         assert "Traceback" not in err
         assert count <= len(landed(home)) < 12
         assert processes_of(home) == []
@@ -300,7 +300,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(batch, home):
 
     assert done.returncode == 0
     assert landed(home) == names(12)
-    assert f"{12 - len(kept)} graded now" in done.stdout
+    assert f"graded now: {12 - len(kept)} " in done.stdout
 
 
 @pytest.mark.slow
@@ -392,7 +392,7 @@ def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(batch, home):
         assert "Traceback" not in stopped.stderr
     assert 0 < len(kept) < 12
     assert done.returncode == 0
-    assert f"{12 - len(kept)} graded now" in done.stdout
+    assert f"graded now: {12 - len(kept)} " in done.stdout
     assert all_of_them == names(12)
 
 
@@ -430,7 +430,7 @@ def test_ten_thousand_submissions_take_linear_time_and_flat_memory(home):
             process.returncode = os.waitstatus_to_exitcode(status)
         printed = (home / "log").read_text()
         assert process.returncode == 0, printed
-        assert f"{count} graded now" in printed
+        assert f"graded now: {count} " in printed
         costs[count] = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
     (seconds, megabytes), (more_seconds, more_megabytes) = costs.values()

@@ -360,7 +360,7 @@ def test_a_damaged_recording_is_noted_and_the_submission_run_again(grader, tiny,
 
     assert again.how == "run"
     assert again.report.items[0].points == 6
-    assert any("could not be read" in note.en for note in again.report.notes)
+    assert any("couldn't read" in note.en for note in again.report.notes)
     assert again.recording is not None
 
 

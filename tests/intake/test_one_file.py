@@ -111,7 +111,7 @@ def test_file_that_tells_no_assignment(write, assignments):
     with pytest.raises(UserError) as caught:
         hand_in(write("kim.py", "x = 1\n"), assignments)
 
-    assert "kim.py: neither" in str(caught.value)
+    assert "kim.py: can't tell the assignment" in str(caught.value)
     assert "--assignment (binary, multinomial, wine)" in str(caught.value)
 
 
