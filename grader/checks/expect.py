@@ -44,7 +44,7 @@ def number(value: object) -> float:
         CheckFailedError: it is something else, or complex.
     """
     array = _array(value)
-    if array is None or array.size != 1 or isinstance(value, list):
+    if array is None or array.size != 1 or isinstance(value, list | tuple):
         raise CheckFailedError(tr("expected a number, got {value}", value=describe(value)))
     return float(array.reshape(()))
 
@@ -186,7 +186,7 @@ def _array(value: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]] |
     try:
         if isinstance(value, torch.Tensor):
             return None if value.is_complex() else value.double().numpy()
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return np.asarray(_plain(value), dtype=np.float64)
         if isinstance(value, np.ndarray):
             return None if np.iscomplexobj(value) else value.astype(np.float64)
@@ -199,7 +199,7 @@ def _array(value: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]] |
 
 def _plain(value: object) -> object:
     """Nested lists whose tensors and arrays have become numbers or lists."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     if isinstance(value, torch.Tensor | np.ndarray):
         return value.tolist()

@@ -18,7 +18,7 @@ from grader.model.submission import Submission
 from grader.model.text import Text, tr
 from grader.sandbox import wire
 from grader.sandbox.process import ProcessDiedError, ProcessTimeoutError
-from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_notes
+from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_note
 from grader.sandbox.wire import Load, Loaded, Reply, Request, WireError
 from grader.sandbox.worker import Worker, adapt, prepare
 
@@ -96,7 +96,7 @@ class PlainSandbox:
             raise self._broken from error
         if isinstance(reply, Loaded):
             self.meter.load_errors = reply.errors
-            self.notes = loading_notes(reply.errors)
+            self.notes = tuple(itertools.starmap(loading_note, reply.errors))
         return Student(process, self.meter)
 
     def close(self) -> None:
@@ -120,8 +120,9 @@ class PlainProcess:
     ) -> tuple[Reply, float]:
         """See `grader.sandbox.process.Process`."""
         begin = time.monotonic()
+        frame = self._number + wire.encode(request)
         try:
-            self._shared.connection.send_bytes(self._number + wire.encode(request))
+            self._shared.connection.send_bytes(frame)
             if not self._shared.connection.poll(wall_seconds):
                 self._shared.kill()
                 raise ProcessTimeoutError

@@ -111,8 +111,9 @@ class ForkedProcess:
         self, request: Request, cpu_seconds: float, wall_seconds: float
     ) -> tuple[Reply, float]:
         """See `Process`."""
+        frame = wire.encode(request)
         try:
-            parts, used = self.ask(wire.encode(request), cpu_seconds, wall_seconds)
+            parts, used = self.ask(frame, cpu_seconds, wall_seconds)
             return wire.decode_reply(*parts), used
         except WireError as error:
             self.close()

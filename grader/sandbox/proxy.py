@@ -1,8 +1,8 @@
 """The door: the submission as a check sees it. Calls go across, and only data comes back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, assert_never
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from grader.model.text import Text, printable, tr
 from grader.sandbox.process import Process, ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.wire import Call, Raised, Ref, Reply, Returned
 
-_NOT_SCALAR = (Ref, list, dict)
+_NOT_SCALAR = (Ref, list, tuple, dict)
 
 
 class StudentCodeError(Exception):
@@ -28,6 +28,10 @@ class StudentCodeError(Exception):
         self.text = text
         self.detail = detail
         self.place = place
+
+
+class InternalError(Exception):
+    """Our side of the sandbox failed in the student's process. It is a fault of ours, never a verdict."""
 
 
 class Meter:
@@ -197,8 +201,8 @@ class Student:
     def _adopt(self, value: object) -> object:
         if isinstance(value, Ref):
             return Handle(self, value)
-        if isinstance(value, list):
-            return [self._adopt(v) for v in value] if _has_ref(value) else value
+        if isinstance(value, list | tuple):
+            return type(value)(map(self._adopt, value)) if _has_ref(value) else value
         if isinstance(value, dict):
             return {k: self._adopt(v) for k, v in value.items()}
         return value
@@ -207,7 +211,11 @@ class Student:
 def told(
     raised: Raised, function: str, what: Text, load_errors: list[tuple[str, Raised]]
 ) -> StudentCodeError:
-    """Turn what a call raised into a verdict with a message."""
+    """Turn what a call raised into a verdict with a message.
+
+    Raises:
+        InternalError: it was our own code that raised.
+    """
     where = _where(raised)
     words = _words(raised)
     match raised.kind:
@@ -228,12 +236,24 @@ def told(
                 "{call} tried something that isn't allowed: {words}{where}",
                 call=what, words=words, where=where,
             )  # fmt: skip
+        case "timeout":
+            verdict, text = Verdict.TIMEOUT, tr("{call} took too long", call=what)
         case "unsendable":
             verdict = Verdict.FAILED
             text = tr("can't read the value returned by {call}: {words}", call=what, words=words)
-        case _:
+        case "unfit":
+            verdict = Verdict.FAILED
+            text = tr(
+                "the grader's own training loop can't train the model of `build_model`: {words}",
+                words=printable(raised.message),
+            )
+        case "internal":
+            raise InternalError(printable(raised.message, 2000))
+        case "error":
             verdict = Verdict.ERROR
             text = tr("{call} raised {words}{where}", call=what, words=words, where=where)
+        case unknown:
+            assert_never(unknown)
     return StudentCodeError(verdict, text, _trace(raised), _place(raised))
 
 
@@ -242,30 +262,40 @@ def _missing(function: str, load_errors: list[tuple[str, Raised]]) -> StudentCod
         return StudentCodeError(
             Verdict.NOT_IMPLEMENTED, tr("`{name}` is not defined", name=function)
         )
+    late = [(cell, raised) for cell, raised in load_errors if raised.kind == "timeout"]
+    cell, raised = (late or load_errors)[0]
     return StudentCodeError(
-        Verdict.ERROR,
+        Verdict.TIMEOUT if late else Verdict.ERROR,
         tr(
             "`{name}` is not defined; loading the submission raised: {reason}",
             name=function,
-            reason=loading_notes(load_errors[:1])[0],
+            reason=loading_note(cell, raised),
+        )
+        if not late
+        else tr(
+            "`{name}` is not defined, because loading the submission took too long ({place})",
+            name=function,
+            place=_loading_place(cell, raised),
         ),
         "\n".join(_trace(raised) for _, raised in load_errors),
-        _place(load_errors[0][1]),
+        _place(raised),
     )
 
 
-def loading_notes(errors: list[tuple[str, Raised]]) -> tuple[Text, ...]:
-    """Return what loading a submission raised, a sentence each."""
-    return tuple(
-        tr(
-            "{where}: {words}",
-            where=place(printable(raised.frames[-1].cell), raised.frames[-1].line)
-            if raised.frames
-            else place(printable(cell)),
-            words=_words(raised),
-        )
-        for cell, raised in errors
+def loading_note(cell: str, raised: Raised) -> Text:
+    """Return what loading a cell raised, in a sentence."""
+    words = (
+        tr("it took too long to load")
+        if raised.kind == "timeout"
+        else Text(ko=_words(raised), en=_words(raised))
     )
+    return tr("{where}: {words}", where=_loading_place(cell, raised), words=words)
+
+
+def _loading_place(cell: str, raised: Raised) -> Text:
+    if not raised.frames:
+        return place(printable(cell))
+    return place(printable(raised.frames[-1].cell), raised.frames[-1].line)
 
 
 def called(
@@ -292,9 +322,11 @@ def describe(value: object) -> Text:
             return tr("array {shape} {dtype}", shape=value.shape, dtype=value.dtype)
         case bool() | int() | float() | str() | bytes():
             return Text(ko=type(value).__name__, en=type(value).__name__)
-        case list():
+        case list() | tuple():
             kinds = {type(v).__name__ for v in value[:100]}
             kind = f" {kinds.pop()}" if len(kinds) == 1 else ""
+            if isinstance(value, tuple):
+                return tr("tuple of {count}{kind}", count=len(value), kind=kind)
             return tr("list of {count}{kind}", count=len(value), kind=kind)
         case dict():
             return tr("dict of {count}", count=len(value))
@@ -329,7 +361,7 @@ def _trace(raised: Raised) -> str:
     return "\n".join([*lines, _words(raised)])
 
 
-def _has_ref(value: list[Any]) -> bool:
+def _has_ref(value: Iterable[Any]) -> bool:
     return any(isinstance(v, _NOT_SCALAR) for v in value)
 
 

@@ -259,8 +259,8 @@ class TapedProcess:
         """See `Process`."""
         if self._ended:
             raise ProcessDiedError("the process has ended")
+        asked = _Request(wire.encode(request), cpu_seconds, wall_seconds)
         try:
-            asked = _Request(wire.encode(request), cpu_seconds, wall_seconds)
             answer = self._answer(asked)
             self._processes.add_output(answer.output)
             if answer.ended == "timeout":

@@ -1,5 +1,6 @@
 """A submission loaded in a sandbox, from which each check gets a fresh copy."""
 
+from itertools import starmap
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -8,7 +9,7 @@ from grader.model.score import Verdict
 from grader.model.submission import Submission
 from grader.model.text import Text, tr
 from grader.sandbox.process import Process, ProcessDiedError, ProcessTimeoutError
-from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_notes
+from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_note
 from grader.sandbox.wire import Load, Loaded
 
 _MAX_LOAD_ERRORS = 100  # one a cell; what comes from a submission has limits
@@ -136,6 +137,6 @@ class ForkingSandbox:
         else:
             self.meter.add(used)
             self.meter.load_errors = reply.errors[:_MAX_LOAD_ERRORS]
-            self.notes = loading_notes(self.meter.load_errors)
+            self.notes = tuple(starmap(loading_note, self.meter.load_errors))
         if self._broken is not None:
             self.notes = (self._broken.text,)

@@ -1,16 +1,18 @@
 """The codec between the trusted process and the student's: only plain values, arrays and handles.
 
 A frame is two lengths (32 bits each, big-endian), a structure in MessagePack, and the raw bytes of all arrays.
-What comes out of `decode_reply` is made of None, bool, int, float, str, bytes, list, dict, torch tensors, NumPy arrays
-and `Ref`: no class of the sender's, whatever the bytes say. All arrays together are no larger than the frame, so that
-it can't claim more memory than it brings.
+What comes out of `decode_reply` is made of None, bool, int, float, str, bytes, list, tuple, dict, torch tensors, NumPy
+arrays and `Ref`: no class of the sender's, whatever the bytes say. All arrays together are no larger than the frame, so
+that it can't claim more memory than it brings.
 """
 
+import decimal
 import math
 import numbers
 import struct
+import warnings
 from collections.abc import Callable, Mapping, Sequence, ValuesView
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -25,14 +27,16 @@ MAX_DEPTH = 16
 HEADER = struct.Struct(">II")
 
 _ALIGN = 16
-_TENSOR, _ARRAY, _REF = 1, 2, 3
+_TENSOR, _ARRAY, _REF, _TUPLE = 1, 2, 3, 4
 
 _TORCH_DTYPES = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bfloat16,
-        torch.float16, torch.float32, torch.float64, torch.complex64, torch.complex128,
+    name: getattr(torch, name)
+    for name in (
+        "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "bfloat16", "float16",
+        "float32", "float64", "complex64", "complex128", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2",
+        "float8_e5m2fnuz", "float8_e8m0fnu",
     )
+    if hasattr(torch, name)  # the youngest came with PyTorch 2.7
 }  # fmt: skip
 _NUMPY_DTYPES = {
     name: np.dtype(name)
@@ -101,13 +105,22 @@ class Frame(msgspec.Struct, frozen=True):
     function: str
 
 
+Kind = Literal[
+    "not_implemented", "missing", "memory", "forbidden", "timeout", "unsendable", "unfit", "internal", "error"
+]  # fmt: skip
+"""What became of a call that returned nothing.
+
+`unsendable`: the student's value has no numbers that could be sent. `unfit`: the grader's own loop can't train the
+student's model. `internal`: our own code raised, which is never a verdict about the student.
+"""
+
+
 class Raised(msgspec.Struct, frozen=True, tag=True):
     """What a call raised, in words."""
 
     exception: str
     message: str
-    kind: str
-    """not_implemented, missing, memory, forbidden, unsendable or error."""
+    kind: Kind
     frames: list[Frame] = []
 
 
@@ -192,8 +205,8 @@ class _Bulk:
             raise WireError("the value is nested too deeply")
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
-        if isinstance(value, np.generic | np.ndarray):
-            return self._array(np.asarray(value), depth)
+        if isinstance(value, np.generic | np.ndarray | memoryview):
+            return self._array(value, depth)
         if isinstance(value, Ref):
             return msgspec.msgpack.Ext(_REF, _encoder.encode(value))
         if isinstance(value, str | bytes | bytearray):
@@ -203,29 +216,47 @@ class _Bulk:
         if isinstance(value, Sequence | ValuesView) and not isinstance(value, torch.nn.Module):
             if len(value) > MAX_STRUCTURE:
                 raise WireError("the value is too large")
-            return [self.pack(v, depth + 1) for v in value]
-        if isinstance(value, numbers.Real):
-            return int(value) if isinstance(value, numbers.Integral) else float(value)
-        if not isinstance(value, torch.nn.Module) and hasattr(value, "__array__"):
-            return self._array(np.asarray(value), depth)
+            packed = [self.pack(v, depth + 1) for v in value]
+            if isinstance(value, tuple):
+                return msgspec.msgpack.Ext(_TUPLE, _encoder.encode(packed))
+            return packed
+        if isinstance(value, numbers.Real | decimal.Decimal):
+            plain = int(value) if isinstance(value, numbers.Integral) else float(value)
+            return self.pack(plain, depth + 1)
+        if not isinstance(value, torch.nn.Module) and hasattr(type(value), "__array__"):
+            return self._array(value, depth)
         if self.refer is None:
             raise WireError(f"a {type(value).__name__} can't be sent")
         return self.pack(self.refer(value))
 
     def _tensor(self, value: torch.Tensor) -> object:
-        if value.layout is not torch.strided or value.is_meta or value.is_quantized:
-            raise WireError(f"a tensor of layout {value.layout} on {value.device} can't be sent")
-        if value.dtype not in _TORCH_DTYPES.values():
-            raise WireError(f"a tensor of {value.dtype} can't be sent")
-        self._check_size(value.numel() * value.element_size())
-        plain = torch.Tensor.detach(value).resolve_conj().resolve_neg().cpu().contiguous()
-        raw = plain.reshape(-1).view(torch.uint8).numpy().tobytes()
-        return self._put(_TENSOR, str(plain.dtype).removeprefix("torch."), plain.shape, raw)
+        with torch._C.DisableTorchFunction(), torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            plain = torch.Tensor.detach(value)
+            if plain.is_meta:
+                raise WireError("a tensor on the device `meta` has no values")
+            if plain.is_nested:
+                return self.pack(list(plain.unbind()))
+            if plain.is_quantized:
+                plain = plain.dequantize()
+            if plain.dtype not in _TORCH_DTYPES.values():
+                raise WireError(f"a tensor of {plain.dtype} can't be sent")
+            self._check_size(plain.numel() * plain.element_size())
+            if plain.layout is not torch.strided:
+                plain = plain.to_dense()
+            # A fresh tensor has no odd strides, no lazy conjugation, and is on the processor.
+            fresh = torch.empty(plain.shape, dtype=plain.dtype, device="cpu").copy_(plain)
+            raw = fresh.reshape(-1).view(torch.uint8).numpy().tobytes()
+        return self._put(_TENSOR, str(fresh.dtype).removeprefix("torch."), fresh.shape, raw)
 
-    def _array(self, value: np.ndarray[Any, Any], depth: int) -> object:
+    def _array(self, given: object, depth: int) -> object:
+        if np.ma.is_masked(given) and given.dtype.kind in "biuf":  # type: ignore[attr-defined]
+            given = np.ma.filled(given.astype(np.float64), np.nan)  # type: ignore[attr-defined]
+        value = np.asarray(given)
+        if value.dtype.kind in "fc" and value.dtype.name not in _NUMPY_DTYPES:  # longer than others
+            value = value.astype(np.float64 if value.dtype.kind == "f" else np.complex128)
         if value.dtype == object or value.dtype.name not in _NUMPY_DTYPES:
-            plain = value.astype(np.float64) if value.dtype.kind == "f" else value.tolist()
-            return self.pack(plain, depth + 1)
+            return self.pack(value.tolist(), depth + 1)
         self._check_size(value.nbytes)
         value = value.astype(value.dtype.newbyteorder("="))
         return self._put(_ARRAY, value.dtype.name, value.shape, value.tobytes())
@@ -235,6 +266,8 @@ class _Bulk:
             raise WireError("the value is too large")
 
     def _put(self, code: int, dtype: str, shape: Sequence[int], raw: bytes) -> object:
+        if _impossible(shape):
+            raise WireError(f"an array of shape {tuple(shape)} can't be sent")
         array = _Array(dtype, tuple(shape), self.size)
         padded = raw + b"\0" * (-len(raw) % _ALIGN)
         self.parts.append(padded)
@@ -249,10 +282,17 @@ def _values(message: Request | Reply) -> tuple[str, ...]:
 
 
 def _decode(structure: bytes, bulk: bytearray, kind: Any, resolve: Callable[[Ref], object]) -> Any:
-    left = len(bulk)
+    left, depth = len(bulk), 0
 
     def extension(code: int, data: memoryview) -> object:
-        nonlocal left
+        nonlocal left, depth
+        if code == _TUPLE:
+            if depth > MAX_DEPTH:
+                raise WireError("the value is nested too deeply")
+            depth += 1
+            values = msgspec.msgpack.decode(data, type=list[Any], ext_hook=extension)
+            depth -= 1
+            return tuple(values)
         if code == _REF:
             return resolve(msgspec.msgpack.decode(data, type=Ref))
         if code in (_TENSOR, _ARRAY):
@@ -280,7 +320,7 @@ def _require_plain(value: object, depth: int = 0) -> None:
         if any(type(key) is not str for key in value):
             raise WireError("a key that is no text")
         value = list(value.values())
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         for each in value:
             if type(each) not in _PLAIN:
                 _require_plain(each, depth + 1)
@@ -290,14 +330,16 @@ def _require_plain(value: object, depth: int = 0) -> None:
 
 def _span(array: _Array, itemsize: int, bulk: bytearray) -> int:
     """The number of elements, after checking that they lie within `bulk`."""
-    if len(array.shape) > MAX_DEPTH or any(n < 0 for n in array.shape) or array.offset % _ALIGN:
+    if _impossible(array.shape) or array.offset % _ALIGN:
         raise WireError("an array of an impossible shape")
     count = math.prod(array.shape)
     if not 0 <= array.offset <= len(bulk) or count * itemsize > len(bulk) - array.offset:
         raise WireError("an array outside of its frame")
-    if any(n > MAX_BULK for n in array.shape):
-        raise WireError("an array of an impossible shape")
     return count
+
+
+def _impossible(shape: Sequence[int]) -> bool:
+    return len(shape) > MAX_DEPTH or not all(0 <= n <= MAX_BULK for n in shape)
 
 
 def _tensor_of(array: _Array, bulk: bytearray) -> torch.Tensor:

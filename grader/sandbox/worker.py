@@ -20,7 +20,7 @@ import tempfile
 import traceback
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +33,7 @@ from grader.sandbox.wire import (
     Call,
     Fork,
     Frame,
+    Kind,
     Load,
     Loaded,
     Raised,
@@ -112,11 +113,17 @@ class Worker:
         self._module = types.ModuleType(MODULE)
         self._objects: list[object] = []
         self._cells: dict[str, None] = {}
+        self._theirs: BaseException | None = None
+        """What the student's code or model raised within an operation of ours."""
 
     def serve(self, channel: Channel) -> None:
         """Answer requests until the other side goes."""
         while (parts := channel.receive()) is not None:
-            request = self._request(parts)
+            try:
+                request = self._request(parts)
+            except Exception as error:
+                channel.send(wire.encode(self._told(_InternalError.of(error))))
+                continue
             if isinstance(request, Fork):
                 channel = self._fork(channel)
             else:
@@ -126,8 +133,8 @@ class Worker:
         """Answer one frame by another; what the submission raises is part of the answer."""
         try:
             request = self._request(parts)
-        except BaseException as error:
-            return wire.encode(self._told(error))
+        except Exception as error:
+            return wire.encode(self._told(_InternalError.of(error)))
         return self._reply(request)
 
     def _reply(self, request: Request) -> bytes:
@@ -198,12 +205,36 @@ class Worker:
         value = function(*request.args, **request.kwargs)
         after = {} if request.own else _fingerprints(request)
         changed = [name for name in before if before[name] != after[name]]
-        return wire.encode(Returned(value, changed), self._refer)
+        with self._ours():
+            return wire.encode(Returned(value, changed), self._refer)
 
     def _function(self, request: Call) -> Callable[..., object]:
         if request.own:
-            return functools.partial(_OPERATIONS[request.function], self)
+            return functools.partial(self._operate, request.function)
         return self._own_function(request.function)
+
+    def _operate(self, operation: str, *args: object) -> object:
+        with self._ours():
+            return _OPERATIONS[operation](self, *args)
+
+    @contextlib.contextmanager
+    def _ours(self) -> Iterator[None]:
+        """Raise an `_InternalError` for what our own code raises, within which the student's code may raise too."""
+        try:
+            yield
+        except Exception as error:
+            if error is self._theirs or self._frames(error) or _kind(error) != "error":
+                raise
+            raise _InternalError.of(error) from error
+
+    @contextlib.contextmanager
+    def _student(self) -> Iterator[None]:
+        """Mark what the student's code or model raises within an operation of ours."""
+        try:
+            yield
+        except BaseException as error:
+            self._theirs = error
+            raise
 
     def _own_function(self, name: str) -> Callable[..., Any]:
         function = getattr(self._module, name, None)
@@ -221,11 +252,7 @@ class Worker:
     # --- telling
 
     def _told(self, error: BaseException) -> Raised:
-        frames = [
-            Frame(frame.filename, frame.lineno or 0, frame.name)
-            for frame in traceback.extract_tb(error.__traceback__, limit=-200)
-            if frame.filename in self._cells
-        ]
+        frames = self._frames(error)
         if isinstance(error, SyntaxError) and error.filename in self._cells:
             frames.append(Frame(error.filename, error.lineno or 0, "<module>"))
         return Raised(
@@ -234,6 +261,14 @@ class Worker:
             kind=_kind(error, stub=_raised_by(error) in self._cells),
             frames=frames[-_MAX_FRAMES:],
         )
+
+    def _frames(self, error: BaseException) -> list[Frame]:
+        """The lines of the submission that an exception came through."""
+        return [
+            Frame(frame.filename, frame.lineno or 0, frame.name)
+            for frame in traceback.extract_tb(error.__traceback__, limit=-200)
+            if frame.filename in self._cells
+        ]
 
     # --- the trusted side's own operations on what only this process has
 
@@ -245,50 +280,69 @@ class Worker:
 
     def evaluate(self, model: Any, *inputs: object) -> object:
         """The model's outputs, in evaluation mode and without a graph."""
-        modules = model.modules() if isinstance(model, torch.nn.Module) else ()
+        modules = torch.nn.Module.modules(model) if isinstance(model, torch.nn.Module) else ()
         training = [module for module in modules if module.training]
-        if training:
-            model.eval()
+        for module in training:  # not model.eval(): it calls train(), which a student may redefine
+            module.training = False
         try:
-            with torch.no_grad():
+            with torch.no_grad(), self._student():
                 return model(*inputs)
         finally:
             for module in training:  # not model.train(), which would wake what is frozen
                 module.training = True
 
     def parameters(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        return [p.detach().clone() for p in model.parameters()]
+        return [p.detach().clone() for p in self._parameters(model)]
 
     def gradients(self, model: torch.nn.Module) -> list[torch.Tensor]:
         """What `.grad` holds of the parameters that have one."""
-        return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+        return [p.grad.clone() for p in self._parameters(model) if p.grad is not None]
 
     def leave_gradients(self, model: torch.nn.Module, gradients: list[torch.Tensor]) -> None:
         """Leave a gradient on every parameter, as an interrupted training would."""
-        for p, gradient in zip(model.parameters(), gradients, strict=True):
+        for p, gradient in zip(self._parameters(model), gradients, strict=True):
             p.grad = gradient.to(p.dtype)
+
+    def _parameters(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        """What the model says are its parameters, as far as they have values."""
+        with self._student():
+            parameters = list(model.parameters())
+        return [
+            p
+            for p in parameters
+            if isinstance(p, torch.Tensor) and not torch.nn.parameter.is_lazy(p)
+        ]
 
     def input_gradient(self, function: str, *args: torch.Tensor) -> list[object]:
         """A function's value, and its gradient with respect to its first argument, None if it has none."""
         leaf = args[0].clone().requires_grad_()
-        value = self._own_function(function)(leaf, *args[1:])
-        if isinstance(value, torch.Tensor) and value.requires_grad:
-            value.sum().backward()  # type: ignore[no-untyped-call]
+        with self._student():
+            value = self._own_function(function)(leaf, *args[1:])
+            if isinstance(value, torch.Tensor) and value.requires_grad:
+                value.sum().backward()  # type: ignore[no-untyped-call]
         return [value, leaf.grad]
 
     def fit(
         self, model: torch.nn.Module, loss: str, x: torch.Tensor, y: torch.Tensor, epochs: int
-    ) -> float:
-        """Train by a plain loop of Adam; return the last loss."""
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-        model.train()
-        value = torch.zeros(())
-        for _ in range(epochs):
-            optimizer.zero_grad()
-            value = _LOSSES[loss](model(x), y)
-            value.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        return value.item()
+    ) -> None:
+        """Train by a plain loop of Adam.
+
+        Raises:
+            _UnfitError: the model can't be trained by it.
+        """
+        try:
+            with self._student():
+                optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+                for module in torch.nn.Module.modules(model):
+                    module.training = True
+                for _ in range(epochs):
+                    optimizer.zero_grad()
+                    _LOSSES[loss](model(x), y).backward()  # type: ignore[no-untyped-call]
+                    optimizer.step()
+        except Exception as error:
+            if self._frames(error) or _kind(error) != "error":
+                raise
+            raise _UnfitError(f"{type(error).__name__}: {_words(error)}") from error
 
 
 _OPERATIONS: dict[str, Any] = {
@@ -334,6 +388,18 @@ def _alarm(cpu_seconds: float) -> None:
 
 class _MissingError(Exception):
     """The submission doesn't define what was called."""
+
+
+class _UnfitError(Exception):
+    """The grader's own loop can't train the student's model."""
+
+
+class _InternalError(Exception):
+    """Our own code raised: nothing is said about the student's."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> "_InternalError":
+        return cls("".join(traceback.format_exception(error))[-_MAX_TEXT:])
 
 
 class _Shell:
@@ -394,18 +460,23 @@ def _raised_by(error: BaseException) -> str:
     return frames[-1].filename if frames else ""
 
 
-def _kind(error: BaseException, stub: bool) -> str:
+_KINDS: dict[type[BaseException], Kind] = {
+    _LoadTimeoutError: "timeout",
+    _MissingError: "missing",
+    _UnfitError: "unfit",
+    _InternalError: "internal",
+    wire.WireError: "unsendable",
+}
+
+
+def _kind(error: BaseException, stub: bool = False) -> Kind:
     if isinstance(error, NotImplementedError) and stub:
         return "not_implemented"
-    if isinstance(error, _LoadTimeoutError):
-        return "timeout"
-    if isinstance(error, _MissingError):
-        return "missing"
+    if type(error) in _KINDS:
+        return _KINDS[type(error)]
     lacking = isinstance(error, OSError) and error.errno == errno.ENOMEM
     if isinstance(error, MemoryError) or lacking or "can't allocate memory" in _words(error):
         return "memory"
-    if isinstance(error, wire.WireError):
-        return "unsendable"
     seen: BaseException | None = error
     for _ in range(10):
         if isinstance(seen, PermissionError):

@@ -186,7 +186,7 @@ def test_probabilities_of_the_logits(trained_or_fitted, rng):
 
 def only_class(value):
     """The class of a single row, however the row's dimension is kept."""
-    return classes(value, 1)[0] if isinstance(value, list) else class_index(value)
+    return classes(value, 1)[0] if isinstance(value, list | tuple) else class_index(value)
 
 
 @pytest.mark.item("predict")

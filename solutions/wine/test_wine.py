@@ -69,7 +69,7 @@ def check_split(parts, random_state):
     Raises CheckFailedError where it is not the one asked for.
     """
     require(
-        isinstance(parts, list) and len(parts) == 4,
+        isinstance(parts, list | tuple) and len(parts) == 4,
         ko=f"X_train, X_test, y_train, y_test 네 개를 반환해야 합니다: {describe(parts).ko}",
         en=f"X_train, X_test, y_train, y_test are expected, not {describe(parts).en}",
     )
