@@ -34,7 +34,7 @@ _TODO = {
 }
 _NOT_YET = {"ko": "아직 구현하지 않았습니다.", "en": "not implemented yet"}
 _HEADER = "# What is asked and what it is worth. `grader check` reads it beside your file.\n"
-_PUBLIC_SETTINGS = ("name", "title", "functions", "aliases")
+_PUBLIC_SETTINGS = ("name", "title", "functions", "lang", "aliases")
 _TRIVIAL = 20  # shorter lines give nothing away
 _COMMON = re.compile(r"import |from |@|def |class |#|\"\"\"")
 

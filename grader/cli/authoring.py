@@ -16,6 +16,7 @@ from grader.cli.options import (
     SolutionsOption,
     grader_of,
     language_of,
+    language_of_students,
     named_assignments,
     say,
     user_errors,
@@ -33,8 +34,12 @@ def release(
     context: typer.Context,
     names: NamesArgument = None,
     lang: Annotated[
-        Literal["ko", "en", "both"], typer.Option("--lang", help="The language of the templates.")
-    ] = "both",
+        Literal["ko", "en", "both"] | None,
+        typer.Option(
+            "--lang",
+            help="The language of the templates; by default that of the course, else both.",
+        ),
+    ] = None,
     check_: Annotated[
         bool,
         typer.Option("--check", help="Write nothing; exit code 1 where something would change."),
@@ -62,7 +67,7 @@ def release(
 
         with grader_of(context) as grader:
             for assignment in chosen:
-                files = releasing.make_release(assignment, lang)
+                files = releasing.make_release(assignment, lang or assignment.lang or "both")
                 folder = (output or assignment.folder.parents[1] / "assignments") / assignment.name
                 changed += [str(folder / name) for name in releasing.differences(files, folder)]
                 if check_:
@@ -191,11 +196,12 @@ def gradescope(
 ) -> None:
     """Pack the grader and an assignment's hidden folder as a Gradescope autograder.
 
-    Messages to students are in the language that is chosen here.
+    Messages to students are in the language of `--lang`, else in that of the course.
     """
     from grader.gradescope import pack
 
     language = language_of(lang)
     with user_errors(language):
         (assignment,) = named_assignments(solutions, [name])
-        write_file(output, pack(assignment, isolation, language))
+        theirs = language_of_students(lang, [assignment])
+        write_file(output, pack(assignment, isolation, theirs))

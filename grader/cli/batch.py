@@ -20,6 +20,7 @@ from grader.cli.options import (
     grader_of,
     hidden_assignments,
     language_of,
+    language_of_students,
     say,
     stop,
     user_errors,
@@ -111,13 +112,14 @@ def batch(
             again: Again = "rerun" if rerun else "replay" if regrade else "new"
             with grader_of(context, isolation) as grader, Display(language) as display:
                 state = run_batch(grader, book, work, again, jobs=jobs, show=display.show)
-            pages = _present(book, results, language)
+            theirs = language_of_students(lang, assignments.values())
+            pages = _present(book, results, language, theirs)
     _print_batch(state, work.unmatched, book.place, language)
     say(pages, language)
     raise typer.Exit(EXIT_UNGRADED if state.ungraded or work.unmatched else 0)
 
 
-def _present(book: "Gradebook", results: Path, language: Language) -> Text:
+def _present(book: "Gradebook", results: Path, language: Language, theirs: Language) -> Text:
     """Print the class and write its pages, as far as it isn't too large for that; return where the pages are."""
     from grader.reports.html import write_site
     from grader.reports.table import class_table, statistics_table, totals_table
@@ -131,10 +133,15 @@ def _present(book: "Gradebook", results: Path, language: Language) -> Text:
         console().print(class_table(record.records, record.assignments, language))
         console().print(statistics_table(record, language))
     if record is None:
+<<<<<<< HEAD
         return tr(
             "to write the HTML report, run: grader report {folder} --format html", folder=results
         )
-    return tr("Class report: {path}", path=write_site(record, results, language).resolve())
+    return tr("Class report: {path}", path=write_site(record, results, theirs).resolve())
+=======
+        return tr("for the pages run: grader report {folder} --format html", folder=results)
+    return tr("The class page is {path}", path=write_site(record, results, theirs).resolve())
+>>>>>>> 02bdb4a (course.toml: title, language, time zone and contact of a course; students read its language, times are in its zone)
 
 
 def _print_batch(

@@ -15,8 +15,10 @@ from grader.cli.options import (
     grader_of,
     hidden_assignments,
     language_of,
+    language_of_students,
     print_report,
     public_assignments,
+    shown,
     user_errors,
 )
 from grader.intake import HandIn, hand_in
@@ -69,7 +71,7 @@ def check(
     language = language_of(lang)
     with user_errors(language):
         one = hand_in(file, public_assignments(file), assignment)
-        language = language_of(lang, one.assignment)
+        language = lang or shown(language_of_students(None, [one.assignment]))
     with user_errors(language):
         if one.submission.problem is not None:
             problem = tr("{path}: {problem}", path=one.file, problem=one.submission.problem)

@@ -1,7 +1,7 @@
 """What commands share: their options, the folders they look in, and how they end when the user is at fault."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Never
@@ -204,12 +204,17 @@ def public_assignments(file: Path) -> dict[str, Assignment]:
     )
 
 
-def language_of(lang: Language | None, assignment: Assignment | None = None) -> Language:
-    """Return the language that was asked for, else that of the assignment's students, else that of the locale.
+def language_of(lang: Language | None) -> Language:
+    """Return the language for this terminal: `lang`, or that of the locale, but Korean only if it can be shown."""
+    return lang or shown(default_language())
 
-    Nobody gets Korean unasked on a terminal that lacks its letters.
-    """
-    if lang:
-        return lang
-    language = (assignment and assignment.lang) or default_language()
-    return language if language == "en" or shows_korean(sys.stdout) else "en"
+
+def language_of_students(lang: Language | None, assignments: Iterable[Assignment]) -> Language:
+    """Return the language of what students read: `lang`, or that of their course, or that of the locale."""
+    theirs = (each.lang for each in assignments if each.lang is not None)
+    return lang or next(theirs, default_language())
+
+
+def shown(language: Language) -> Language:
+    """Return the language, or English if this terminal has no Korean letters."""
+    return language if shows_korean(sys.stdout) else "en"

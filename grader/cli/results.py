@@ -15,6 +15,7 @@ from grader.cli.options import (
     LangOption,
     ResultsArgument,
     language_of,
+    language_of_students,
     read_text,
     say,
     user_errors,
@@ -132,6 +133,7 @@ def report(
         if anonymous and format_ != "html":
             raise UserError(tr("pseudonyms are available in HTML reports only: add --format html"))
         record = _class_record(results, gradebook).only(assignment, student)
+        theirs = language_of_students(lang, record.assignments)
         if format_ is None:
             from grader.reports.table import statistics_table
 
@@ -141,12 +143,12 @@ def report(
             from grader.reports.html import own_key, write_site
 
             key = own_key(results) if anonymous else None
-            print(write_site(record, output or results, language, key))
+            print(write_site(record, output or results, theirs, key))
             raise typer.Exit(EXIT_UNGRADED if record.left else 0)
         from grader.reports.export import export
 
         text = None if template is None else read_text(template)
-        done = export(record, format_, language, text, column)
+        done = export(record, format_, theirs, text, column)
         sys.stdout.write(done.commands)
         if output is None:
             sys.stdout.buffer.write(done.data)

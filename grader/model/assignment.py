@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from grader.model.course import Course, load_course
 from grader.model.errors import AssignmentError, UserError, reading
 from grader.model.late import LatePolicy
 from grader.model.score import Verdict
@@ -72,6 +73,8 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The due date and the late penalty; None if nothing is late."""
     counts: Literal["latest", "best"] = "latest"
     """Which of a student's hand-ins counts."""
+    course: Course = Course()
+    """The course that it belongs to. It is no setting itself."""
     folder: Path = Path()
     """The folder of the settings file. Not a setting itself."""
 
@@ -117,7 +120,7 @@ def unknown_assignment(name: str, known: Iterable[str]) -> UserError:
 
 
 def load_assignments(folder: Path) -> dict[str, Assignment]:
-    """Read all assignments below `folder`, by name.
+    """Read all assignments below `folder`, by name, with the course that they belong to.
 
     Raises:
         UserError: there are none.
@@ -128,6 +131,7 @@ def load_assignments(folder: Path) -> dict[str, Assignment]:
             tr("{folder} contains no assignment (no */{file})", folder=folder, file=SETTINGS)
         )
     by_name: dict[str, Assignment] = {}
+    course = load_course(folder.parent)
     for assignment in found:
         if twin := by_name.get(assignment.name):
             raise AssignmentError(
@@ -138,5 +142,7 @@ def load_assignments(folder: Path) -> dict[str, Assignment]:
                     name=assignment.name,
                 )
             )
-        by_name[assignment.name] = assignment
+        by_name[assignment.name] = msgspec.structs.replace(
+            assignment, course=course, lang=assignment.lang or course.lang
+        )
     return by_name

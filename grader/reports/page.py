@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from grader.model.course import shown_time
 from grader.model.score import Verdict
 from grader.model.text import Language, Text, tr, visible
 
@@ -72,7 +73,7 @@ def _environment() -> Environment:
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:g}"
     environment.filters["short"] = lambda value: "–" if value is None else f"{value:.2f}"
     environment.filters["digits"] = lambda value: "–" if value is None else f"{value:.4g}"
-    environment.filters["time"] = lambda moment: f"{moment:%Y-%m-%d %H:%M %Z}"
+    environment.filters["time"] = shown_time
     return environment
 
 

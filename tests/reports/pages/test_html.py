@@ -217,7 +217,7 @@ def test_earlier_hand_ins_are_listed_with_the_one_that_counts(hostile_class, tmp
     words = {name: Page(path.read_text("utf-8")).text for name, path in pages.items()}
     students, assistants = (" ".join(each.split()) for each in words.values())
     assert "The last one counts" in students
-    assert "eve_wine.ipynb 2026-03-02 09:30 UTC 0 " in students
+    assert "eve_wine.ipynb 2026-03-02 18:30 (UTC+09:00) 0 " in students
     assert "eve_wine.ipynb counts 2026-03-02 09:30 UTC 2026-03-02 09:30 UTC 85 " in students
     assert "hw/<b>1</b> 2026-03-02 09:30 UTC 0 hw/2 counts" in assistants
     assert "2 hand-ins" in index.read_text("utf-8")

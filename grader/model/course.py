@@ -1,0 +1,67 @@
+"""A course: what its assignments share, read from the settings file beside `solutions` and `assignments`."""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from grader.model.errors import UserError, reading
+from grader.model.text import Language, Text, tr
+
+COURSE = "course.toml"
+
+
+class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The settings of a course. All of them may be left out."""
+
+    title: Text | None = None
+    lang: Language | None = None
+    """What students read unless they ask for another language; by default that of their locale."""
+    timezone: str = ""
+    """The IANA name of the zone that times are shown in, as in "Asia/Seoul"; by default each time's own."""
+    contact: str = ""
+    """Whom students ask: an email address, or the address of a page."""
+    hand_in: Text | None = None
+    """Where students hand in, a sentence or two for the README of every assignment."""
+
+
+def load_course(folder: Path) -> Course:
+    """Read the settings of the course in `folder` or in the nearest folder above; defaults if there are none.
+
+    Raises:
+        UserError: the settings can't be read, or their content is invalid.
+    """
+    for path in (at / COURSE for at in (folder.resolve(), *folder.resolve().parents)):
+        if path.is_file():
+            return _read(path)
+    return Course()
+
+
+def shown_time(moment: datetime, course: Course) -> str:
+    """Return a time for people, in the zone of the course, with its offset: `2025-05-01 23:59 (UTC+09:00)`."""
+    if course.timezone:
+        moment = moment.astimezone(ZoneInfo(course.timezone))
+    offset = moment.isoformat()[-6:]
+    zone = "UTC" if offset == "+00:00" else f"(UTC{offset})"
+    return f"{moment:%Y-%m-%d %H:%M} {zone}"
+
+
+def _read(path: Path) -> Course:
+    try:
+        with reading(path):
+            course = msgspec.toml.decode(path.read_bytes(), type=Course)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(tr("{path} is invalid: {reason}", path=path, reason=error)) from error
+    try:
+        if course.timezone:
+            ZoneInfo(course.timezone)
+    except (OSError, ValueError, LookupError) as error:
+        raise UserError(
+            tr(
+                "{path}: there is no time zone {zone}; write it like Asia/Seoul",
+                path=path,
+                zone=course.timezone,
+            )
+        ) from error
+    return course
