@@ -211,8 +211,8 @@ def language_of(lang: Language | None) -> Language:
 
 def language_of_students(lang: Language | None, assignments: Iterable[Assignment]) -> Language:
     """Return the language of what students read: `lang`, or that of their course, or that of the locale."""
-    theirs = (each.lang for each in assignments if each.lang is not None)
-    return lang or next(theirs, default_language())
+    theirs = [each.lang for each in assignments if each.lang]
+    return lang or (theirs[0] if theirs else default_language())
 
 
 def shown(language: Language) -> Language:

@@ -218,8 +218,11 @@ def test_earlier_hand_ins_are_listed_with_the_one_that_counts(hostile_class, tmp
     students, assistants = (" ".join(each.split()) for each in words.values())
     assert "The last one counts" in students
     assert "eve_wine.ipynb 2026-03-02 18:30 (UTC+09:00) 0 " in students
-    assert "eve_wine.ipynb counts 2026-03-02 09:30 UTC 2026-03-02 09:30 UTC 85 " in students
-    assert "hw/<b>1</b> 2026-03-02 09:30 UTC 0 hw/2 counts" in assistants
+    assert (
+        "eve_wine.ipynb counts 2026-03-02 18:30 (UTC+09:00) 2026-03-02 18:30 (UTC+09:00) 85 "
+        in students
+    )
+    assert "hw/<b>1</b> 2026-03-02 18:30 (UTC+09:00) 0 hw/2 counts" in assistants
     assert "2 hand-ins" in index.read_text("utf-8")
     assert "The last one counts" not in (tmp_path / "students/bob/wine.html").read_text("utf-8")
 
