@@ -16,6 +16,7 @@ import msgspec
 import nbformat
 
 from grader.authoring import toml
+from grader.authoring.readme import README, released_readme
 from grader.grading.grader import Grader
 from grader.model.assignment import SETTINGS, Assignment
 from grader.model.bilingual import code_in, markdown_in
@@ -94,7 +95,8 @@ def make_release(assignment: Assignment, languages: Languages = "both") -> dict[
     name, folder = assignment.name, assignment.folder
     source = _read(assignment, SOLUTION)
     stubs = _stubs(assignment, source, languages)
-    script = code_in(stubs, languages) if languages != "both" else stubs
+    language = None if languages == "both" else languages
+    script = code_in(stubs, language) if language is not None else stubs
     files = {
         f"{name}.py": script.encode(),
         f"{name}.ipynb": _notebook(script, name).encode(),
@@ -102,10 +104,15 @@ def make_release(assignment: Assignment, languages: Languages = "both") -> dict[
     }
     for path in sorted((folder / PUBLIC).rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
+            target = path.relative_to(folder / PUBLIC).as_posix()
             data = path.read_bytes()
-            if path.suffix == ".md" and languages != "both":
-                data = markdown_in(data.decode(), languages).encode()
-            files[path.relative_to(folder / PUBLIC).as_posix()] = data
+            if target == README:
+                data = released_readme(assignment, data.decode(), language).encode()
+            elif path.suffix == ".md" and language is not None:
+                data = markdown_in(data.decode(), language).encode()
+            files[target] = data
+    if README not in files:
+        raise _wrong(assignment, tr("{file} is missing", file=f"{PUBLIC}/{README}"))
     _refuse_leaks(assignment, source, files)
     return files
 

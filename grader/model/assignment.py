@@ -25,6 +25,8 @@ class RubricItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     title: Text
     points: Positive
+    what: Text | None = None
+    """What must hold, for the README; `{max_loss}` stands for the threshold of that name."""
     weights: dict[str, Positive] = {}
     """Weights of the item's checks by test name. Without weights, the item is all or nothing."""
     hints: dict[Verdict, Text] = {}
@@ -131,7 +133,7 @@ def load_assignments(folder: Path) -> dict[str, Assignment]:
             tr("{folder} contains no assignment (no */{file})", folder=folder, file=SETTINGS)
         )
     by_name: dict[str, Assignment] = {}
-    course = load_course(folder.parent)
+    course = load_course(folder)
     for assignment in found:
         if twin := by_name.get(assignment.name):
             raise AssignmentError(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 
 import nbformat
@@ -15,8 +16,11 @@ from grader.authoring.release import (
     write_release,
     zip_release,
 )
-from grader.model.assignment import load_assignment
+from grader.model.assignment import load_assignment, load_assignments
 from grader.model.errors import AssignmentError, UserError
+
+LANGUAGES = ("both", "ko", "en")
+HANGUL = re.compile("[가-힣]")
 
 SETTINGS = """
 name = "mean"
@@ -31,7 +35,9 @@ secret = 0.123
 id = "mean"
 title = { ko = "평균", en = "Mean" }
 points = 10
+what = { ko = "값이 {secret} 이내로 맞습니다", en = "the value is right within {secret}" }
 """
+README = "# 평균\n*The mean*\n\n<!-- rubric -->\n\n<!-- check -->\n\n<!-- hand in -->\n"
 SOLUTION = '''# %% [markdown]
 # # 평균
 # *The mean*
@@ -76,7 +82,7 @@ def mean(tmp_path):
             "solution.py": SOLUTION,
             "test_mean.py": CHECKS,
             "public/test_public.py": PUBLIC,
-            "public/README.md": "# 평균\n*The mean*\n",
+            "public/README.md": README,
         }
         for name, text in (files | changed).items():
             path = tmp_path / "mean" / name
@@ -129,6 +135,7 @@ def test_students_get_no_thresholds_and_no_seed(mean):
     settings = make_release(mean())["assignment.toml"].decode()
 
     assert "secret" not in settings
+    assert "0.123" not in settings
     assert "918273" not in settings
     assert "points = 10\n" in settings
 
@@ -146,10 +153,95 @@ def test_one_language(mean, language, there, gone):
     compile(files["mean.py"], "mean.py", "exec")
 
 
+def test_the_readme_tells_what_the_settings_ask_and_how_to_check_and_hand_in(mean, tmp_path):
+    (tmp_path / "course.toml").write_text(
+        'contact = "ta@example.org"\nhand_in = { ko = "LMS에 올리세요.", en = "Upload it." }',
+        "utf-8",
+    )
+    mean()
+    assignment = load_assignments(tmp_path)["mean"]
+
+    readme = {lang: make_release(assignment, lang)["README.md"].decode() for lang in LANGUAGES}
+
+    assert (
+        "| `mean` | 10 | 값이 0.123 이내로 맞습니다 | the value is right within 0.123 |"
+        in (readme["both"])
+    )
+    assert "| `mean` | 10 | the value is right within 0.123 |\n" in readme["en"]
+    for words in (
+        "$ pip install torch-grader\n",
+        "$ grader check mean.ipynb\n",
+        "grader.check()\n",
+    ):
+        assert all(words in each for each in readme.values())
+    assert "Upload it." in readme["en"]
+    assert "Questions: ta@example.org" in readme["en"]
+    assert "LMS에 올리세요." in readme["ko"]
+    assert not HANGUL.search(readme["en"])
+    assert "<!--" not in "".join(readme.values())
+
+
+@pytest.mark.parametrize(
+    "readme, words",
+    [
+        (README.replace("<!-- rubric -->", ""), "rubric"),
+        (README.replace("<!-- check -->", ""), "check"),
+        (README + "TODO: 설명\n", "TODO"),
+        (README + "<여기에 설명>\n", "<여기에 설명>"),
+        (README + "Due on {due}.\n", "{due}"),
+        (README + "Lorem ipsum dolor\n", "Lorem ipsum"),
+        (README + "See NAME.py\n", "NAME"),
+    ],
+)
+def test_a_readme_that_is_not_finished_is_refused(mean, readme, words):
+    assignment = mean(**{"public/README.md": readme})
+
+    with pytest.raises(AssignmentError) as caught:
+        make_release(assignment)
+
+    assert words in caught.value.text.en
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "functions marked `TODO`",
+        "```python\nx = {}\n```",
+        "see <https://example.org>",
+        "$\\frac{a}{b}$",
+        "<br>",
+        "a < b > c",
+    ],
+)
+def test_what_is_no_placeholder_is_left_alone(mean, words):
+    assert words in make_release(mean(**{"public/README.md": README + words}))["README.md"].decode()
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        (SETTINGS.replace("{secret}", "{other}"), "other"),
+        (re.sub("(?m)^what = .*$", "", SETTINGS), "what"),
+    ],
+)
+def test_settings_that_do_not_say_what_is_asked_are_refused(mean, settings, words):
+    with pytest.raises(AssignmentError, match=words):
+        make_release(mean(**{"assignment.toml": settings}))
+
+
+def test_the_language_of_the_course_goes_with_the_assignment(mean, tmp_path):
+    (tmp_path / "course.toml").write_text('lang = "ko"')
+    mean()
+
+    settings = make_release(load_assignments(tmp_path)["mean"])["assignment.toml"].decode()
+
+    assert 'lang = "ko"\n' in settings
+
+
 @pytest.mark.parametrize(
     "file, text",
     [
-        ("public/README.md", "Try `return total_of_all / len(numbers)`"),
+        ("public/README.md", README + "Try `return total_of_all / len(numbers)`"),
         ("public/test_public.py", PUBLIC + "# total_of_all = sum(numbers)"),
         ("public/data.csv", "918273"),
         (
@@ -162,7 +254,7 @@ def test_one_language(mean, language, there, gone):
         ),
         (
             "public/README.md",
-            'assert student.mean([1.0, 2.0, 6.0]) == 3.0, "a mean of three numbers"',
+            README + 'assert student.mean([1.0, 2.0, 6.0]) == 3.0, "a mean of three numbers"',
         ),
     ],
 )

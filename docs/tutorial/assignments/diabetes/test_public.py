@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from grader.checks import require
+
 HOURS = torch.tensor([[1.0], [2.0], [3.0]])
 GRADES = torch.tensor([[3.0], [5.0], [7.0]])
 
@@ -10,22 +12,28 @@ GRADES = torch.tensor([[3.0], [5.0], [7.0]])
 @pytest.mark.item("fit")
 def test_fit(student):
     weights = student.fit(HOURS, GRADES).reshape(-1).tolist()
-    assert weights == pytest.approx([2, 1], abs=1e-3), (
-        f"가중치 2와 편향 1이 나와야 하는데 {weights}입니다. / The weight 2 and the bias 1 are expected, not {weights}."
+    require(
+        weights == pytest.approx([2, 1], abs=1e-3),
+        ko=f"가중치 2와 편향 1이 나와야 하는데 {weights}입니다.",
+        en=f"The weight 2 and the bias 1 are expected, not {weights}.",
     )
 
 
 @pytest.mark.item("predict")
 def test_predict(student):
     found = student.predict(torch.tensor([[2.0], [1.0]]), HOURS).reshape(-1).tolist()
-    assert found == pytest.approx([3, 5, 7]), (
-        f"3, 5, 7이 나와야 하는데 {found}입니다. / 3, 5 and 7 are expected, not {found}."
+    require(
+        found == pytest.approx([3, 5, 7]),
+        ko=f"3, 5, 7이 나와야 하는데 {found}입니다.",
+        en=f"3, 5 and 7 are expected, not {found}.",
     )
 
 
 @pytest.mark.item("r_squared")
 def test_r_squared(student):
     found = float(student.r_squared(torch.tensor([[4.0], [5.0], [6.0]]), GRADES))
-    assert found == pytest.approx(0.75), (
-        f"0.75가 나와야 하는데 {found:.4f}입니다. / 0.75 is expected, not {found:.4f}."
+    require(
+        found == pytest.approx(0.75),
+        ko=f"0.75가 나와야 하는데 {found:.4f}입니다.",
+        en=f"0.75 is expected, not {found:.4f}.",
     )
