@@ -133,15 +133,10 @@ def _present(book: "Gradebook", results: Path, language: Language, theirs: Langu
         console().print(class_table(record.records, record.assignments, language))
         console().print(statistics_table(record, language))
     if record is None:
-<<<<<<< HEAD
         return tr(
             "to write the HTML report, run: grader report {folder} --format html", folder=results
         )
     return tr("Class report: {path}", path=write_site(record, results, theirs).resolve())
-=======
-        return tr("for the pages run: grader report {folder} --format html", folder=results)
-    return tr("The class page is {path}", path=write_site(record, results, theirs).resolve())
->>>>>>> 02bdb4a (course.toml: title, language, time zone and contact of a course; students read its language, times are in its zone)
 
 
 def _print_batch(

@@ -12,23 +12,19 @@ from grader.model.assignment import Limits
 from grader.model.submission import Submission
 
 if TYPE_CHECKING:
-    from grader.sandbox.kernel import KernelSandbox, LiveCall
     from grader.sandbox.plain import PlainSandbox
     from grader.sandbox.probe import Isolation, Level, refuse_readable
     from grader.sandbox.proxy import Handle, Student, StudentCodeError, describe
     from grader.sandbox.recording import How, Tape
     from grader.sandbox.server import SandboxServer
-    from grader.sandbox.session import Printed, Sandbox
+    from grader.sandbox.session import Sandbox
 
 _HOMES = {
     "Handle": "proxy",
     "How": "recording",
     "Isolation": "probe",
-    "KernelSandbox": "kernel",
     "Level": "probe",
-    "LiveCall": "kernel",
     "PlainSandbox": "plain",
-    "Printed": "session",
     "Sandbox": "session",
     "SandboxServer": "server",
     "Student": "proxy",
