@@ -30,6 +30,7 @@ $ grader check {name}.ipynb
 
 ```python
 import grader
+
 grader.check()
 ```"""
 _PLACEHOLDER = re.compile(
