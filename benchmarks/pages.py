@@ -18,7 +18,8 @@ import msgspec
 
 from grader.gradebook import Entry, Gradebook
 from grader.grading.batch import find_work, processors
-from grader.grading.grader import Graded, Grader
+from grader.grading.grader import Grader
+from grader.grading.order import Graded
 from grader.model.assignment import load_assignments
 from grader.model.submission import Submission
 

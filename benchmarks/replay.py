@@ -15,7 +15,8 @@ from pathlib import Path
 
 from overhead import cpu_of_tree, our_processes
 
-from grader.grading.grader import Graded, Grader
+from grader.grading.grader import Grader
+from grader.grading.order import Graded
 from grader.model.assignment import Assignment, load_assignments
 from grader.model.submission import read_submission
 

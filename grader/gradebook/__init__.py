@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
@@ -27,11 +27,9 @@ from grader.gradebook.schema import (
 from grader.model.assignment import Assignment, unknown_assignment
 from grader.model.errors import UserError
 from grader.model.record import Adjustment, ClassRecord, Record, RosterEntry, Total, Unmatched
-from grader.model.score import ScoreReport
+from grader.model.score import How, ScoreReport
 from grader.model.submission import Cell, Submission
 from grader.model.text import Text, tr
-
-How = Literal["run", "replayed", "mixed"]
 
 _BESIDE = {"public", "variants", "mistakes", "equivalent.toml"}
 _CHUNK = 500  # hand-ins looked up per transaction

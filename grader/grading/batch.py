@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from grader.gradebook import Entry, Gradebook, digest_of
-from grader.grading.grader import Graded, Grader
+from grader.grading.grader import Grader
+from grader.grading.order import Graded
 from grader.grading.scoring import ungraded
 from grader.intake import HandIn, find_hand_ins, read_extensions, read_roster
 from grader.model.assignment import Assignment

@@ -1,62 +1,35 @@
 """Grading: one submission against its assignment's checks, in a process of its own, to a score report.
 
-Grader ──control──> grading server (checks, PyTorch, pytest) ──fork──> one process a submission
+Grader ──control──> server of checks (PyTorch, pytest) ──fork──> grading server (an assignment's checks)
+   │                                                                 └──fork──> one process a submission
    └────control──> sandbox server (PyTorch, nothing secret) ──fork──> the student's process
 """
 
 import os
 import socket
-import struct
-import sys
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
-import pytest
 
-from grader.grading import plugin
-from grader.grading.scoring import make_report, no_submission, ungraded
-from grader.model.assignment import Assignment, load_assignment
-from grader.model.errors import (
-    AssignmentError,
-    GradingError,
-    InfrastructureError,
-    StaleRecordingError,
-)
+from grader.grading.order import READY, Graded, Order, receive, send
+from grader.grading.scoring import no_submission, ungraded
+from grader.model.assignment import Assignment
+from grader.model.errors import AssignmentError, GradingError, InfrastructureError
 from grader.model.score import ScoreReport, Verdict
 from grader.model.submission import Submission
 from grader.model.text import tr
-from grader.sandbox import (
-    How,
-    Isolation,
-    Level,
-    Sandbox,
-    SandboxServer,
-    Tape,
-    forkserver,
-    open_sandbox,
-    refuse_readable,
-)
-from grader.sandbox.forkserver import ForkServer
+from grader.sandbox import Isolation, Level, SandboxServer, forkserver, refuse_readable
+from grader.sandbox.forkserver import ForkedServer, ForkServer
 
 _PAUSES = (0.0, 0.5, 2.0)
 """Seconds before each attempt to grade a submission, when a process of ours dies under it."""
-_LENGTH = struct.Struct(">I")
-
-
-class Graded(msgspec.Struct, frozen=True):
-    """A submission's report, and what the next grading of it needs."""
-
-    report: ScoreReport
-    recording: bytes | None = None
-    """What the submission answered; None where the next grading must run it in any case."""
-    how: How = "run"
-    """Whether the submission ran, or its recorded answers were enough, or some of both."""
+_BOOT = "from grader.grading.server import main; main()"
 
 
 class Grader:
@@ -66,6 +39,7 @@ class Grader:
         """`minimum` is the isolation below which nothing is run."""
         self._minimum: Level = minimum
         self._sandbox: SandboxServer | None = None
+        self._checks: ForkServer | None = None
         self._servers: dict[Path, _GradingServer] = {}
         self._lock = threading.Lock()
         self._stack = ExitStack()
@@ -171,9 +145,20 @@ class Grader:
             server = self._servers.get(assignment.folder)
             if server is None or not server.alive:
                 refuse_readable(assignment.folder)
-                server = self._stack.enter_context(_GradingServer(assignment, sandbox))
+                origin = self._server_of_checks()
+                server = self._stack.enter_context(_GradingServer(assignment, origin, sandbox))
                 self._servers[assignment.folder] = server
             return server
+
+    def _server_of_checks(self) -> ForkServer:
+        if self._checks is None or not self._checks.alive:
+            self._checks = self._stack.enter_context(
+                ForkServer(
+                    ["-P", "-c", _BOOT],
+                    os.environ | {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+                )
+            )
+        return self._checks
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -184,27 +169,14 @@ def _has_died(report: ScoreReport) -> bool:
     return any(item.verdict is Verdict.CRASHED for item in report.items)
 
 
-class _Order(msgspec.Struct):
-    """What a grading process is asked."""
-
-    submission: Submission
-    student: str
-    isolation: str
-    recording: bytes | None
-
-
-class _GradingServer(ForkServer):
+class _GradingServer(ForkedServer):
     """A process that has one assignment's checks collected, and forks one process for each submission."""
 
-    def __init__(self, assignment: Assignment, sandbox: SandboxServer) -> None:
+    def __init__(self, assignment: Assignment, origin: ForkServer, sandbox: SandboxServer) -> None:
         self._assignment = assignment
+        self._origin = origin
         self.sandbox = sandbox
-        door = sandbox.control.fileno()
-        super().__init__(
-            ["-P", "-c", _BOOT, str(assignment.folder), str(door)],
-            os.environ | {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-            fds=(door,),
-        )
+        super().__init__(origin, [sandbox.control.fileno()], os.fsencode(assignment.folder))
 
     def grade(
         self, submission: Submission, student: str, recording: bytes | None = None
@@ -218,9 +190,9 @@ class _GradingServer(ForkServer):
                 child = forkserver.request_child(self.control, [theirs.fileno()])
             try:
                 ours.settimeout(self._patience())
-                order = _Order(submission, student, isolation.level, recording)
-                _send(ours, msgspec.msgpack.encode(order))
-                graded = msgspec.msgpack.decode(_receive(ours), type=Graded | None)
+                order = Order(submission, student, isolation.level, recording)
+                send(ours, msgspec.msgpack.encode(order))
+                graded = msgspec.msgpack.decode(receive(ours), type=Graded | None)
             except (OSError, msgspec.MsgspecError) as error:
                 raise GradingError(
                     f"the grading process ended without a report: {error}"
@@ -240,7 +212,9 @@ class _GradingServer(ForkServer):
         Raises:
             AssignmentError: they can't be.
         """
-        if self.greeting != _READY:
+        if not self.greeting and not self._origin.alive:
+            raise GradingError("the server of the checks has ended")
+        if self.greeting != READY:
             reason = self.greeting.decode("utf-8", "replace").strip()
             raise AssignmentError(
                 tr(
@@ -254,111 +228,3 @@ class _GradingServer(ForkServer):
         """Seconds after which a grading process must be stuck by a fault of ours."""
         limits = self._assignment.limits
         return 600.0 + 2 * limits.wall_factor * limits.total_cpu_seconds
-
-
-# --- in the grading server -------------------------------------------------------------------------------------------
-
-_READY = b"\0ready"
-_BOOT = "from grader.grading.grader import main; main()"
-_OPTIONS = (
-    "--assert=plain",
-    *("-p", "grader.grading.plugin"),
-    *(f"-pno:{name}" for name in ("terminal", "cacheprovider", "capture", "logging", "warnings")),
-    *(f"-pno:{name}" for name in ("threadexception", "unraisableexception", "faulthandler")),
-    *(f"-pno:{name}" for name in ("doctest", "unittest", "junitxml", "pastebin", "stepwise")),
-)
-
-
-def main() -> None:
-    """Collect an assignment's checks, then fork one process for each submission."""
-    *_, folder, door, _ = sys.argv
-    import torch
-
-    torch.set_num_threads(1)
-    control = forkserver.control_from_argv()
-    session = _GradingSession(
-        load_assignment(Path(folder)), control, socket.socket(fileno=int(door))
-    )
-    pytest.main([*_OPTIONS, f"--rootdir={folder}", "-c", os.devnull, folder], plugins=[session])
-    if session.problems:
-        control.send("\n".join(session.problems).encode()[:65000])
-
-
-class _GradingSession:
-    """A pytest session whose loop is run once for each submission, each time in a fork."""
-
-    def __init__(self, assignment: Assignment, control: socket.socket, door: socket.socket) -> None:
-        self.problems: list[str] = []
-        self._grading = plugin.Grading(assignment)
-        self._control = control
-        self._door = door
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.stash[plugin.GRADING] = self._grading
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.problems.append(report.longreprtext)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_collection(self) -> Generator[None, object, object]:
-        try:
-            return (yield)
-        except pytest.UsageError as error:
-            self.problems.append(str(error))
-            raise
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        if not self.problems:
-            self._control.send(_READY)
-            forkserver.serve(self._control, lambda fds: self._grade(session, fds[0]))
-        return True
-
-    def _grade(self, session: pytest.Session, connection: int) -> None:
-        with socket.socket(fileno=connection) as sock:
-            order = msgspec.msgpack.decode(_receive(sock), type=_Order)
-            limits = self._grading.assignment.limits
-            self._grading.submission = order.submission
-            tape = Tape(order.recording, order.submission, limits, order.isolation)
-            try:
-                with open_sandbox(self._door, order.submission, limits, tape) as sandbox:
-                    self._run_checks(session, sandbox, tape)
-                    graded = Graded(self._report(order, sandbox, tape), tape.recording(), tape.how)
-            except StaleRecordingError:
-                graded = None
-            _send(sock, msgspec.msgpack.encode(graded))
-
-    def _run_checks(self, session: pytest.Session, sandbox: Sandbox, tape: Tape) -> None:
-        self._grading.open_sandbox = lambda _: sandbox
-        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if tape.fault is not None:
-                raise tape.fault
-
-    def _report(self, order: _Order, sandbox: Sandbox, tape: Tape) -> ScoreReport:
-        notes = (*sandbox.notes, *self._grading.remarks)
-        if tape.damaged:
-            notes += (tr("couldn't read the recorded answers, so the submission was run again"),)
-        return make_report(
-            self._grading.assignment,
-            order.submission,
-            order.student,
-            self._grading.checks,
-            notes,
-            sandbox.output,
-        )
-
-
-def _send(sock: socket.socket, data: bytes) -> None:
-    sock.sendall(_LENGTH.pack(len(data)) + data)
-
-
-def _receive(sock: socket.socket) -> bytes:
-    with sock.makefile("rb") as file:
-        header = file.read(_LENGTH.size)
-        data = file.read(_LENGTH.unpack(header)[0]) if len(header) == _LENGTH.size else b""
-    if not data:
-        raise ConnectionError("the other side is gone")
-    return data

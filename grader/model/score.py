@@ -12,6 +12,9 @@ SCHEMA_VERSION = 1
 MAX_POINTS = 200
 """The maximum number of points of a curve."""
 
+How = Literal["run", "replayed", "mixed"]
+"""Whether a submission ran, or its recorded answers were enough, or some of both."""
+
 
 class Verdict(StrEnum):
     """The outcome of a rubric item. All but `UNGRADED` are scores."""

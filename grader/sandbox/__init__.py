@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from grader.sandbox.plain import PlainSandbox
     from grader.sandbox.probe import Isolation, Level, refuse_readable
     from grader.sandbox.proxy import Handle, Student, StudentCodeError, describe
-    from grader.sandbox.recording import How, Tape
+    from grader.sandbox.recording import Tape
     from grader.sandbox.server import SandboxServer
     from grader.sandbox.session import Sandbox
 
 _HOMES = {
     "Handle": "proxy",
-    "How": "recording",
     "Isolation": "probe",
     "Level": "probe",
     "PlainSandbox": "plain",
@@ -51,12 +50,13 @@ def open_sandbox(
     Raises:
         SandboxError: the process could not be started.
     """
+    from grader.sandbox.libraries import mentioned
     from grader.sandbox.live import LiveProcesses
     from grader.sandbox.recording import TapedProcesses
     from grader.sandbox.session import ForkingSandbox
 
     def start() -> LiveProcesses:
-        return LiveProcesses(control, limits)
+        return LiveProcesses(control, limits, mentioned(submission))
 
     processes = start() if tape is None else TapedProcesses(tape, start, limits)
     return ForkingSandbox(processes, submission, limits)
@@ -64,7 +64,6 @@ def open_sandbox(
 
 __all__ = [
     "Handle",
-    "How",
     "Isolation",
     "Level",
     "PlainSandbox",

@@ -2,8 +2,8 @@
 
 A request is one message on a control socket that brings file descriptors. The first of them is the lifeline: when its
 other end closes, the child and everything that it left behind is killed; when the child ends, its `Exit` is written
-there. The other descriptors are the child's. Both servers of this package are of this kind: the one that holds the
-sandbox and the one that holds the checks.
+there. The other descriptors are the child's. Both kinds of servers are of this kind: the one that holds the sandbox,
+and those that hold an assignment's checks, which are themselves forked from one that has loaded what checks need.
 """
 
 import contextlib
@@ -29,8 +29,11 @@ from grader.model.errors import InfrastructureError
 
 _MAX_FDS = 4
 _MAX_GREETING = 65536
+_MAX_REQUEST = 4096
+_CLOSE_SECONDS = 10.0
 _MADV_COLLAPSE = 25  # include/uapi/asm-generic/mman-common.h
 _HUGE_PAGE = 2 * 2**20
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -50,36 +53,31 @@ class Child:
 
     def wait(self, timeout: float) -> Exit | None:
         """Return how the child ended, or None if it hasn't within `timeout` seconds or its server is gone."""
-        self._lifeline.settimeout(timeout)
         try:
+            self._lifeline.settimeout(timeout)
             data = self._lifeline.recv(4096)
         except OSError:
             return None
         return msgspec.msgpack.decode(data, type=Exit) if data else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs, and its server too."""
+        return not select.select([self._lifeline], [], [], 0)[0]
 
     def close(self) -> None:
         """Kill the child, if it still runs, with everything that it started."""
         self._lifeline.close()
 
 
-class ForkServer:
+class Server:
     """A server process as the one who started it sees it. Use it in a `with` statement."""
 
-    def __init__(self, argv: list[str], env: dict[str, str], fds: tuple[int, ...] = ()) -> None:
-        """Start `python *argv CONTROL`, where CONTROL is the number of the control socket's descriptor."""
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self) -> None:
+        """Make both ends of its control socket; `theirs` is for the process."""
+        self.control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._greeting: bytes | None = None
         self._lock = threading.Lock()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, *argv, str(theirs.fileno())],
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), *fds),
-                start_new_session=True,
-                cwd="/",
-            )
 
     def __enter__(self) -> Self:
         return self
@@ -104,24 +102,82 @@ class ForkServer:
             return self._greeting
 
     @property
+    def greeted(self) -> bool:
+        """Whether the greeting is there, so that asking for it doesn't wait."""
+        return self._greeting is not None or bool(select.select([self.control], [], [], 0)[0])
+
+    @property
     def alive(self) -> bool:
         """Whether the server process still runs."""
-        return self._process.poll() is None
+        raise NotImplementedError
 
     def close(self) -> None:
         """End the server and all its children, even while another thread waits for its greeting."""
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
         self.control.close()
+
+
+class ForkServer(Server):
+    """A server that is a Python of its own."""
+
+    def __init__(self, argv: list[str], env: dict[str, str]) -> None:
+        """Start `python *argv CONTROL`, where CONTROL is the number of the control socket's descriptor."""
+        super().__init__()
+        with self._theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, *argv, str(self._theirs.fileno())],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(self._theirs.fileno(),),
+                start_new_session=True,
+                cwd="/",
+            )
+
+    @property
+    def alive(self) -> bool:
+        """See `Server`."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """See `Server`."""
+        super().close()
         try:
-            self._process.wait(10)
+            self._process.wait(_CLOSE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
 
-def request_child(control: socket.socket, fds: list[int]) -> Child:
-    """Ask the server at the other end of `control` for a child that gets `fds`.
+class ForkedServer(Server):
+    """A server that is a child of another one, so that it needn't load what that one has loaded."""
+
+    def __init__(self, origin: ForkServer, fds: list[int], order: bytes) -> None:
+        """Fork it from `origin`: it gets its control socket and `fds`, and reads `order` from the former.
+
+        Raises:
+            InfrastructureError: `origin` is gone.
+        """
+        super().__init__()
+        with self._theirs:
+            self.control.send(order)
+            self._child = request_child(origin.control, [self._theirs.fileno(), *fds])
+
+    @property
+    def alive(self) -> bool:
+        """See `Server`."""
+        return self._child.alive
+
+    def close(self) -> None:
+        """See `Server`."""
+        super().close()
+        self._child.wait(_CLOSE_SECONDS)
+        self._child.close()
+
+
+def request_child(control: socket.socket, fds: list[int], note: bytes = b"") -> Child:
+    """Ask the server at the other end of `control` for a child that gets `fds`, after it has heeded `note`.
 
     Raises:
         InfrastructureError: the server is gone.
@@ -129,7 +185,7 @@ def request_child(control: socket.socket, fds: list[int]) -> Child:
     ours, theirs = socket.socketpair()
     with theirs:
         try:
-            socket.send_fds(control, [b"f"], [theirs.fileno(), *fds])
+            socket.send_fds(control, [b"f" + note], [theirs.fileno(), *fds])
         except OSError as error:
             ours.close()
             raise InfrastructureError(f"the server is gone: {error}") from error
@@ -140,10 +196,12 @@ def serve(
     control: socket.socket,
     run: Callable[[list[int]], None],
     after: Callable[[int], None] = lambda pid: None,
+    before: Callable[[bytes], None] = lambda note: None,
 ) -> None:
     """Answer requests until the other end of `control` closes.
 
-    A child runs `run(fds)` and exits; when it and its descendants are gone, `after(pid)` cleans up behind them.
+    `before(note)` prepares the server for a child, which then runs `run(fds)` and exits; when it and its descendants
+    are gone, `after(pid)` cleans up behind them.
     """
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     children: dict[int, _Running] = {}
@@ -162,7 +220,7 @@ def serve(
             after(child.pid)
             continue
         try:
-            data, fds, _, _ = socket.recv_fds(control, 1, _MAX_FDS)
+            data, fds, _, _ = socket.recv_fds(control, _MAX_REQUEST, _MAX_FDS)
         except ConnectionResetError:  # the other end has closed without reading all that we sent
             data, fds = b"", []
         if not data:
@@ -170,6 +228,7 @@ def serve(
                 child.end()
                 after(child.pid)
             return
+        before(data[1:])
         lifeline = socket.socket(fileno=fds[0])
         pid = os.fork()
         if pid == 0:
@@ -192,6 +251,7 @@ def settle_memory() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
     libc = ctypes.CDLL(None)
     for line in Path("/proc/self/maps").read_text().splitlines():
         span, mode, _, _, _, *name = line.split(maxsplit=5)
@@ -257,6 +317,15 @@ def _in_child(
         os._exit(code)
 
 
+def die_with_parent() -> None:
+    """Let the kernel kill this process when the thread that forked it ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def control_from_argv() -> socket.socket:
-    """Return the control socket that `ForkServer` handed to this process."""
+    """Return the control socket that `ForkServer` handed to this process.
+
+    Until `serve` there is no collection of garbage: imports make none, and looking for it takes a tenth of their time.
+    """
+    gc.disable()
     return socket.socket(fileno=int(sys.argv[-1]))

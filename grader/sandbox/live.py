@@ -36,8 +36,8 @@ class Printed:
 class LiveProcesses:
     """A locked-down process, to be loaded with a submission and forked."""
 
-    def __init__(self, control: socket.socket, limits: Limits) -> None:
-        """Start it in the server behind `control`.
+    def __init__(self, control: socket.socket, limits: Limits, libraries: list[str]) -> None:
+        """Start it in the server behind `control`, which loads the `libraries` first.
 
         Raises:
             SandboxError: it could not be started.
@@ -56,6 +56,7 @@ class LiveProcesses:
                         memory_bytes=int(limits.memory_mb * 2**20),
                         cpu_seconds=int(limits.total_cpu_seconds) + 1,
                     ),
+                    libraries,
                 )
             except InfrastructureError as error:
                 self.loaded.close()

@@ -20,7 +20,7 @@ from grader.sandbox import wire
 from grader.sandbox.process import ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_note
 from grader.sandbox.wire import Load, Loaded, Reply, Request, WireError
-from grader.sandbox.worker import Worker, adapt, prepare
+from grader.sandbox.worker import Worker, adapt, prepare, without_widgets
 
 _NUMBER_BYTES = 4
 _MAX_FRAME = wire.HEADER.size + wire.MAX_STRUCTURE + wire.MAX_BULK + _NUMBER_BYTES
@@ -163,6 +163,7 @@ def _serve(connection: "Connection", workdir: Path, output: Path) -> None:
         stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)  # type: ignore[union-attr]
     sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
     adapt()
+    without_widgets()
     prepare(workdir)
     workers: dict[bytes, Worker] = {}
     with suppress(EOFError, OSError):

@@ -18,14 +18,12 @@ import torch
 
 from grader.model.assignment import Limits
 from grader.model.errors import InfrastructureError, StaleRecordingError
+from grader.model.score import How
 from grader.model.submission import Submission
 from grader.sandbox import wire
 from grader.sandbox.live import LiveProcesses, Printed
 from grader.sandbox.process import ForkedProcess, ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.wire import Reply, Request, WireError
-
-How = Literal["run", "replayed", "mixed"]
-"""Whether a submission ran, or its recorded answers were enough, or some of both."""
 
 MAX_BYTES = 32 * 2**20
 """A submission that answers with more than this is not recorded."""
@@ -33,7 +31,7 @@ MAX_BYTES = 32 * 2**20
 _VERSION = 1
 _DIGEST_BYTES = 16
 _FAST = 1  # zlib's level: the better ones take ten times as long for a fifth of the size
-_SANDBOX_SIDE = ("lockdown.py", "server.py", "syscalls.py", "wire.py", "worker.py")
+_SANDBOX_SIDE = ("libraries.py", "lockdown.py", "server.py", "syscalls.py", "wire.py", "worker.py")
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):

@@ -3,6 +3,8 @@
 import contextlib
 import ctypes
 import faulthandler
+import gc
+import importlib
 import logging
 import os
 import socket
@@ -51,9 +53,15 @@ class SandboxServer(ForkServer):
 
 
 def request_worker(
-    control: socket.socket, channel: socket.socket, output: int, limits: WorkerLimits
+    control: socket.socket,
+    channel: socket.socket,
+    output: int,
+    limits: WorkerLimits,
+    libraries: list[str],
 ) -> Child:
     """Ask the server behind `control` for a process that answers on `channel` and prints to `output`.
+
+    The server loads the `libraries` first, unless it has them.
 
     Raises:
         InfrastructureError: the server is gone.
@@ -61,7 +69,9 @@ def request_worker(
     settings, theirs = os.pipe()
     try:
         os.write(theirs, msgspec.msgpack.encode(limits))
-        return forkserver.request_child(control, [channel.fileno(), output, settings])
+        return forkserver.request_child(
+            control, [channel.fileno(), output, settings], " ".join(libraries).encode()
+        )
     finally:
         os.close(settings)
         os.close(theirs)
@@ -74,9 +84,7 @@ def main() -> None:
     faulthandler.disable()
     control = forkserver.control_from_argv()
     sys.argv = [""]
-    logging.disable()  # matplotlib tells that it looks for fonts
     _warm_up()
-    logging.disable(logging.NOTSET)
     removals = _Removals()
     _remove_abandoned(removals)
     root = Path(tempfile.mkdtemp(prefix=_PREFIX))
@@ -88,6 +96,7 @@ def main() -> None:
             control,
             lambda fds: _work(root, fds, isolation),
             after=lambda pid: removals.start(_workdir(root, pid)),
+            before=_load,
         )
     finally:
         removals.start(root)
@@ -127,19 +136,9 @@ def _environment() -> dict[str, str]:
 
 
 def _warm_up() -> None:
-    import pandas  # noqa: F401
-    import scipy.optimize
-    import scipy.stats  # noqa: F401
-    import sklearn.datasets
-    import sklearn.decomposition
-    import sklearn.linear_model
-    import sklearn.metrics
-    import sklearn.model_selection
-    import sklearn.pipeline
-    import sklearn.preprocessing
+    """Load what every submission needs."""
     import torch
     import torch.utils.data
-    import tqdm.auto  # noqa: F401
 
     from grader.sandbox import lockdown, worker  # noqa: F401
 
@@ -151,7 +150,28 @@ def _warm_up() -> None:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    sklearn.datasets.load_wine()
+
+
+def _load(note: bytes) -> None:
+    """Import the libraries that the next submission mentions: once here, so that no process of its own pays for it."""
+    from grader.sandbox.libraries import LIBRARIES
+
+    names = [
+        name for name in note.decode().split() if name in LIBRARIES and name not in sys.modules
+    ]
+    if not names:
+        return
+    gc.disable()
+    logging.disable()  # matplotlib tells that it looks for fonts
+    for name in names:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    logging.disable(logging.NOTSET)
+    if "tqdm.notebook" in names:
+        from grader.sandbox.worker import without_widgets
+
+        without_widgets()
+    forkserver.settle_memory()
 
 
 def _work(root: Path, fds: list[int], isolation: Isolation) -> None:

@@ -492,7 +492,6 @@ def adapt() -> None:
     """Make libraries fit for a process without a notebook, threads and children. Once, before any fork."""
     torch.set_num_threads(1)
     _without_worker_processes()
-    _without_widgets()
     seed_all()
 
 
@@ -518,7 +517,7 @@ def seed_all() -> None:
     random.seed(0)
 
 
-def _without_widgets() -> None:
+def without_widgets() -> None:
     """Let `tqdm.notebook` print its bars: there is no notebook to show widgets."""
     with contextlib.suppress(ImportError):
         import tqdm.notebook

@@ -1,6 +1,8 @@
 """The commands as their users type them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,13 @@ def test_doctor_finds_this_machine_well(cold_command):
     assert done.returncode == 0
     assert "isolation: full" in done.stdout
     assert "torch 2." in done.stdout
+
+
+def test_the_command_itself_loads_neither_pytorch_nor_pytest():
+    code = "import sys, grader.cli, grader.grading.grader, grader.grading.batch\n"
+    code += "sys.exit(bool({'torch', 'pytest', 'numpy', 'pandas', 'sklearn'} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("words", [[], ["grade"], ["batch"], ["adjust"], ["check"], ["doctor"]])

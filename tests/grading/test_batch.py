@@ -66,7 +66,7 @@ def heed_ctrl_c():
 
 
 def start(home, *args, preexec_fn=heed_ctrl_c):
-    environment = os.environ | {"COLUMNS": "200", "LANG": "C.UTF-8"}
+    environment = os.environ | {"COLUMNS": "200", "LANG": "C.UTF-8", "HOME_OF_TEST": str(home)}
     return subprocess.Popen(
         cold("batch", "in", "-o", "out", *args),
         cwd=home,
@@ -119,10 +119,10 @@ def processes_of(home):
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
             try:
-                words = (path / "cmdline").read_bytes()
+                words = (path / "environ").read_bytes()
             except OSError:
                 continue
-            if os.fsencode(home / "solutions") in words:
+            if os.fsencode(f"HOME_OF_TEST={home}") in words.split(b"\0"):
                 found.append(int(path.name))
     return found
 
@@ -286,6 +286,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(batch, home):
     for count in (1, 4):
         process = start(home)
         assert wait_for(home, count, process)
+        assert len(processes_of(home)) >= 3
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=180)
 

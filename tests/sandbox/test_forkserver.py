@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grader.model.errors import InfrastructureError
-from grader.sandbox.forkserver import Child, Exit, ForkServer, request_child
+from grader.sandbox.forkserver import Child, Exit, ForkedServer, ForkServer, request_child
 
 SERVER = """
 import os, signal, sys, time
@@ -297,6 +297,84 @@ with running.child(GRANDCHILD + "tell(os.getppid(), os.getpid(), first)\\ntime.s
 
     assert (ended.returncode, len(pids)) == (-signal.SIGKILL, 3)
     assert in_time(lambda: gone(*pids))
+
+
+# --- servers that are forked from a server
+
+FORKED = """
+import os, socket
+from grader.sandbox import forkserver
+
+def run(fds):
+    forkserver.die_with_parent()
+    control = socket.socket(fileno=fds[0])
+    control.send(control.recv(100) + b" from %d" % os.getpid())
+    forkserver.serve(control, answer)
+
+def answer(fds):
+    forkserver.die_with_parent()
+    os.write(fds[0], b"%d\\n" % os.getpid())
+    import time
+    time.sleep(60)
+
+control = forkserver.control_from_argv()
+control.send(b"warm")
+forkserver.serve(control, run)
+"""
+
+
+@pytest.fixture
+def origin() -> Iterator[ForkServer]:
+    with ForkServer(["-c", FORKED], dict(os.environ)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def sleeper(server: ForkedServer) -> Iterator[int]:
+    """The number of a new child, which sleeps."""
+    read, write = os.pipe()
+    child = request_child(server.control, [write])
+    os.close(write)
+    with os.fdopen(read) as lines:
+        yield int(lines.readline())
+    child.close()
+
+
+def test_a_forked_server_gets_its_order_and_greets(origin):
+    with ForkedServer(origin, [], b"order") as server:
+        greeting, _, pid = server.greeting.partition(b" from ")
+        assert (greeting, server.alive) == (b"order", True)
+        assert not gone(int(pid))
+    assert in_time(lambda: gone(int(pid)))
+
+
+def test_a_forked_server_that_is_closed_takes_its_children_along_and_no_others(origin):
+    with ForkedServer(origin, [], b"one") as one, ForkedServer(origin, [], b"two") as two:
+        assert (one.greeting[:3], two.greeting[:3]) == (b"one", b"two")
+        with sleeper(one) as goes, sleeper(two) as stays:
+            one.close()
+            assert in_time(lambda: gone(goes))
+            assert (two.alive, gone(stays)) == (True, False)
+
+
+@pytest.mark.parametrize("victim", ["itself", "its origin"])
+def test_a_forked_server_that_is_killed_is_not_alive_and_leaves_nothing(origin, victim):
+    with ForkedServer(origin, [], b"one") as server:
+        pid = int(server.greeting.rpartition(b" ")[2])
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        with sleeper(server) as child:
+            os.kill(pid if victim == "itself" else parent, signal.SIGKILL)
+
+            assert in_time(lambda: not server.alive)
+            assert in_time(lambda: not runs(child))
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and not only waits to be reaped, by whoever is init here."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 # --- nothing piles up

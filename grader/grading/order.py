@@ -1,0 +1,51 @@
+"""What a grader and its grading processes say to each other."""
+
+import socket
+import struct
+
+import msgspec
+
+from grader.model.score import How, ScoreReport
+from grader.model.submission import Submission
+
+READY = b"\0ready"
+"""The greeting of a server whose checks are collected."""
+_LENGTH = struct.Struct(">I")
+
+
+class Order(msgspec.Struct):
+    """What a grading process is asked."""
+
+    submission: Submission
+    student: str
+    isolation: str
+    recording: bytes | None
+
+
+class Graded(msgspec.Struct, frozen=True):
+    """A submission's report, and what the next grading of it needs."""
+
+    report: ScoreReport
+    recording: bytes | None = None
+    """What the submission answered; None where the next grading must run it in any case."""
+    how: How = "run"
+    """Whether the submission ran, or its recorded answers were enough, or some of both."""
+
+
+def send(sock: socket.socket, data: bytes) -> None:
+    """Send a message as a whole."""
+    sock.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def receive(sock: socket.socket) -> bytes:
+    """Return the next message.
+
+    Raises:
+        ConnectionError: the other side is gone.
+    """
+    with sock.makefile("rb") as file:
+        header = file.read(_LENGTH.size)
+        data = file.read(_LENGTH.unpack(header)[0]) if len(header) == _LENGTH.size else b""
+    if not data:
+        raise ConnectionError("the other side is gone")
+    return data

@@ -1,0 +1,120 @@
+"""The processes that hold checks: one for each assignment, and forked from it one for each submission."""
+
+import os
+import socket
+from collections.abc import Generator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from grader.grading import plugin
+from grader.grading.order import READY, Graded, Order, receive, send
+from grader.grading.scoring import make_report
+from grader.model.assignment import Assignment, load_assignment
+from grader.model.errors import StaleRecordingError
+from grader.model.score import ScoreReport
+from grader.model.text import tr
+from grader.sandbox import Sandbox, Tape, forkserver, open_sandbox
+
+_MAX_PATH = 65536
+_OPTIONS = (
+    "--assert=plain",
+    *("-p", "grader.grading.plugin"),
+    *(f"-pno:{name}" for name in ("terminal", "cacheprovider", "capture", "logging", "warnings")),
+    *(f"-pno:{name}" for name in ("threadexception", "unraisableexception", "faulthandler")),
+    *(f"-pno:{name}" for name in ("doctest", "unittest", "junitxml", "pastebin", "stepwise")),
+)
+
+
+def main() -> None:
+    """Load what checks need, then fork a grading server for each assignment."""
+    control = forkserver.control_from_argv()
+    import torch
+
+    import grader.checks
+    import grader.sandbox.recording  # noqa: F401
+
+    torch.set_num_threads(1)
+    forkserver.serve(control, _serve_assignment)
+
+
+def _serve_assignment(fds: list[int]) -> None:
+    """Collect an assignment's checks, then fork one process for each submission."""
+    forkserver.die_with_parent()
+    control, door = (socket.socket(fileno=fd) for fd in fds)
+    folder = Path(os.fsdecode(control.recv(_MAX_PATH)))
+    session = _GradingSession(load_assignment(folder), control, door)
+    pytest.main(
+        [*_OPTIONS, f"--rootdir={folder}", "-c", os.devnull, str(folder)], plugins=[session]
+    )
+    if session.problems:
+        control.send("\n".join(session.problems).encode()[:65000])
+
+
+class _GradingSession:
+    """A pytest session whose loop is run once for each submission, each time in a fork."""
+
+    def __init__(self, assignment: Assignment, control: socket.socket, door: socket.socket) -> None:
+        self.problems: list[str] = []
+        self._grading = plugin.Grading(assignment)
+        self._control = control
+        self._door = door
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[plugin.GRADING] = self._grading
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append(report.longreprtext)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            self.problems.append(str(error))
+            raise
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if not self.problems:
+            self._control.send(READY)
+            forkserver.serve(self._control, lambda fds: self._grade(session, fds[0]))
+        return True
+
+    def _grade(self, session: pytest.Session, connection: int) -> None:
+        forkserver.die_with_parent()
+        with socket.socket(fileno=connection) as sock:
+            order = msgspec.msgpack.decode(receive(sock), type=Order)
+            limits = self._grading.assignment.limits
+            self._grading.submission = order.submission
+            tape = Tape(order.recording, order.submission, limits, order.isolation)
+            try:
+                with open_sandbox(self._door, order.submission, limits, tape) as sandbox:
+                    self._run_checks(session, sandbox, tape)
+                    graded = Graded(self._report(order, sandbox, tape), tape.recording(), tape.how)
+            except StaleRecordingError:
+                graded = None
+            send(sock, msgspec.msgpack.encode(graded))
+
+    def _run_checks(self, session: pytest.Session, sandbox: Sandbox, tape: Tape) -> None:
+        self._grading.open_sandbox = lambda _: sandbox
+        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if tape.fault is not None:
+                raise tape.fault
+
+    def _report(self, order: Order, sandbox: Sandbox, tape: Tape) -> ScoreReport:
+        notes = (*sandbox.notes, *self._grading.remarks)
+        if tape.damaged:
+            notes += (tr("couldn't read the recorded answers, so the submission was run again"),)
+        return make_report(
+            self._grading.assignment,
+            order.submission,
+            order.student,
+            self._grading.checks,
+            notes,
+            sandbox.output,
+        )

@@ -1,0 +1,44 @@
+"""The libraries that submissions are likely to import, and which of them one mentions."""
+
+import re
+
+from grader.model.submission import Submission
+
+LIBRARIES = frozenset(
+    [
+        *("IPython.display", "matplotlib", "matplotlib.pyplot", "pandas", "seaborn"),
+        *("scipy", "scipy.integrate", "scipy.interpolate", "scipy.linalg", "scipy.optimize"),
+        *("scipy.signal", "scipy.sparse", "scipy.spatial", "scipy.special", "scipy.stats"),
+        *(
+            "sklearn",
+            "sklearn.cluster",
+            "sklearn.compose",
+            "sklearn.datasets",
+            "sklearn.decomposition",
+        ),
+        *(
+            "sklearn.ensemble",
+            "sklearn.feature_selection",
+            "sklearn.impute",
+            "sklearn.linear_model",
+        ),
+        *("sklearn.manifold", "sklearn.metrics", "sklearn.model_selection", "sklearn.naive_bayes"),
+        *(
+            "sklearn.neighbors",
+            "sklearn.neural_network",
+            "sklearn.pipeline",
+            "sklearn.preprocessing",
+        ),
+        *("sklearn.svm", "sklearn.tree", "tqdm", "tqdm.auto", "tqdm.notebook"),
+    ]
+)
+"""What the sandbox's server may load: importing them runs nothing of the student's, and leaves nothing behind."""
+
+
+def mentioned(submission: Submission) -> list[str]:
+    """Return the libraries of which every part of the name is a word of the submission, however it imports them.
+
+    Its code isn't parsed for that: nothing that a student writes can make this slow, or fail.
+    """
+    words = {word for cell in submission.cells for word in re.findall(r"\w+", cell.source)}
+    return sorted(name for name in LIBRARIES if words.issuperset(name.split(".")))
