@@ -19,10 +19,11 @@ test-all: setup ## every test with all its cases
 test-fast: setup ## the tests that take seconds
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -q -m "not slow"
 
-check: setup ## lint, format and types
+check: setup ## lint, format, types and the layers of the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 audit: setup ## the checks themselves: variants, mistakes and mutants of every solution
 	$(BIN)/grader audit --jobs $(JOBS)

@@ -51,7 +51,7 @@ def _sandbox() -> list[Finding]:
                 ),
             )
         ]
-    from grader.sandbox.lockdown import landlock_abi
+    from grader.sandbox import landlock_abi
 
     abi = landlock_abi()
     landlock = (

@@ -15,9 +15,9 @@ from typing import Literal
 
 import msgspec
 
-from grader.authoring import toml
 from grader.authoring.mutants import make_mutants
 from grader.authoring.release import SOLUTION, find_regions
+from grader.authoring.toml import settings_toml
 from grader.grading.batch import State, processors, with_report
 from grader.grading.grader import Grader
 from grader.model.assignment import SETTINGS, Assignment, Limits, load_assignment
@@ -298,7 +298,7 @@ def _changed(grader: Grader, assignment: Assignment, **changed: object) -> Itera
         )
         settings = msgspec.structs.replace(assignment, **changed)
         fields = (name for name in settings.__struct_fields__ if name != "folder")
-        (folder / SETTINGS).write_text(toml.lines(settings, *fields), encoding="utf-8")
+        (folder / SETTINGS).write_text(settings_toml(settings, fields), encoding="utf-8")
         other = load_assignment(folder)
         try:
             yield other

@@ -10,8 +10,8 @@ import jupytext
 import msgspec
 import nbformat
 
-from grader.authoring import toml
 from grader.authoring.release import BEGIN, END, SOLUTION
+from grader.authoring.toml import settings_toml
 from grader.model.assignment import SETTINGS, Assignment, RubricItem
 from grader.model.errors import UserError, reading, writing
 from grader.model.text import Text, tr
@@ -177,8 +177,7 @@ def _script(cells: list[Cell]) -> str:
 
 
 def _settings(assignment: Assignment) -> str:
-    items = (f"\n[[items]]\n{toml.lines(i, 'id', 'title', 'points')}" for i in assignment.items)
-    return toml.lines(assignment, "name", "title", "functions") + "".join(items)
+    return settings_toml(assignment, ("name", "title", "functions"), ("id", "title", "points"))
 
 
 def _check(source: str, name: str, functions: frozenset[str]) -> str | None:

@@ -15,8 +15,8 @@ import jupytext
 import msgspec
 import nbformat
 
-from grader.authoring import toml
 from grader.authoring.readme import README, released_readme
+from grader.authoring.toml import settings_toml
 from grader.grading.grader import Grader
 from grader.model.assignment import SETTINGS, Assignment
 from grader.model.bilingual import code_in, markdown_in
@@ -36,6 +36,7 @@ _TODO = {
 _NOT_YET = {"ko": "아직 구현하지 않았습니다.", "en": "not implemented yet"}
 _HEADER = "# What is asked and what it is worth. `grader check` reads it beside your file.\n"
 _PUBLIC_SETTINGS = ("name", "title", "functions", "lang", "aliases")
+_PUBLIC_ITEM = ("id", "title", "points")
 _TRIVIAL = 20  # shorter lines give nothing away
 _COMMON = re.compile(r"import |from |@|def |class |#|\"\"\"")
 
@@ -237,8 +238,7 @@ def _unguarded(source: str) -> str:
 
 
 def _public_settings(assignment: Assignment) -> str:
-    items = (f"\n[[items]]\n{toml.lines(i, 'id', 'title', 'points')}" for i in assignment.items)
-    return _HEADER + toml.lines(assignment, *_PUBLIC_SETTINGS) + "".join(items)
+    return _HEADER + settings_toml(assignment, _PUBLIC_SETTINGS, _PUBLIC_ITEM)
 
 
 def _refuse_leaks(assignment: Assignment, source: str, files: dict[str, bytes]) -> None:

@@ -1,39 +1,35 @@
-"""Write settings as TOML, which msgspec can only read without an extra package."""
+"""Write an assignment's settings as TOML, which msgspec can't do without a library."""
 
-import json
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
+import tomli_w
+
+from grader.model.assignment import Assignment
 
 
-def to_toml(value: object) -> str:
-    """Return plain data, without None, as one TOML value; tables are written inline."""
-    match value:
-        case dict():
-            return f"{{ {', '.join(f'{k} = {to_toml(v)}' for k, v in value.items())} }}"
-        case list() | tuple():
-            return f"[{', '.join(map(to_toml, value))}]"
-        case datetime():
-            return value.isoformat()
-        case float() if value.is_integer() and abs(value) < 2**53:
-            return str(int(value))
-        case _:
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def settings_toml(
+    assignment: Assignment, fields: Iterable[str], item_fields: Iterable[str] | None = None
+) -> str:
+    """Return fields of an assignment's settings as TOML, without empty ones.
+
+    Its rubric items are written with `item_fields`, or whole if `fields` names them.
+    """
+    data = msgspec.to_builtins(assignment, enc_hook=str, builtin_types=(datetime,))
+    chosen = {name: data[name] for name in fields}
+    if item_fields is not None:
+        names = list(item_fields)
+        chosen["items"] = [{name: item[name] for name in names} for item in data["items"]]
+    return tomli_w.dumps({k: v for k, v in _set(chosen).items() if v not in ("", [], {})})
 
 
-def lines(value: msgspec.Struct, *fields: str) -> str:
-    """Return fields of a struct as lines of TOML, leaving out empty ones."""
-    data = msgspec.to_builtins(value, enc_hook=str, builtin_types=(datetime,))
-    told = {name: _plain(data[name]) for name in fields if data[name] not in (None, "", [], {})}
-    return "".join(f"{name} = {to_toml(field)}\n" for name, field in told.items())
-
-
-def _plain(value: object) -> object:
+def _set(value: dict[str, object]) -> dict[str, object]:
     """The value without None, which TOML can't express."""
+    return {name: _inner(each) for name, each in value.items() if each is not None}
+
+
+def _inner(value: object) -> object:
     if isinstance(value, dict):
-        return {_key(k): _plain(v) for k, v in value.items() if v is not None}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
-
-
-def _key(name: str) -> str:
-    return name if name.replace("-", "_").isidentifier() and name.isascii() else json.dumps(name)
+        return _set(value)
+    return [_inner(each) for each in value] if isinstance(value, list | tuple) else value

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from grader.model.text import Text, tr
-from grader.sandbox.proxy import Handle, Student, describe
+from grader.sandbox import Handle, Student, describe
 
 
 class CheckFailedError(AssertionError):

@@ -12,6 +12,7 @@ from grader.model.assignment import Limits
 from grader.model.submission import Submission
 
 if TYPE_CHECKING:
+    from grader.sandbox.lockdown import landlock_abi
     from grader.sandbox.plain import PlainSandbox
     from grader.sandbox.probe import Isolation, Level, refuse_readable
     from grader.sandbox.proxy import Handle, Student, StudentCodeError, describe
@@ -30,6 +31,7 @@ _HOMES = {
     "StudentCodeError": "proxy",
     "Tape": "recording",
     "describe": "proxy",
+    "landlock_abi": "lockdown",
     "refuse_readable": "probe",
 }
 
@@ -73,6 +75,7 @@ __all__ = [
     "StudentCodeError",
     "Tape",
     "describe",
+    "landlock_abi",
     "open_sandbox",
     "refuse_readable",
 ]
