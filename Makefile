@@ -54,7 +54,7 @@ screenshots: setup ## the pictures of the reports in docs/screenshots; needs chr
 	$(BIN)/python tools/screenshots.py
 
 messages: setup ## take new messages into the Korean catalogue
-	$(BIN)/pybabel -q extract --sort-output -k tr --no-location --omit-header -o $(VENV)/grader.pot grader
+	$(BIN)/pybabel -q extract --sort-output -F babel.cfg -k tr --no-location --omit-header -o $(VENV)/grader.pot .
 	$(BIN)/pybabel -q update --omit-header --ignore-obsolete -N -i $(VENV)/grader.pot -o grader/locale/ko/LC_MESSAGES/grader.po -l ko
 
 setup: $(STAMP)

@@ -4,6 +4,8 @@ import typer
 
 from grader.cli import authoring, batch, doctor, grade, results, similar
 from grader.cli.console import plain_signs
+from grader.cli.help import command_in
+from grader.cli.options import language_of
 
 app = typer.Typer(
     help="Grade homework in PyTorch, with the students' code locked up in a sandbox.",
@@ -18,4 +20,4 @@ for group in (grade, batch, results, similar, authoring, doctor):
 def main() -> None:
     """Run the command line."""
     plain_signs()
-    app()
+    command_in(app, language_of(None))()

@@ -30,9 +30,13 @@ def tr(message: str, /, **values: object) -> Text:
 
     A value that is itself a `Text` is inserted in the language of the message.
     """
+    return Text(ko=_fill(korean(message), values, "ko"), en=_fill(message, values, "en"))
+
+
+def korean(message: str) -> str:
+    """Return the Korean translation of an English message as the catalogue has it, or the message itself."""
     entry = _korean().get(message)
-    translated = cast(str, entry.string) if entry and entry.string else message
-    return Text(ko=_fill(translated, values, "ko"), en=_fill(message, values, "en"))
+    return cast(str, entry.string) if entry and entry.string else message
 
 
 def default_language() -> Language:

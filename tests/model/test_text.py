@@ -22,7 +22,8 @@ LOCALE_VARIABLES = ("LC_MESSAGES", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LANG")
 
 @pytest.fixture(scope="module")
 def messages() -> set[str]:
-    found = extract_from_dir(PACKAGE, [("**.py", "python")], keywords={"tr": None})
+    methods = [("cli/*.py", "grader.cli.help:extract"), ("**.py", "python")]
+    found = extract_from_dir(PACKAGE, methods, keywords={"tr": None})
     return {message for _, _, message, _, _ in found}
 
 
