@@ -1,4 +1,4 @@
-"""From what students handed in, as it is downloaded, to submissions: whose each is, and for which assignment."""
+"""Find hand-ins in folders and downloads, and identify the student and assignment of each."""
 
 from grader.intake.find import HandIn, Intake, find_hand_ins, hand_in, student_of
 from grader.intake.roster import read_extensions, read_roster

@@ -1,4 +1,4 @@
-"""The files in a folder or an archive, one by one. Nothing is unpacked to disk, and nothing leads outside."""
+"""Walk the files of a folder or an archive. Nothing is unpacked to disk, and no path can lead outside."""
 
 import gzip
 import io
@@ -27,11 +27,11 @@ from grader.model.text import Text, printable, tr
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 MAX_DEPTH = 3
-"""How deep archives may stand in archives: a class's, a student's in it, and one in that."""
+"""The maximum nesting of archives: the class's, a student's, and one inside that."""
 MAX_RATIO = 200
-"""How many times its packed size a file above 1 MB may have. Text of notebooks reaches 20."""
+"""The maximum compression ratio of a file above 1 MB. Notebooks reach 20."""
 MAX_ARCHIVE = 100 * 2**20
-"""The size in bytes that an archive in another may have."""
+"""The maximum size of a nested archive in bytes."""
 
 _MB = 2**20
 _PLATFORM_FILES = ("submission_metadata.yml", "timestamp.txt")
@@ -39,16 +39,16 @@ _JUNK = ("__MACOSX", "__pycache__", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A regular file, wherever it was found."""
+    """A regular file in a folder or archive."""
 
     parts: tuple[str, ...]
-    """The readable names from the given path's own down to the file's; an archive counts as a folder."""
+    """The readable path parts from the given path down to the file; an archive counts as a folder."""
     modified: datetime | None
-    """With its time zone; None where it is nonsense."""
+    """With a time zone; None if invalid."""
     in_archive: bool
-    """Whether `modified` is what an archive says. A zip may tell it without a zone: then it is this machine's."""
+    """Whether `modified` comes from an archive. A zip may lack the time zone; then it is this machine's."""
     read: Callable[[int], bytes]
-    """Return at most so many bytes of it. Raises UserError where it can't be read."""
+    """Return at most this many bytes. Raises UserError if the file can't be read."""
 
     @property
     def name(self) -> str:
@@ -57,20 +57,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def origin(self) -> str:
-        """Where it was found, for people."""
+        """The path for display."""
         return "/".join(self.parts)
 
 
 def walk(path: Path, without: Path | None = None) -> Iterator[Entry | Unmatched]:
-    """Yield every file in `path`, a folder, an archive or the file itself, and what was refused, with the reason.
+    """Yield every file in `path` (a folder, an archive or a file), and refused files with the reason.
 
-    The folder `without` below it is passed over: that of the results.
-
-    Refused are links, devices, pipes, names that lead outside, and archives that are broken, locked, nested too deeply
-    or unpack to too much. What operating systems and Jupyter leave behind is passed over.
+    Links, devices, pipes, names that point outside, and archives that are broken, encrypted, nested too deeply or too
+    large are refused. The folder `without` (the results) and files left behind by operating systems and Jupyter are
+    skipped.
 
     Raises:
-        UserError: there is no such path.
+        UserError: the path doesn't exist.
     """
     parts = (_name(path.resolve().name),)
     if path.is_dir():
@@ -82,7 +81,7 @@ def walk(path: Path, without: Path | None = None) -> Iterator[Entry | Unmatched]
 
 
 def is_archive(name: str) -> bool:
-    """Tell whether a file of this name is an archive that `walk` opens."""
+    """Return whether `walk` opens a file of this name as an archive."""
     return name.lower().endswith(ARCHIVES)
 
 
@@ -93,7 +92,7 @@ class _RefusedError(Exception):
 
 
 class _Budget:
-    """What an archive, with all archives in it, may still unpack."""
+    """What an archive, including nested ones, may still unpack."""
 
     def __init__(self, entries: int, size: int) -> None:
         self._entries_left = self._entries = entries
@@ -117,7 +116,7 @@ class _Budget:
 
 
 def _budget(depth: int) -> _Budget:
-    """A whole class may have more than a student."""
+    """The budget of a whole class is larger than a student's."""
     return _Budget(200_000, 50_000 * _MB) if depth == 0 else _Budget(5_000, 500 * _MB)
 
 
@@ -172,9 +171,7 @@ def _in_archive(
     except _RefusedError as error:
         yield _refused(parts, error.text)
         return
-    except (
-        Exception
-    ):  # zipfile and tarfile raise whatever the shape of a broken file makes them raise
+    except Exception:  # a broken file can make zipfile and tarfile raise anything
         yield _refused(parts, tr("isn't a readable archive; unpack it by hand"))
         return
     for each in found:
@@ -245,7 +242,7 @@ def _from_tar(
 
 
 class _Bounded:
-    """The start of a stream: a header that claims gigabytes must not fill the memory."""
+    """A stream with a size limit, so that a header that claims gigabytes doesn't fill the memory."""
 
     def __init__(self, stream: IO[bytes], size: int) -> None:
         self._stream = stream
@@ -261,7 +258,7 @@ class _Bounded:
 
 def _tar_file(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     file = archive.extractfile(member)
-    assert file is not None  # it is a regular one
+    assert file is not None  # it is a regular file
     return file
 
 
@@ -270,7 +267,7 @@ def _is_link(member: tarfile.TarInfo) -> bool:
 
 
 def _kept(entry: Entry) -> Entry:
-    """The same entry without the need of its archive: what may be a submission is kept, packed."""
+    """The same entry with its content kept compressed, so that the archive can be closed."""
     if not _is_wanted(entry.name):
         return entry
     limit = MAX_ARCHIVE + 1 if is_archive(entry.name) else MAX_BYTES + 1
@@ -306,7 +303,7 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _refuse_crowd(source: Path | bytes, budget: _Budget) -> None:
-    """Refuse too many entries before `zipfile` makes an object of each."""
+    """Refuse too many entries before `zipfile` creates an object for each."""
     entry = re.compile(rb"PK\x01\x02")
     if isinstance(source, bytes):
         count = sum(1 for _ in islice(entry.finditer(source), budget.entries + 1))
@@ -345,18 +342,18 @@ def _bomb(member: zipfile.ZipInfo) -> Text | None:
 
 
 def _zip_name(member: zipfile.ZipInfo) -> str:
-    """The name in a zip: without the flag for UTF-8 it can be CP949, or still UTF-8."""
+    """The name in a zip: without the UTF-8 flag it may be CP949 or still UTF-8."""
     if member.flag_bits & 0x800:
         return readable(member.filename)
     try:
         raw = member.filename.encode("cp437")
-    except UnicodeEncodeError:  # Python 3.12 has found its Unicode name in a field of its own
+    except UnicodeEncodeError:  # Python 3.12 has read the Unicode name from an extra field
         return readable(member.filename)
     return readable(raw.decode("utf-8", "surrogateescape"))
 
 
 def _below(name: str) -> tuple[str, ...] | None:
-    """The parts of a member's name as the archive has it; None where it leads outside."""
+    """The parts of a member's name; None if it points outside the archive."""
     name = name.replace("\\", "/")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if not parts or ".." in parts or name.startswith("/") or re.match(r"[A-Za-z]:", name):
@@ -377,7 +374,7 @@ def _is_junk(name: str, is_folder: bool) -> bool:
 
 
 def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
-    """The exact time where the archive has it in Unix seconds, else the clock's without a zone."""
+    """The exact time if the archive has it in Unix seconds, else the local time without a zone."""
     extra = member.extra
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)

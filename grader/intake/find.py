@@ -1,4 +1,4 @@
-"""From files to hand-ins: whose each is, for which assignment, and when it was handed in."""
+"""Turn files into hand-ins: identify the student, the assignment and the time of each."""
 
 import hashlib
 from collections import Counter
@@ -43,41 +43,43 @@ class HandIn(msgspec.Struct, frozen=True, kw_only=True):
     """A file that a student handed in for an assignment."""
 
     student: str
-    """The id in the roster; without one, what `grader.intake.layouts` says for each platform."""
+    """The id in the roster; without a roster, the name described in `grader.intake.layouts`."""
     assignment: Assignment
     file: str
-    """The file's name as the student gave it."""
+    """The file name that the student chose."""
     sha256: str
-    """The digest of the file's bytes, as it was found."""
+    """The digest of the file's bytes when it was found."""
     origin: str
-    """Where it was found: the path from the given folder or archive down, through archives in it."""
+    """Where it was found: the path inside the given folder or archive, through nested archives."""
     load: Callable[[], Submission]
-    """Reads and parses the file anew each time, so that a class needn't be in memory. Raises UserError where the file
-    is gone by then."""
+    """Read and parse the file on each call, so that a class doesn't have to fit in memory. Raises UserError if the file
+    no
+    longer exists."""
     handed_in: datetime | None = None
-    """With its time zone; None where nothing tells."""
+    """With a time zone; None if unknown."""
     time_from: Literal["platform", "archive", "file"] = "file"
-    """Who says `handed_in`: the platform's record of it, or only the time of the file in an archive or on the disk,
-    which is that of the download where the platform doesn't keep the student's."""
+    """The source of `handed_in`: the platform's record, or only the file's time in an archive or on disk, which may be
+    the
+    time of the download."""
     late_mark: bool = False
     """Whether the platform marked it late."""
 
     @property
     def submission(self) -> Submission:
-        """The code, loaded anew at each use."""
+        """The code, loaded on each access."""
         return self.load()
 
 
 class Intake(msgspec.Struct, frozen=True):
-    """What was handed in, and what a person must look at."""
+    """The hand-ins found, and the files that need attention."""
 
     hand_ins: tuple[HandIn, ...]
-    """All of them, several of a student for an assignment too; in the order of their origins."""
+    """All hand-ins, possibly several per student and assignment, sorted by origin."""
     unmatched: tuple[Unmatched, ...]
 
 
 def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = None) -> HandIn:
-    """Read one file; `name` is its assignment where the user says it.
+    """Read one file; `name` is its assignment if the user chose one.
 
     Raises:
         UserError: there is no such file or assignment, nothing tells which assignment the file is for, or the file is
@@ -117,7 +119,7 @@ def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = N
 
 
 def student_of(path: Path, assignment: Assignment) -> str:
-    """Return what a file's name says besides its assignment: `kim` for `kim_wine.ipynb`; the whole name if nothing."""
+    """Return the part of a file name besides the assignment: `kim` for `kim_wine.ipynb`, or the whole name."""
     owner = owner_in(path.name, assignment)
     return owner.student if owner else Path(readable(path.name)).stem
 
@@ -129,15 +131,15 @@ def find_hand_ins(
     roster: Iterable[RosterEntry] = (),
     without: Path | None = None,
 ) -> Intake:
-    """Find everything that was handed in below `paths`: files, folders, archives, downloads of learning platforms.
+    """Find all hand-ins in `paths`: files, folders, archives, downloads of learning platforms.
 
-    Each download is a path of its own. `name` is the assignment of files whose names don't tell it. With a `roster`, a
-    hand-in's student is an id of it. The folder `without`, that of the results, is passed over. What nobody can tell
-    the student or the assignment of is in `unmatched`, as are files that were refused; nothing is dropped but what
-    belongs to no submission (a picture beside one).
+    Pass each download as a separate path. `name` is the assignment of files whose names don't say it. With a `roster`,
+    students are identified by its ids. The folder `without` (the results) is skipped. Files whose student or assignment
+    is unknown, and refused files, are in `unmatched`; only files that aren't submissions (a picture next to one) are
+    dropped.
 
     Raises:
-        UserError: there is no such path or assignment, or there is nothing in the paths.
+        UserError: a path or the assignment doesn't exist, or the paths contain nothing.
     """
     finder = _Finder(assignments, _named(name, assignments), RosterIndex(roster))
     paths = list(paths)
@@ -190,7 +192,7 @@ class _Finder:
 
     def _hand_ins(self, entry: Entry, place: Place) -> Iterator[HandIn]:
         load = partial(_load, entry, place.file)
-        data = entry.read(MAX_BYTES + 1)  # what can't be read is found out now, not while grading
+        data = entry.read(MAX_BYTES + 1)  # unreadable files must show now, not while grading
         assignment = self._assignment_of(place, data)
         for student in self._students(entry, place, assignment):
             yield HandIn(
@@ -240,7 +242,7 @@ class _Finder:
         if place.owners:
             return [self._identified([owner]) for owner in place.owners]
         owner = owner_in(place.file, assignment)
-        if owner is None and len(entry.parts) == 1:  # the user named this one file
+        if owner is None and len(entry.parts) == 1:  # the user passed this file
             stem = student_of(Path(place.file), assignment)
             owner = Owner(stem, (stem,))
         candidates = [*place.perhaps, owner] if owner else list(place.perhaps)
@@ -249,7 +251,7 @@ class _Finder:
         return [self._identified(candidates)]
 
     def _identified(self, candidates: Sequence[Owner]) -> str:
-        """The roster's id of the first that it knows; without a roster the first."""
+        """The roster id of the first known candidate; without a roster, the first candidate."""
         if not self._index:
             return candidates[0].student
         found = [self._index.only(owner.words) for owner in candidates]
@@ -260,7 +262,7 @@ class _Finder:
         return known
 
     def _without_helpers(self, hand_ins: list[HandIn]) -> list[HandIn]:
-        """All files but those that look like no submission beside one of the same student that does."""
+        """All files except those that don't look like a submission, if another one of the same student does."""
 
         def key(each: HandIn) -> tuple[str, str]:
             return each.student, each.assignment.name
@@ -286,7 +288,7 @@ class _Finder:
         return kept
 
     def _is_beside(self, entry: Entry, place: Place, layout: Layout, students: set[str]) -> bool:
-        """Whether a file that is no submission belongs to one, or to nobody."""
+        """Whether a file that isn't a submission accompanies one or can be ignored."""
         name = entry.name.lower()
         if entry.origin in layout.metadata:
             return True

@@ -1,6 +1,6 @@
-"""What the paths of a download say: whose a file is, late or not, by the habits of each learning platform.
+"""Read students, late marks and times from the paths of a learning platform's download.
 
-| platform | path | student without a roster | what a roster can know the student by |
+| platform | path | student without a roster | matched to a roster by |
 |---|---|---|---|
 | Canvas | `kimminsu_LATE_101_2002_wine-1.ipynb` | `kimminsu_101` | user id, name |
 | Canvas, anonymous | `anon_x7Kq2_2002_wine.ipynb` | `anon_x7Kq2` | that word |
@@ -11,8 +11,8 @@
 | a folder each | `20251234_kim/hw/wine (1).ipynb` | `20251234_kim` | any word of it, or all together |
 | flat files | `20251234_kim_wine.ipynb` | `20251234_kim` | any word of it, or all together |
 
-Moodle's number changes from assignment to assignment, so it stands behind a name (`Minsu Kim (31)`) only where two
-students of one download share the name. What a platform writes beats the names of the folders around it.
+Moodle's number differs between assignments, so it is added to a name (`Minsu Kim (31)`) only if two students of one
+download share the name. A platform's naming takes precedence over the names of enclosing folders.
 """
 
 import re
@@ -52,57 +52,57 @@ _NOISE = re.compile(
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """A student as a path names one."""
+    """A student as named in a path."""
 
     student: str
-    """The id where there is no roster."""
+    """The id if there is no roster."""
     words: tuple[str, ...]
-    """What a roster may know the student by: ids, names, an email."""
+    """Words to look up in the roster: ids, names, an email."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """What the path of a file says."""
+    """The information in the path of a file."""
 
     owners: tuple[Owner, ...] = ()
-    """Whom the platform names; several where a group handed in together."""
+    """The students named by the platform; several for a group hand-in."""
     perhaps: tuple[Owner, ...] = ()
-    """Where no platform names anybody: whom the folders around the file may mean, the outermost first."""
+    """Candidates from the enclosing folders, the outermost first, if no platform names a student."""
     file: str
-    """The file's name as the student gave it."""
+    """The file name that the student chose."""
     folders: tuple[str, ...] = ()
-    """The folders that may name the assignment, the nearest first."""
+    """Folders that may name the assignment, the nearest first."""
     assignment_first: bool = False
-    """Whether the nearest folder beats the file's name, as with nbgrader."""
+    """Whether the nearest folder takes precedence over the file name, as in nbgrader."""
     late_mark: bool = False
     handed_in: datetime | None = None
-    """As the platform says; None where it doesn't."""
+    """The platform's time; None if it doesn't record one."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """How the files of one given path are ordered."""
+    """How the files below one given path are organised."""
 
     base: int
-    """How many parts stand above the folders of students."""
+    """The number of path parts above the students' folders."""
     crowds: frozenset[tuple[str, ...]] = frozenset()
-    """Folders whose files are of several students, and which are no student's."""
+    """Folders that hold files of several students."""
     words: re.Pattern[str]
-    """What in a folder's name is an assignment and no student."""
+    """Assignment names within folder names."""
     submitted: int | None = None
-    """How many parts stand above the students of an nbgrader tree."""
+    """The number of path parts above the students in an nbgrader tree."""
     groups: dict[tuple[str, ...], tuple[tuple[Owner, ...], datetime | None]] = {}
-    """Gradescope's submitters of each folder, and the time."""
+    """Gradescope's submitters per folder, and the time."""
     metadata: frozenset[str] = frozenset()
-    """The origins of Gradescope's own lists."""
+    """The origins of Gradescope's metadata files."""
     times: dict[tuple[str, ...], datetime] = {}
-    """nbgrader's time of each folder."""
+    """nbgrader's timestamp per folder."""
     namesakes: frozenset[tuple[tuple[str, ...], str]] = frozenset()
-    """Names that several students of one Moodle download share, each with the folder of the download."""
+    """Names shared by several students of one Moodle download, with the folder of the download."""
 
 
 def layout_of(
     entries: Sequence[Entry], assignments: Iterable[Assignment]
 ) -> tuple[Layout, list[Unmatched]]:
-    """Find out how the files of one given path are ordered; the platform's own that can't be read are returned too."""
+    """Detect how the files below one given path are organised. Also return unreadable platform files."""
     common = _common([entry.parts[:-1] for entry in entries])
     groups: dict[tuple[str, ...], tuple[tuple[Owner, ...], datetime | None]] = {}
     times: dict[tuple[str, ...], datetime] = {}
@@ -135,7 +135,7 @@ def layout_of(
 
 
 def place_of(entry: Entry, layout: Layout) -> Place:
-    """Return what the path of `entry` says in a download of this layout."""
+    """Return the information in the path of `entry` in a download with this layout."""
     parts = entry.parts
     folders = tuple(reversed(parts[:-1]))
     for depth in range(len(parts) - 1, 0, -1):
@@ -146,7 +146,7 @@ def place_of(entry: Entry, layout: Layout) -> Place:
         if match := _MOODLE.fullmatch(part):
             owner = _moodle_owner(match, (parts[:depth], match["name"]) in layout.namesakes)
             return Place(owners=(owner,), file=file or match["file"], folders=folders)
-        is_top = depth == 0 and len(parts) > 1  # the download's own name, which anybody may choose
+        is_top = depth == 0 and len(parts) > 1  # the download's own name, which is arbitrary
         is_file = depth == len(parts) - 1 or is_archive(part)
         if is_file and not is_top and (match := _CANVAS.fullmatch(part)):
             return Place(
@@ -171,18 +171,18 @@ def place_of(entry: Entry, layout: Layout) -> Place:
 
 
 def owner_in(file: str, assignment: Assignment) -> Owner | None:
-    """Return the student that a file's own name tells besides its assignment; None if it tells nobody."""
+    """Return the student named in a file name besides the assignment, or None."""
     student = _student_in(PurePosixPath(readable(file)).stem, assignment.name_pattern)
     return _owner(student) if student else None
 
 
 def words_of(name: str) -> tuple[str, ...]:
-    """Return the words that a name is made of."""
+    """Return the words of a name."""
     return tuple(re.findall(r"[^\W_]+", name))
 
 
 def is_script(name: str) -> bool:
-    """Tell whether a file of this name can be a submission."""
+    """Return whether a file of this name can be a submission."""
     return name.lower().endswith(SUFFIXES)
 
 
@@ -196,7 +196,7 @@ def _student_in(stem: str, assignment: re.Pattern[str]) -> str:
 
 
 def _bare(folder: str) -> str:
-    """A folder's name, or an archive's without its suffix."""
+    """The name of a folder, or of an archive without its suffix."""
     if is_archive(folder):
         return re.sub("|".join(re.escape(each) + "$" for each in ARCHIVES), "", folder, flags=re.I)
     return folder
@@ -227,7 +227,7 @@ def _namesakes(entries: Iterable[Entry]) -> frozenset[tuple[tuple[str, ...], str
 
 
 def _common(folders: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The folders that all files have in common, from the top."""
+    """The folders common to all files, from the top."""
     if not folders:
         return ()
     first, last = min(folders), max(folders)
@@ -238,7 +238,7 @@ def _common(folders: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _base(entries: Iterable[Entry], common: tuple[str, ...], words: re.Pattern[str]) -> int:
-    """A folder that all files share, with folders of several names in it, stands around students and is none."""
+    """The depth of the students' folders: a common folder that contains several names isn't a student's."""
     folders = {entry.parts[:-1] for entry in entries if is_script(entry.name)}
     base = 1
     while len(common) > base:
@@ -250,9 +250,9 @@ def _base(entries: Iterable[Entry], common: tuple[str, ...], words: re.Pattern[s
 
 
 def _crowds(entries: Iterable[Entry], words: re.Pattern[str]) -> frozenset[tuple[str, ...]]:
-    """Folders around files of several students: two where there is no other folder, else three that say the assignment.
+    """Folders with files of several students: at least two, or three that name the assignment if there are other folders.
 
-    Several versions of one student's file are no several students, nor are the modules of one submission.
+    Several versions of one student's file count once, and so do the modules of one submission.
     """
     stems: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
     for entry in entries:
@@ -272,7 +272,7 @@ def _crowds(entries: Iterable[Entry], words: re.Pattern[str]) -> frozenset[tuple
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads an export's plain data; objects of Ruby in it become nothing."""
+    """Reads an export's plain data and ignores Ruby objects."""
 
 
 _Loader.add_multi_constructor("", lambda loader, suffix, node: None)
@@ -309,17 +309,17 @@ def _submitter(person: dict[str, Any]) -> Owner:
 
 
 def _zoned(time: object) -> datetime | None:
-    """Gradescope writes UTC; a time of no zone is one that YAML has brought to UTC."""
+    """Gradescope writes UTC; YAML has already converted times without a zone to UTC."""
     if not isinstance(time, datetime):
         return None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _timestamp(entry: Entry) -> datetime:
-    """nbgrader's `2025-05-01 23:58:01.123456 UTC`; the course's own zone stands there by its name or its short form.
+    """Parse nbgrader's `2025-05-01 23:58:01.123456 UTC`, where the zone may be a name or an abbreviation.
 
     Raises:
-        UserError: it can't be read, and so the time is not known.
+        UserError: the time can't be read.
     """
     words = entry.read(200).decode("utf-8", "replace").strip()
     moment, _, zone = words.rpartition(" ")
@@ -332,4 +332,4 @@ def _timestamp(entry: Entry) -> datetime:
 
 
 _ZONES = {"KST": "Asia/Seoul", "JST": "Asia/Tokyo"}
-"""Short forms that mean one zone only, of those that nbgrader may write."""
+"""Unambiguous abbreviations that nbgrader may write."""

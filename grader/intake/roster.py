@@ -1,4 +1,4 @@
-"""The class list and the extensions, from the tables that assistants keep, and whom a name means in it."""
+"""Read the roster and the extensions from CSV, and look up students by name."""
 
 import csv
 import io
@@ -27,10 +27,10 @@ _MAX_BYTES = 20 * 2**20
 
 
 def read_roster(path: Path) -> tuple[RosterEntry, ...]:
-    """Read the class list: a column of ids, and of names and emails if there are any.
+    """Read the roster: a column of ids, and optionally names and emails.
 
     Raises:
-        UserError: it can't be read, a column or an id is missing, or an id is there twice; with the line.
+        UserError: the file can't be read, a column or an id is missing, or an id occurs twice; with the line.
     """
     entries: dict[str, RosterEntry] = {}
     for line, row in _rows(path, _ROSTER, needed=("id",)):
@@ -49,12 +49,13 @@ def read_roster(path: Path) -> tuple[RosterEntry, ...]:
 def read_extensions(
     path: Path, assignments: dict[str, Assignment], roster: Iterable[RosterEntry] = ()
 ) -> dict[tuple[str, str], datetime]:
-    """Read who has more time: the due date, with its time zone, by student id and assignment name.
+    """Read extensions: due dates with time zones, by student id and assignment name.
 
-    With a roster, a student is named as in any file name, else by the id that the hand-ins have.
+    With a roster, students may be named as in file names; without one, by the id of their hand-ins.
 
     Raises:
-        UserError: it can't be read, or a line names nobody, no assignment with a due date, or no later date.
+        UserError: the file can't be read, or a line has an unknown student, an assignment without a due date, or no
+            later date.
     """
     index = RosterIndex(roster)
     extensions = {}
@@ -93,13 +94,13 @@ def read_extensions(
 
 
 def fold(words: str) -> str:
-    """Return what of a name counts: letters and digits, in one case and one Unicode form."""
+    """Return the letters and digits of a name, normalised in case and Unicode form."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", words).casefold())
     return "".join(c for c in folded if unicodedata.category(c)[0] in "LNM")
 
 
 class RosterIndex:
-    """Whom a word means: by id, email, or name in any order of its parts (`Kim, Minsu`, `Minsu Kim`, `kimminsu`)."""
+    """Looks up students by id, email, or name in any order (`Kim, Minsu`, `Minsu Kim`, `kimminsu`)."""
 
     def __init__(self, roster: Iterable[RosterEntry]) -> None:
         self._ids: defaultdict[str, set[str]] = defaultdict(set)
@@ -112,7 +113,7 @@ class RosterIndex:
         return bool(self._ids)
 
     def only(self, words: Sequence[str]) -> str | Text:
-        """Return the id of the one student that all known ones of `words` mean, or why there is none."""
+        """Return the id of the single student that all known `words` match, or the reason why there is none."""
         known = [ids for word in words if (ids := self._ids.get(fold(word)))]
         name = words[0] if words else ""
         if not known:
@@ -132,7 +133,7 @@ def _orders(name: str) -> Iterator[str]:
 def _rows(
     path: Path, columns: dict[str, tuple[str, ...]], needed: tuple[str, ...]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows that aren't empty, each with its line, by column; what a column lacks is empty."""
+    """The non-empty rows with their line numbers; missing cells are empty."""
     text = _text(path)
     header_line = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=header_line.count)
