@@ -1,4 +1,4 @@
-"""The words that checks are written with: `from grader.checks import number, assert_close`."""
+"""The functions for writing checks: `from grader.checks import number, assert_close`."""
 
 from grader.checks.expect import (
     CheckFailedError,

@@ -1,4 +1,4 @@
-"""Checks of a training loop by its behaviour: what it reports, what it does to the model, and what it obeys."""
+"""Check a training loop by its behaviour: the reported losses, the trained model, and the use of its arguments."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -12,9 +12,10 @@ from grader.sandbox import Handle, Student
 Loss = Literal["bce", "cross_entropy"]
 
 SMALL_LR = 1e-5
-"""A learning rate at which a few epochs hardly change the loss, whatever the optimizer."""
+"""A learning rate so small that a few epochs hardly change the loss with any optimizer."""
 TOLERANCE = 0.2
-"""How far a reported loss may be from the recomputed one: mini-batches of unequal size, before or after a step."""
+"""Relative tolerance of reported losses: batches may differ in size, and the loss may be from before or after a
+step."""
 _EPOCHS = 80
 _STALE = 100.0
 
@@ -23,7 +24,7 @@ def loss_of(loss: Loss, outputs: torch.Tensor, y: torch.Tensor) -> float:
     """Return the mean loss of float64 outputs: probabilities (N, 1) for "bce", logits (N, K) for "cross_entropy".
 
     Raises:
-        CheckFailedError: an output is no finite number.
+        CheckFailedError: an output isn't finite.
     """
     if not outputs.isfinite().all():
         raise CheckFailedError(tr("the model's outputs are not finite (NaN or infinite)"))
@@ -36,7 +37,7 @@ def true_loss(loss: Loss, net: Handle, x: torch.Tensor, y: torch.Tensor) -> floa
     """Return the mean loss of a model on data, recomputed from its outputs.
 
     Raises:
-        CheckFailedError: the outputs have no row for each row of `x`, or no column for a class of `y`.
+        CheckFailedError: the outputs lack a row of `x` or a class of `y`.
     """
     outputs = tensor(net(x), len(x), 1) if loss == "bce" else matrix(net(x), len(x))
     if loss == "cross_entropy" and outputs.shape[1] <= int(y.max()):
@@ -53,10 +54,10 @@ def check_history(
     epochs: int,
     lr: float = SMALL_LR,
 ) -> None:
-    """Train a fresh model at a small learning rate: the history must hold this model's losses on this data.
+    """Train a fresh model at a small learning rate: the history must contain its losses on this data.
 
     Raises:
-        CheckFailedError: it doesn't, or the model was not trained, or the arguments were changed.
+        CheckFailedError: the history is wrong, the model wasn't trained, or the arguments were changed.
     """
     net = model(build())
     before = true_loss(loss, net, x, y)
@@ -82,10 +83,10 @@ def check_history_ends(
     epochs: int,
     lr: float,
 ) -> None:
-    """Train a fresh model at an ordinary learning rate: the history begins and ends where the model does.
+    """Train a fresh model at an ordinary learning rate: the history must start and end with the model's losses.
 
     Raises:
-        CheckFailedError: it doesn't.
+        CheckFailedError: they don't match.
     """
     once = model(build())
     start = true_loss(loss, once, x, y)
@@ -111,7 +112,7 @@ def check_learning_rate(
     x: torch.Tensor,
     y: torch.Tensor,
 ) -> None:
-    """Train two fresh models at different learning rates: they must end differently.
+    """Train two fresh models at different learning rates: the results must differ.
 
     Raises:
         CheckFailedError: they don't.
@@ -131,15 +132,15 @@ def check_gradients_are_cleared(
     x: torch.Tensor,
     y: torch.Tensor,
 ) -> None:
-    """Find gradients that add up over the epochs, however the loop is written.
+    """Check that gradients don't accumulate over epochs, however the loop is written.
 
-    At a small learning rate the gradient is nearly the same in every epoch. Two signs tell that gradients add up:
-    the ones left after many epochs are many times those after one; or a gradient that lay on the model before
-    training, against the way that training goes, goes on to push the model back. Clearing gradients before a step,
-    after it, or never using them, are all right.
+    At a small learning rate, the gradient is nearly the same in every epoch. Gradients accumulate if those left after
+    many epochs are many times those after one, or if a gradient that was on the model before training, opposite to the
+    direction of training, keeps pushing the model back. It is fine to clear gradients before a step, after it, or not
+    to use them at all.
 
     Raises:
-        CheckFailedError: they add up.
+        CheckFailedError: they accumulate.
     """
 
     def run(epochs: int, stale: list[torch.Tensor] | None = None) -> tuple[Handle, float]:
@@ -167,8 +168,8 @@ def check_gradients_are_cleared(
         moved = [after - before for before, after in _pairs(start, net.parameters())]
         return -float(torch.cat([m.double().reshape(-1) for m in moved]) @ way)
 
-    # One epoch's push stays one push; a momentum of 0.9 makes it ten times as much. What is never cleared pushes in
-    # every epoch, and even an optimizer that divides by all past gradients (Adagrad) adds up to 2 * sqrt(epochs).
+    # A push in one epoch stays one push; momentum of 0.9 makes it ten times as large. A gradient that is never cleared
+    # pushes in every epoch; even an optimizer that divides by all past gradients (Adagrad) reaches 2 * sqrt(epochs).
     left_behind = gradient_often > 10 * gradient_once > 0
     first_push = pushed_back(1)
     goes_on = first_push > 0 and pushed_back(_EPOCHS) > 12 * first_push
@@ -190,7 +191,7 @@ def flat(net: Handle) -> torch.Tensor:
     """Return all parameters of a model as one float64 vector.
 
     Raises:
-        CheckFailedError: it has none.
+        CheckFailedError: it has no parameters.
     """
     parameters = net.parameters()
     if not parameters:

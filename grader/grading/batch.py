@@ -1,4 +1,4 @@
-"""A whole class: what is new is graded side by side, and each report is kept as soon as it is made."""
+"""Grade a whole class: submissions run in parallel, and each report is stored as soon as it is made."""
 
 import fcntl
 import os
@@ -27,37 +27,38 @@ from grader.model.score import ScoreReport, Verdict
 from grader.model.submission import Submission, readable
 from grader.model.text import printable, tr
 
-_TICK = 0.5  # seconds between two looks at the clock
+_TICK = 0.5  # seconds between progress updates
 
 Again = Literal["new", "replay", "rerun"]
-"""What a batch grades: what is new or was left ungraded; or all, from recorded answers if any; or all, by running."""
+"""What to grade: only new or ungraded hand-ins; everything, from recorded answers if possible; or everything, by
+running it."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to grade."""
+    """The hand-ins to grade."""
 
     paths: tuple[str, ...]
-    """Where it was looked for."""
+    """The searched paths."""
     assignments: Mapping[str, Assignment]
-    """By their digests."""
+    """Keyed by digest."""
     entries: tuple[Entry, ...]
     unmatched: tuple[Unmatched, ...]
     roster: tuple[RosterEntry, ...] = ()
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a batch is, in submissions."""
+    """The progress of a batch, counted in submissions."""
 
     total: int
     kept: int = 0
-    """Those whose report was in the gradebook already."""
+    """Submissions that already had a report in the gradebook."""
     graded: int = 0
-    """By this batch."""
+    """Submissions graded by this batch."""
     ungraded: int = 0
-    """Of these, those where something is left that we could not grade."""
+    """Submissions graded by this batch that have an ungraded item."""
     running: int = 0
     verdicts: Mapping[Verdict, int] = {}
-    """How many rubric items ended so, of those graded by this batch."""
+    """Number of rubric items per verdict, in submissions graded by this batch."""
 
 
 def find_work(
@@ -70,13 +71,14 @@ def find_work(
     extensions: Path | None = None,
     trust_file_times: bool = False,
 ) -> Work:
-    """Find the hand-ins in `paths`; `name` is their assignment where the user says it.
+    """Find the hand-ins in `paths`; `name` is their assignment if the user chose one.
 
-    The folder of the `results` may be among them. `roster` and `extensions` are CSV files. What is late is told by the
-    platform's own times; by those of the files only with `trust_file_times`, because a download may have set them.
+    The `results` folder may lie inside the paths; it is skipped. `roster` and `extensions` are CSV files. Lateness is
+    computed from the platform's times; file times are used only with `trust_file_times`, because a download may have
+    changed them.
 
     Raises:
-        UserError: there is nothing to grade in the paths, or one of the files can't be read.
+        UserError: the paths contain nothing to grade, or a file can't be read.
     """
     known = dict(assignments)
     students = read_roster(roster) if roster else ()
@@ -123,10 +125,10 @@ def _entry(
 
 @contextmanager
 def only_one(results: Path) -> Iterator[None]:
-    """Make the folder `results`, and keep other batches out of it as long as this process is at work there.
+    """Create the folder `results` and lock it, so that no other batch can use it in the meantime.
 
     Raises:
-        UserError: another batch is at work there, or the folder can't be written to.
+        UserError: another batch is using it, or the folder can't be written to.
     """
     with writing(results):
         results.mkdir(parents=True, exist_ok=True)
@@ -153,13 +155,14 @@ def run_batch(
     jobs: int | None = None,
     show: Callable[[State], None] = lambda state: None,
 ) -> State:
-    """Grade what `again` says of the work, `jobs` submissions at a time (by default one per processor).
+    """Grade the work selected by `again`, `jobs` submissions at a time (by default one per processor).
 
-    Each report is kept in the gradebook as soon as it is made. `show` is called every half second and at each report.
-    A hand-in that we fail to read or to grade is `ungraded`, with the reason in its report, and the others go on.
+    Each report is stored in the gradebook as soon as it is made. `show` is called every half second and after each
+    report. A hand-in that can't be read or graded becomes `ungraded`, with the reason in its report, and the batch
+    continues.
 
     Raises:
-        UserError: an assignment's checks can't be run, or the gradebook can't take a report. What was made is kept.
+        UserError: an assignment's checks can't be run, or the gradebook can't store a report. Earlier reports are safe.
     """
     run = gradebook.begin_run(work.paths, work.assignments, work.unmatched, work.roster)
     left = gradebook.settle(run, work.entries) if again == "new" else work.entries
@@ -213,14 +216,14 @@ def _grade_all(
 
 
 def processors() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def _longest_first(
     entries: Iterable[Entry], durations: Mapping[tuple[str, str], float]
 ) -> list[Entry]:
-    """Those that will take longest first, so that no long one is left alone at the end."""
+    """Sort the longest first, so that no long one is left over at the end."""
     by_name: dict[str, list[float]] = {}
     for (name, _), seconds in durations.items():
         by_name.setdefault(name, []).append(seconds)
@@ -241,7 +244,7 @@ class _Done(NamedTuple):
 
 
 def _grade(grader: Grader, entry: Entry, recording: bytes | None) -> _Done:
-    """Grade one hand-in. What goes wrong with it alone leaves it `ungraded` and never stops the batch."""
+    """Grade one hand-in. A failure that affects only this one makes it `ungraded` and never stops the batch."""
     begin = time.monotonic()
     try:
         submission = entry.load()
@@ -249,8 +252,8 @@ def _grade(grader: Grader, entry: Entry, recording: bytes | None) -> _Done:
         return _failed(entry, error, begin)
     try:
         graded = grader.grade(entry.assignment, submission, entry.student, recording)
-        msgspec.json.encode((submission, graded.report))  # what can't be kept is found here
-    except GraderError:  # about the assignment or the machine, and so about every hand-in
+        msgspec.json.encode((submission, graded.report))  # fail here if it can't be stored
+    except GraderError:  # concerns the assignment or the machine, so every hand-in
         raise
     except Exception as error:
         return _failed(entry, error, begin)
@@ -266,7 +269,7 @@ def _failed(entry: Entry, error: Exception, begin: float) -> _Done:
 
 
 def with_report(state: State, report: ScoreReport) -> State:
-    """Return the state after one more report."""
+    """Return the state updated with one more report."""
     return msgspec.structs.replace(
         state,
         graded=state.graded + 1,

@@ -1,7 +1,7 @@
-"""Grading: one submission against its assignment's checks, in a process of its own, to a score report.
+"""Grade one submission with its assignment's checks, in a separate process, and return a score report.
 
 Grader ──control──> server of checks (PyTorch, pytest) ──fork──> grading server (an assignment's checks)
-   │                                                                 └──fork──> one process a submission
+   │                                                                 └──fork──> one process per submission
    └────control──> sandbox server (PyTorch, nothing secret) ──fork──> the student's process
 """
 
@@ -28,15 +28,15 @@ from grader.sandbox import Isolation, Level, SandboxServer, forkserver, refuse_r
 from grader.sandbox.forkserver import ForkedServer, ForkServer
 
 _PAUSES = (0.0, 0.5, 2.0)
-"""Seconds before each attempt to grade a submission, when a process of ours dies under it."""
+"""Seconds before each attempt to grade a submission, for when one of our own processes dies."""
 _BOOT = "from grader.grading.server import main; main()"
 
 
 class Grader:
-    """Grades submissions. It keeps warm processes; use it in a `with` statement. Threads may share it."""
+    """Grades submissions with warm processes. Use it in a `with` statement. Threads may share it."""
 
     def __init__(self, minimum: Level = "full") -> None:
-        """`minimum` is the isolation below which nothing is run."""
+        """`minimum` is the isolation level below which nothing runs."""
         self._minimum: Level = minimum
         self._sandbox: SandboxServer | None = None
         self._checks: ForkServer | None = None
@@ -60,24 +60,24 @@ class Grader:
 
     @property
     def isolation(self) -> Isolation:
-        """How well submissions are locked in.
+        """The isolation of submissions.
 
         Raises:
-            UserError: less well than was asked for.
+            UserError: it is below the required minimum.
         """
         return self._required(self._sandbox_server())
 
     def start(self, assignments: Iterable[Assignment]) -> None:
-        """Start what grading these assignments needs, side by side; nobody waits until it is warm.
+        """Start the servers for these assignments in parallel, without waiting until they are ready.
 
         Raises:
-            UserError: submissions could read the checks.
+            UserError: submissions would be able to read the checks.
         """
         for assignment in assignments:
             self._server(assignment)
 
     def stop(self, assignment: Assignment) -> None:
-        """End what was started for an assignment, of which nothing is being graded any more."""
+        """Stop the server of an assignment. None of its submissions may still be in progress."""
         with self._lock:
             server = self._servers.pop(assignment.folder, None)
         if server is not None:
@@ -90,14 +90,14 @@ class Grader:
         student: str,
         recording: bytes | None = None,
     ) -> Graded:
-        """Return a report with a result for every item of the assignment, whatever happened.
+        """Return a report with a result for every item of the assignment, whatever happens.
 
-        A `recording` of an earlier grading answers what was asked then; only the rest is run.
+        A `recording` of an earlier grading answers the questions asked then; only the rest runs.
 
         Raises:
-            AssignmentError: the assignment's checks can't be run at all.
-            UserError: the sandbox is more open than was asked for.
-            InfrastructureError: the grader was closed meanwhile.
+            AssignmentError: the assignment's checks can't be run.
+            UserError: the isolation is below the required minimum.
+            InfrastructureError: the grader was closed in the meantime.
         """
         if submission.problem is not None:
             return Graded(no_submission(assignment, submission, submission.problem, student))
@@ -120,9 +120,9 @@ class Grader:
         self._required(server.sandbox)
         graded = server.grade(submission, student, recording) or server.grade(submission, student)
         if graded is not None and graded.how != "replayed" and _has_died(graded.report):
-            # Somebody else may have killed its process, or the machine was out of memory: once is no proof.
+            # Something else may have killed the process, or the machine ran out of memory: one crash is no proof.
             graded = server.grade(submission, student)
-        if graded is None or not server.sandbox.alive:  # then the deaths of its children are ours
+        if graded is None or not server.sandbox.alive:  # then its children died because of us
             raise GradingError("the server of the sandbox has ended")
         return graded
 
@@ -135,7 +135,7 @@ class Grader:
             self._refuse_if_closed()
             if self._sandbox is None or not self._sandbox.alive:
                 self._sandbox = self._stack.enter_context(SandboxServer())
-                self._servers.clear()  # they hold the door to the old one
+                self._servers.clear()  # they are connected to the old one
             return self._sandbox
 
     def _server(self, assignment: Assignment) -> "_GradingServer":
@@ -170,7 +170,7 @@ def _has_died(report: ScoreReport) -> bool:
 
 
 class _GradingServer(ForkedServer):
-    """A process that has one assignment's checks collected, and forks one process for each submission."""
+    """A process that has collected one assignment's checks and forks a process for each submission."""
 
     def __init__(self, assignment: Assignment, origin: ForkServer, sandbox: SandboxServer) -> None:
         self._assignment = assignment
@@ -225,6 +225,6 @@ class _GradingServer(ForkedServer):
             )
 
     def _patience(self) -> float:
-        """Seconds after which a grading process must be stuck by a fault of ours."""
+        """Seconds after which a grading process must be stuck because of a bug of ours."""
         limits = self._assignment.limits
         return 600.0 + 2 * limits.wall_factor * limits.total_cpu_seconds

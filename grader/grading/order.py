@@ -23,13 +23,13 @@ class Order(msgspec.Struct):
 
 
 class Graded(msgspec.Struct, frozen=True):
-    """A submission's report, and what the next grading of it needs."""
+    """A submission's report, and the data for grading it again."""
 
     report: ScoreReport
     recording: bytes | None = None
-    """What the submission answered; None where the next grading must run it in any case."""
+    """The submission's recorded answers; None if the next grading must run it anyway."""
     how: How = "run"
-    """Whether the submission ran, or its recorded answers were enough, or some of both."""
+    """Whether the submission ran, its recorded answers were enough, or both were used."""
 
 
 def send(sock: socket.socket, data: bytes) -> None:

@@ -1,6 +1,6 @@
-"""The pytest plugin: `--submission`, the fixtures of a check, the marker `item`, and what each check's end means.
+"""The pytest plugin: `--submission`, the fixtures for checks, the marker `item`, and the verdict of each check.
 
-`pytest solutions/wine --submission kim.ipynb` works by itself: that is how one debugs a check.
+To debug a check, run `pytest solutions/wine --submission kim.ipynb`.
 """
 
 import math
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Grading:
-    """What the fixtures and hooks share while one submission is graded."""
+    """State shared by the fixtures and hooks while one submission is graded."""
 
     def __init__(self, assignment: "Assignment") -> None:
         self.assignment = assignment
@@ -36,28 +36,28 @@ class Grading:
         self.remarks: list[Text] = []
         self.curves: list[Curve] = []
         self.measures: list[Measure] = []
-        """What the running check has recorded."""
+        """Recorded by the current check."""
         self._sandbox: Sandbox | None = None
         self._seconds_before = 0.0
 
     @property
     def sandbox(self) -> "Sandbox":
-        """The submission in its sandbox, loaded when it is first asked for."""
+        """The submission in its sandbox, loaded on first access."""
         if self._sandbox is None:
             if self.submission is None or self.open_sandbox is None:
-                raise pytest.UsageError("checks need a submission: give --submission FILE")
+                raise pytest.UsageError("checks need a submission: pass --submission FILE")
             self._sandbox = self.open_sandbox(self.submission)
         return self._sandbox
 
     def begin(self) -> None:
-        """A check begins."""
+        """Start a check."""
         meter = self.sandbox.meter
         meter.last_call, meter.memory_bytes, self._seconds_before = None, 0, meter.cpu_seconds
         self.curves.clear()
         self.measures.clear()
 
     def end(self, item: pytest.Item, error: BaseException | None, detail: str) -> None:
-        """A check has ended, by `error` if it didn't hold."""
+        """End a check; `error` is None if it passed."""
         from grader.grading.scoring import CheckResult
         from grader.sandbox import StudentCodeError
 
@@ -79,7 +79,7 @@ class Grading:
         )
 
     def close(self) -> None:
-        """End the sandbox."""
+        """Close the sandbox."""
         if self._sandbox is not None:
             self._sandbox.close()
 
@@ -89,7 +89,7 @@ _ERROR: pytest.StashKey[tuple[BaseException, str]] = pytest.StashKey()
 
 
 def judge(error: BaseException | None, last_call: "Text | None") -> "tuple[Verdict, Text, str]":
-    """Return what a check's end means: its verdict, the student's message, and the assistant's detail."""
+    """Return the verdict of a check, the message for the student, and the detail for assistants."""
     from grader.checks.expect import CheckFailedError
     from grader.model.text import Text, tr
     from grader.sandbox import StudentCodeError
@@ -120,7 +120,7 @@ def item_id(item: pytest.Item) -> str:
 
 
 class Rng:
-    """Hidden random data. The same seed gives the same data, so that the same submission gets the same score."""
+    """Hidden random data. The same seed gives the same data, so the same submission gets the same score."""
 
     def __init__(self, seed: int) -> None:
         import torch
@@ -151,24 +151,24 @@ class Rng:
 
 
 LOSS_BAND = "loss_band.json"
-"""Beside the settings: between what losses trainings of the reference solution run."""
+"""A file next to the settings: the range of losses over several trainings of the reference solution."""
 
 
 class LossBand(msgspec.Struct, frozen=True):
-    """The lowest and the highest losses of a few trainings, evenly over their length."""
+    """The lowest and highest losses over several trainings, evenly spaced."""
 
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
 
 
 class Draw:
-    """Records what reports draw. Only from public data: students see it. What is not finite is not drawn."""
+    """Records curves for reports. Use public data only: students see them. Curves with infinite values are dropped."""
 
     def __init__(self, grading: Grading) -> None:
         self._grading = grading
 
     def loss(self, losses: Sequence[float]) -> None:
-        """Record the history of the default training, to be drawn against the reference's."""
+        """Record the history of the default training, to be plotted with the reference's."""
         path = self._grading.assignment.folder / LOSS_BAND
         band = (
             msgspec.json.decode(path.read_bytes(), type=LossBand) if path.is_file() else LossBand()
@@ -186,17 +186,18 @@ class Draw:
 
 
 class Threshold:
-    """Holds values against thresholds of the settings, and records them: audits tell how close right answers come."""
+    """Compares values with thresholds of the settings and records them, so that audits show how close correct
+    answers come."""
 
     def __init__(self, grading: Grading) -> None:
         self._grading = grading
 
     def at_most(self, name: str, value: float, bound: float | None = None) -> bool:
-        """Whether `value` is not above the threshold `name`, or the `bound` that the check allows in its place."""
+        """Whether `value` is at most the threshold `name`, or `bound` if given."""
         return self._hold(name, value, bound, at_most=True)
 
     def at_least(self, name: str, value: float, bound: float | None = None) -> bool:
-        """Whether `value` is not below it."""
+        """Whether `value` is at least the threshold `name`, or `bound` if given."""
         return self._hold(name, value, bound, at_most=False)
 
     def _hold(self, name: str, value: float, bound: float | None, at_most: bool) -> bool:
@@ -208,12 +209,12 @@ class Threshold:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that names the submission."""
+    """Add the option `--submission`."""
     parser.getgroup("grader").addoption(
         "--submission",
         type=Path,
         metavar="FILE",
-        help="the .py or .ipynb that the checks judge, in a sandbox of its own",
+        help="the .py or .ipynb to check, run in a sandbox",
     )
 
 
@@ -225,7 +226,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out what stands below the hidden checks: public checks, variants and mistakes."""
+    """Ignore the folders below the hidden checks: public checks, variants and mistakes."""
     below = collection_path.is_dir() and (collection_path.parent / "assignment.toml").is_file()
     return True if below else None
 
@@ -234,11 +235,11 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 def pytest_runtest_protocol(
     item: pytest.Item,
 ) -> Generator[None, object, object]:
-    """Take the measures of a check, and note its end."""
+    """Measure a check and record its result."""
     grading = item.config.stash.get(GRADING, None)
     if grading is None:
         return (yield)
-    with suppress(Exception):  # what opening the sandbox raises, the fixture raises again
+    with suppress(Exception):  # the fixture raises the same error again
         grading.begin()
     result = yield
     error, detail = item.stash.get(_ERROR, None) or (None, "")
@@ -250,7 +251,7 @@ def pytest_runtest_protocol(
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the first exception of a check: of its fixtures, itself or its clean-up."""
+    """Keep the first exception of a check: from its fixtures, its body or its clean-up."""
     report = yield
     if call.excinfo is not None and item.stash.get(_ERROR, None) is None:
         ours = _is_ours(call.excinfo.value)
@@ -260,14 +261,14 @@ def pytest_runtest_makereport(
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether a check ended by a fault of ours, of which everything is worth keeping."""
+    """Whether a check failed because of us; then the full traceback is kept."""
     from grader.sandbox import StudentCodeError
 
     return not isinstance(error, StudentCodeError | AssertionError)
 
 
 def _line_of(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    """The line of the check that didn't hold."""
+    """The line of the check that failed."""
     lines = [entry for entry in excinfo.traceback if entry.path == item.path]
     if not lines:
         return ""
@@ -275,7 +276,7 @@ def _line_of(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) ->
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse checks that belong to no rubric item, and rubric items without a check."""
+    """Refuse checks without a rubric item, and rubric items without a check."""
     grading = config.stash.get(GRADING, None)
     if grading is None:
         return
@@ -283,11 +284,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     checked = {item_id(item) for item in items}
     for item in items:
         if item_id(item) not in known:
-            raise pytest.UsageError(f"{item.nodeid} is marked with no rubric item of the settings")
+            raise pytest.UsageError(
+                f"{item.nodeid} isn't marked with a rubric item of the settings"
+            )
     for rubric_item in grading.assignment.items:
         names = {item.name for item in items if item_id(item) == rubric_item.id}
         if rubric_item.weights and names and names != set(rubric_item.weights):
-            raise pytest.UsageError(f"the weights of {rubric_item.id} are not those of its checks")
+            raise pytest.UsageError(f"the weights of {rubric_item.id} don't match its checks")
     if known - checked and not config.getoption("keyword") and not config.getoption("markexpr"):
         raise pytest.UsageError(
             f"rubric items without a check: {', '.join(sorted(known - checked))}"
@@ -296,10 +299,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def grading(request: pytest.FixtureRequest) -> Grading:
-    """What is being graded."""
+    """The state of the current grading."""
     found = request.config.stash.get(GRADING, None)
     if found is None:
-        raise pytest.UsageError("checks need a submission: give --submission FILE")
+        raise pytest.UsageError("checks need a submission: pass --submission FILE")
     return found
 
 
@@ -311,7 +314,7 @@ def settings(grading: Grading) -> "Assignment":
 
 @pytest.fixture(scope="module")
 def new_student(grading: Grading) -> "Iterator[Callable[[], Student]]":
-    """A maker of fresh students that live as long as the file's checks, for what is expensive and shared."""
+    """Create fresh students that live as long as the file's checks, for expensive results that checks share."""
     students: list[Student] = []
 
     def make() -> "Student":
@@ -325,7 +328,7 @@ def new_student(grading: Grading) -> "Iterator[Callable[[], Student]]":
 
 @pytest.fixture
 def student(grading: Grading) -> "Iterator[Student]":
-    """The submission as it was right after loading: no check sees what another has done."""
+    """The submission as it was right after loading, so that checks don't affect each other."""
     fresh = grading.sandbox.student()
     yield fresh
     fresh.close()
@@ -333,25 +336,25 @@ def student(grading: Grading) -> "Iterator[Student]":
 
 @pytest.fixture
 def rng(grading: Grading, request: pytest.FixtureRequest) -> Rng:
-    """Hidden random data, other data for each check."""
+    """Hidden random data, different for each check."""
     return Rng(grading.assignment.hidden_seed + zlib.crc32(request.node.name.encode()))
 
 
 @pytest.fixture
 def draw(grading: Grading) -> Draw:
-    """A recorder of what reports draw: `draw.loss(losses)`, `draw.predictions(predicted, truth)`."""
+    """Record curves for reports: `draw.loss(losses)`, `draw.predictions(predicted, truth)`."""
     return Draw(grading)
 
 
 @pytest.fixture
 def threshold(grading: Grading) -> Threshold:
-    """What holds a value against a threshold of the settings: `threshold.at_most("max_loss", loss)`."""
+    """Compare a value with a threshold of the settings: `threshold.at_most("max_loss", loss)`."""
     return Threshold(grading)
 
 
 @pytest.fixture
 def remark(grading: Grading) -> Callable[..., None]:
-    """A function that notes something which costs no points: `remark(ko="…", en="…")`."""
+    """Add a note that costs no points: `remark(ko="…", en="…")`."""
     from grader.model.text import Text
 
     def note(*, ko: str, en: str) -> None:
@@ -363,7 +366,7 @@ def remark(grading: Grading) -> Callable[..., None]:
 
 
 class _OneSubmission:
-    """Grades the file of `--submission` within an ordinary run of pytest."""
+    """Grades the file of `--submission` in an ordinary pytest run."""
 
     def __init__(self, config: pytest.Config) -> None:
         from grader.model.assignment import SETTINGS, load_assignment
@@ -411,6 +414,6 @@ class _OneSubmission:
             terminalreporter.line(note.en)
 
     def pytest_unconfigure(self) -> None:
-        """End the sandbox."""
+        """Close the sandbox."""
         self._grading.close()
         self._server.close()

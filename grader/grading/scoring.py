@@ -1,4 +1,4 @@
-"""From the results of checks to a score report: one result for every rubric item, whatever happened."""
+"""Combine the results of checks into a score report with a result for every rubric item."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ from grader.model.text import Text, tr
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How one check, a test of pytest, ended."""
+    """The result of one check, which is a pytest test."""
 
     item: str
     """The id of the rubric item that it belongs to."""
@@ -21,7 +21,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """CPU seconds of the student's process."""
     memory_bytes: int = 0
     place: Place | None = None
-    """The line of the submission that `message` speaks of."""
+    """The line of the submission that `message` refers to."""
     curves: tuple[Curve, ...] = ()
     measures: tuple[Measure, ...] = ()
 
@@ -34,7 +34,7 @@ def make_report(
     notes: tuple[Text, ...] = (),
     output: str = "",
 ) -> ScoreReport:
-    """Count the rubric's items themselves: one without a result is `ungraded`."""
+    """Return a report with every rubric item; an item without a check result is `ungraded`."""
     items = tuple(
         _judge(item, [check for check in checks if check.item == item.id])
         for item in assignment.items
@@ -55,7 +55,7 @@ def make_report(
 def no_submission(
     assignment: Assignment, submission: Submission, problem: Text, student: str
 ) -> ScoreReport:
-    """Report on a file that is no submission: nothing could be run, and a person must look."""
+    """Return the report on a file that isn't a submission: nothing ran, and an assistant must check it."""
     message = tr("this file can't be graded: {problem}", problem=problem)
     checks = [
         CheckResult(item=item.id, name="", verdict=Verdict.ERROR, message=message)
@@ -67,7 +67,7 @@ def no_submission(
 def ungraded(
     assignment: Assignment, submission: Submission, student: str, reason: str
 ) -> ScoreReport:
-    """Report on a submission that we failed to grade."""
+    """Return the report on a submission that the grader failed to grade."""
     message = tr("this couldn't be graded. It isn't your fault, and it will be graded again")
     checks = [
         CheckResult(item=item.id, name="", verdict=Verdict.UNGRADED, message=message, detail=reason)
@@ -111,7 +111,7 @@ def _judge(item: RubricItem, checks: list[CheckResult]) -> ItemResult:
 
 
 def _fraction(item: RubricItem, checks: list[CheckResult]) -> float:
-    """The part of the points that an item with lost checks still earns: none, unless its settings weigh its checks."""
+    """The fraction of points for an item with failed checks: 0, unless the settings give its checks weights."""
     total = sum(item.weights.get(check.name, 0.0) for check in checks)
     held = [check for check in checks if check.verdict is Verdict.PASSED]
     return sum(item.weights.get(check.name, 0.0) for check in held) / total if total else 0.0

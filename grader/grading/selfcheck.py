@@ -1,4 +1,4 @@
-"""A student's own check: the public checks on their own machine, whatever the system, without a sandbox."""
+"""Run the public checks on a student's own computer, on any system, without a sandbox."""
 
 import os
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _QUIET = (
     *("-pno:terminal", "-pno:cacheprovider", "-pno:warnings"),
 )
 _ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-"""A student's machine may have any plugins: they take time, and may break."""
+"""Plugins on a student's computer may be slow or broken."""
 
 
 def self_check(assignment: Assignment, submission: Submission, student: str) -> ScoreReport:

@@ -53,7 +53,7 @@ def _serve_assignment(fds: list[int]) -> None:
 
 
 class _GradingSession:
-    """A pytest session whose loop is run once for each submission, each time in a fork."""
+    """A pytest session whose test loop runs once per submission, each time in a fork."""
 
     def __init__(self, assignment: Assignment, control: socket.socket, door: socket.socket) -> None:
         self.problems: list[str] = []

@@ -250,7 +250,7 @@ def _base(entries: Iterable[Entry], common: tuple[str, ...], words: re.Pattern[s
 
 
 def _crowds(entries: Iterable[Entry], words: re.Pattern[str]) -> frozenset[tuple[str, ...]]:
-    """Folders with files of several students: at least two, or three that name the assignment if there are other folders.
+    """Folders with files of several students: at least two, or three that name the assignment if other folders exist.
 
     Several versions of one student's file count once, and so do the modules of one submission.
     """
