@@ -10,14 +10,16 @@ JOBS ?= 2
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
 
-test: setup ## every test, with the whole class of submissions, and a part of the attacks on the sandbox
-	$(BIN)/pytest -n $(JOBS) --dist worksteal -q
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal -q --durations=10 --durations-min=1
 
-test-all: setup ## every test with all its cases
-	$(BIN)/pytest -n $(JOBS) --dist worksteal -q --all
+test: setup ## every test, with a part of the cases: of the class every item, right and wrong; of the attacks each eighth
+	$(PYTEST)
 
-test-fast: setup ## the tests that take seconds
-	$(BIN)/pytest -n $(JOBS) --dist worksteal -q -m "not slow"
+test-all: setup ## every test with all its cases, the example class, long audits, and batches under load
+	$(PYTEST) --all
+
+test-fast: setup ## the tests that take seconds; no attacks
+	$(PYTEST) -m "not slow and not sampled"
 
 check: setup ## lint, format, types and the layers of the package
 	$(BIN)/ruff check .

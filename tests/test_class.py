@@ -1,10 +1,16 @@
 """A class of students: every submission gets exactly the verdicts that the contract gives it.
 
-The variants and mistakes beside each solution belong to the class: they lose exactly the items that they say.
+The variants and mistakes beside each solution belong to the class: they lose exactly the items that they say. Without
+`--all` a part of them is graded, of which each item is lost by at least one, as alone as anywhere in the class.
+
+What a submission answered is kept in pytest's cache: while neither it nor the sandbox changes, it is only judged again.
 """
 
+import hashlib
+import os
 import re
 import shutil
+import time
 import tomllib
 from pathlib import Path
 
@@ -28,12 +34,74 @@ SAMPLES = {
 }
 
 
+LOST = {name: set(lost) for name, (_, lost) in EXPECTED.items()}
+LOST |= {name: set(sample.loses) for name, sample in SAMPLES.items()}
+ITEMS = {
+    f"{name}/{item.id}"
+    for name, assignment in load_assignments(CLASS.parents[1] / "solutions").items()
+    for item in assignment.items
+}
+
+
+def kind_of(name):
+    """Of what kind a right submission is: a notebook or a script of the class, or a variant."""
+    return EXPECTED[name][0].suffix if name in EXPECTED else "variant"
+
+
+def part_of_the_class():
+    """For each item the submission of the class, and the mistake, that lose it and the fewest others; for each verdict
+    one that gets it; and for each assignment one right submission of each kind."""
+    part = set()
+    for item in ITEMS:
+        assignment, _, id_ = item.partition("/")
+        for those in (EXPECTED, SAMPLES):
+            losing = [n for n in those if n.startswith(f"{assignment}/") and id_ in LOST[n]]
+            part |= set(sorted(losing, key=lambda n: (len(LOST[n]), n))[:1])
+    firsts = {}
+    for name in sorted(LOST, reverse=True):
+        if not LOST[name]:
+            firsts[name.split("/")[0], kind_of(name)] = name
+        elif name in EXPECTED:
+            firsts |= dict.fromkeys(EXPECTED[name][1].values(), name)
+    return part | set(firsts.values())
+
+
+PART = part_of_the_class()
+
+
+def parameters(names):
+    return [pytest.param(n, marks=() if n in PART else pytest.mark.load) for n in names]
+
+
+def sandbox_digest():
+    code = sorted((CLASS.parents[1] / "grader" / "sandbox").glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in code)).hexdigest()[:16]
+
+
+@pytest.fixture
+def grade(grader, assignments, pytestconfig):
+    """Grade a submission, by what it answered the last time if nothing of it or of the sandbox has changed."""
+    cache = pytestconfig.cache.mkdir(f"recordings-{sandbox_digest()}")
+
+    def grade(assignment, submission):
+        path = cache / f"{assignment}-{submission.sha256}"
+        recording = path.read_bytes() if path.is_file() else None
+        graded = grader.grade(assignments[assignment], submission, "x", recording)
+        if graded.recording is not None and graded.how != "replayed":
+            new = path.with_suffix(f".{os.getpid()}")
+            new.write_bytes(graded.recording)
+            new.replace(path)
+        return graded
+
+    return grade
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SAMPLES)
-def test_samples(name, grader, assignments):
+@pytest.mark.parametrize("name", parameters(SAMPLES))
+def test_samples(name, grade):
     sample = SAMPLES[name]
 
-    report = grader.grade(assignments[name.split("/")[0]], sample.submission, "x").report
+    report = grade(name.split("/")[0], sample.submission).report
 
     messages = "\n".join(f"{i.id}: {i.message.en}\n{i.detail}" for i in report.items)
     assert sample.loses == lost_items(report), messages
@@ -41,12 +109,12 @@ def test_samples(name, grader, assignments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EXPECTED)
-def test_verdicts(name, grader, assignments):
+@pytest.mark.parametrize("name", parameters(EXPECTED))
+def test_verdicts(name, grade, assignments):
     path, lost = EXPECTED[name]
     assignment = assignments[path.parent.name]
 
-    report = grader.grade(assignment, read_submission(path), "x").report
+    report = grade(assignment.name, read_submission(path)).report
 
     verdicts = {i.id: str(i.verdict) for i in report.items if i.verdict is not Verdict.PASSED}
     messages = "\n".join(f"{i.id}: {i.message.en}\n{i.detail}" for i in report.items)
@@ -109,6 +177,40 @@ def test_a_regrade_finds_what_a_run_finds(name, grader, assignments, changed):
 
 def without_measures(report):
     return [(i.id, i.points, i.verdict, i.message, i.detail) for i in report.items], report.notes
+
+
+def test_the_part_of_the_class_covers_every_item_right_and_wrong():
+    items = {
+        n: {i.split("/")[1] for i in ITEMS if i.startswith(f"{n.split('/')[0]}/")} for n in LOST
+    }
+    wrong = {f"{n.split('/')[0]}/{item}" for n in PART for item in LOST[n]}
+    right = {f"{n.split('/')[0]}/{item}" for n in PART for item in items[n] - LOST[n]}
+    kinds = {(n.split("/")[0], kind_of(n)) for n in PART if not LOST[n]}
+    verdicts = {v for n in PART if n in EXPECTED for v in EXPECTED[n][1].values()}
+
+    assert wrong == right == ITEMS
+    assert kinds == {(n.split("/")[0], kind_of(n)) for n in LOST if not LOST[n]}
+    assert verdicts == {verdict for _, lost in EXPECTED.values() for verdict in lost.values()}
+    assert len(PART) < len(LOST) / 3
+
+
+@pytest.mark.slow
+def test_what_is_kept_is_used_until_the_submission_or_the_sandbox_changes(
+    grade, submit, pytestconfig, monkeypatch
+):
+    source = f"def weighted_sum(x, w, b):\n    return x @ w + b  # {time.time_ns()}\n"
+
+    first, again = (grade("binary", submit(source)) for _ in range(2))
+    other = grade("binary", submit(source.replace("+ b", "- b")))
+
+    assert [each.how for each in (first, again, other)] == ["run", "replayed", "run"]
+    assert without_measures(again.report) == without_measures(first.report)
+    assert lost_items(other.report) > lost_items(first.report)
+    folder = pytestconfig.cache.mkdir(f"recordings-{sandbox_digest()}")
+    assert (folder / f"binary-{submit(source).sha256}").is_file()
+    before = sandbox_digest()
+    monkeypatch.setattr(Path, "read_bytes", lambda path: b"changed")
+    assert sandbox_digest() != before
 
 
 def test_every_file_is_expected():

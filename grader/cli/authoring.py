@@ -22,6 +22,7 @@ from grader.cli.options import (
     user_errors,
     write_file,
 )
+from grader.cli.waiting import Waiting
 from grader.model.text import default_language, tr
 
 app = typer.Typer()
@@ -65,7 +66,7 @@ def release(
         chosen = named_assignments(solutions, names)
         from grader.authoring import release as releasing
 
-        with grader_of(context) as grader:
+        with Waiting(language) as waiting, grader_of(context, tell=waiting.tell) as grader:
             for assignment in chosen:
                 files = releasing.make_release(assignment, lang or assignment.lang or "both")
                 folder = (output or assignment.folder.parents[1] / "assignments") / assignment.name

@@ -21,6 +21,7 @@ from grader.cli.options import (
     shown,
     user_errors,
 )
+from grader.cli.waiting import Waiting
 from grader.intake import HandIn, hand_in
 from grader.model.errors import UserError
 from grader.model.needs import require_torch
@@ -51,7 +52,7 @@ def grade(
     with user_errors(language):
         one = hand_in(file, hidden_assignments(solutions), assignment)
         require_torch()
-        with grader_of(context, isolation) as grader:
+        with Waiting(language) as waiting, grader_of(context, isolation, waiting.tell) as grader:
             report = grader.grade(one.assignment, one.submission, one.student).report
     print_report(report, format_, language)
     raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)

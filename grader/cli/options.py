@@ -1,7 +1,7 @@
 """What commands share: their options, the folders they look in, and how they end when the user is at fault."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Never
@@ -77,14 +77,19 @@ SolutionsOption = Annotated[
 
 
 @contextmanager
-def grader_of(context: typer.Context, isolation: Level = "full") -> "Iterator[Grader]":
-    """Return the warm grader that the caller of the command line handed in, or start one for this command."""
+def grader_of(
+    context: typer.Context, isolation: Level = "full", tell: Callable[[Text], None] | None = None
+) -> "Iterator[Grader]":
+    """Return the warm grader that the caller of the command line handed in, or start one for this command.
+
+    `tell` is called with what it waits for.
+    """
     from grader.grading.grader import Grader
 
     if isinstance(context.obj, Grader):
         yield context.obj
     else:
-        with Grader(isolation) as grader:
+        with Grader(isolation, tell or (lambda text: None)) as grader:
             yield grader
 
 

@@ -1,4 +1,4 @@
-"""How far a batch is: live on a terminal, now and then a line in a log."""
+"""What is being waited for, and how far a batch is: live on a terminal, now and then a line in a log."""
 
 import time
 from datetime import timedelta

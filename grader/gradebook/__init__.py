@@ -80,8 +80,17 @@ def digest_of(assignment: Assignment) -> str:
 class Gradebook:
     """The gradebook of a class. Use it in a `with` statement and from one thread."""
 
-    def __init__(self, results: Path, url: str | None = None, *, create: bool = False) -> None:
+    def __init__(
+        self,
+        results: Path,
+        url: str | None = None,
+        *,
+        create: bool = False,
+        busy_seconds: float = 30.0,
+    ) -> None:
         """Open the gradebook in the folder `results` or at `url`, upgrading its schema if necessary.
+
+        A transaction waits `busy_seconds` for another process that writes to the same file.
 
         Raises:
             UserError: the gradebook doesn't exist (and `create` is false), can't be opened, is some other database, or
@@ -92,7 +101,7 @@ class Gradebook:
             raise UserError(
                 tr("there is no gradebook in {folder}; run `grader batch` first", folder=results)
             )
-        self._engine = open_engine(address(results, url))
+        self._engine = open_engine(address(results, url), busy_seconds)
         self._reading = self._engine.execution_options(reads=True)
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         self._upsert: Any = dialect.insert

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from alembic import command
@@ -17,7 +18,6 @@ from grader.model.errors import UserError
 from grader.model.text import tr
 
 FILE = "gradebook.db"
-_BUSY_SECONDS = 30
 
 
 def address(results: Path, url: str | None) -> URL:
@@ -48,8 +48,10 @@ def place(url: URL) -> str:
     return url.database or "" if is_file else url.render_as_string()
 
 
-def open_engine(url: URL) -> Engine:
+def open_engine(url: URL, busy_seconds: float) -> Engine:
     """Connect to the database, and create or upgrade its tables in one transaction.
+
+    A transaction of SQLite waits `busy_seconds` for another process that writes.
 
     Raises:
         UserError: it can't be opened, is some other database, or was written by a newer grader.
@@ -61,7 +63,7 @@ def open_engine(url: URL) -> Engine:
             tr("{name} isn't installed: run `pip install {name}`", name=error.name)
         ) from error
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", partial(_configure_sqlite, busy_seconds))
         event.listen(engine, "begin", _begin_sqlite)
     try:
         with transaction(engine) as connection:
@@ -93,10 +95,12 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         ) from error
 
 
-def _configure_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+def _configure_sqlite(
+    busy_seconds: float, connection: sqlite3.Connection, _: ConnectionPoolEntry
+) -> None:
     connection.isolation_level = None  # so that schema changes are part of the transaction
     for pragma in (
-        f"busy_timeout = {1000 * _BUSY_SECONDS}",
+        f"busy_timeout = {1000 * busy_seconds:.0f}",
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",

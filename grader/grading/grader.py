@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from grader.model.assignment import Assignment
 from grader.model.errors import AssignmentError, GradingError, InfrastructureError
 from grader.model.score import ScoreReport, Verdict
 from grader.model.submission import Submission
-from grader.model.text import tr
+from grader.model.text import Text, printable, tr
 from grader.sandbox import Isolation, Level, SandboxServer, forkserver, refuse_readable
 from grader.sandbox.forkserver import ForkedServer, ForkServer
 
@@ -35,9 +35,12 @@ _BOOT = "from grader.grading.server import main; main()"
 class Grader:
     """Grades submissions with warm processes. Use it in a `with` statement. Threads may share it."""
 
-    def __init__(self, minimum: Level = "full") -> None:
-        """`minimum` is the isolation level below which nothing runs."""
+    def __init__(
+        self, minimum: Level = "full", tell: Callable[[Text], None] = lambda text: None
+    ) -> None:
+        """`minimum` is the isolation level below which nothing runs; `tell` is called with what is waited for."""
         self._minimum: Level = minimum
+        self._tell = tell
         self._sandbox: SandboxServer | None = None
         self._checks: ForkServer | None = None
         self._servers: dict[Path, _GradingServer] = {}
@@ -118,6 +121,10 @@ class Grader:
     ) -> Graded:
         server = self._server(assignment)
         self._required(server.sandbox)
+        if not server.greeted:
+            self._tell(tr("Loading the checks of {assignment} …", assignment=assignment.name))
+        server.await_ready()
+        self._tell(tr("Grading {file} …", file=printable(submission.file)))
         graded = server.grade(submission, student, recording) or server.grade(submission, student)
         if graded is not None and graded.how != "replayed" and _has_died(graded.report):
             # Something else may have killed the process, or the machine ran out of memory: one crash is no proof.
@@ -127,6 +134,8 @@ class Grader:
         return graded
 
     def _required(self, sandbox: SandboxServer) -> Isolation:
+        if not sandbox.greeted:
+            self._tell(tr("Starting the sandbox …"))
         sandbox.isolation.require(self._minimum)
         return sandbox.isolation
 
@@ -183,7 +192,6 @@ class _GradingServer(ForkedServer):
     ) -> Graded | None:
         """Return None if the submission contradicts its recording."""
         isolation = self.sandbox.isolation
-        self._await_ready()
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
@@ -206,7 +214,7 @@ class _GradingServer(ForkedServer):
         )
         return msgspec.structs.replace(graded, report=report)
 
-    def _await_ready(self) -> None:
+    def await_ready(self) -> None:
         """Wait until the checks are collected.
 
         Raises:

@@ -548,9 +548,8 @@ def test_the_database_keeps_what_it_was_told_when_the_power_fails(tmp_path):
     assert values == ["wal", 2, 1]
 
 
-@pytest.mark.slow
 def test_a_locked_gradebook_is_one_sentence(tmp_path):
-    with Gradebook(tmp_path, create=True) as book:
+    with Gradebook(tmp_path, create=True, busy_seconds=0.2) as book:
         other = sqlite3.connect(tmp_path / "gradebook.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
 

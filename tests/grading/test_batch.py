@@ -307,7 +307,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(batch, home):
 @pytest.mark.slow
 def test_ctrl_c_before_anything_is_graded(batch, home):
     hand_in(home, 2)
-    for seconds in (0.5, 2, 4):
+    for seconds in (0.3, 2):
         process = start(home)
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
@@ -319,7 +319,7 @@ def test_ctrl_c_before_anything_is_graded(batch, home):
     assert landed(home) == names(2)
 
 
-@pytest.mark.slow
+@pytest.mark.load
 def test_a_batch_that_is_killed_is_gone_on_with(batch, home):
     hand_in(home, 16)
     dice = random.Random(2025)
@@ -341,7 +341,7 @@ def test_a_batch_that_is_killed_is_gone_on_with(batch, home):
         assert [r.score for r in book.class_record().records] == [10] * 16
 
 
-@pytest.mark.slow
+@pytest.mark.load
 def test_servers_and_grading_processes_that_are_killed_cost_nobody_points(batch, home):
     hand_in(home, 10)
     dice = random.Random(7)

@@ -223,10 +223,11 @@ def test_no_message_shows_an_expected_value(grader, tiny, submit):
 
 
 def test_servers_that_are_killed_are_started_again(tiny, submit):
-    others = children_of(os.getpid())
-    with Grader() as own:
+    others, told = children_of(os.getpid()), []
+    with Grader(tell=lambda text: told.append(text.en)) as own:
         assignment, submission = tiny(), submit("def double(x): return 2 * x")
         assert own.grade(assignment, submission, "x").report.score == 10
+        assert (told[0], told[-1]) == ("Starting the sandbox …", "Grading x.py …")
         servers = children_of(os.getpid()) - others
         assert len(servers) == 2
         for pid in servers:
