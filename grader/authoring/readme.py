@@ -51,14 +51,14 @@ def released_readme(
     """
     for marker in (RUBRIC, CHECK):
         if text.count(marker) != 1:
-            raise _wrong(assignment, tr("it needs the line {marker} once", marker=marker))
+            raise _wrong(assignment, tr("the line {marker} must occur exactly once", marker=marker))
     check = _CHECK.format(name=assignment.name, package=" ".join((PACKAGE, *packages)))
     text = text.replace(CHECK, check).replace(HAND_IN, _hand_in(assignment))
     if languages is not None:
         text = markdown_in(text, languages)
     text = re.sub(r"\n{3,}", "\n\n", text.replace(RUBRIC, _rubric(assignment, languages)))
     if found := _PLACEHOLDER.search(_CODE.sub("", text)):
-        raise _wrong(assignment, tr("a placeholder is left: {words}", words=found[0]))
+        raise _wrong(assignment, tr("a placeholder hasn't been replaced: {words}", words=found[0]))
     return text
 
 
@@ -89,14 +89,14 @@ def _rubric(assignment: Assignment, languages: Language | None) -> str:
 
 def _what(assignment: Assignment, item: RubricItem) -> Text:
     if item.what is None:
-        raise _wrong(assignment, tr("the settings don't say by `what` what {id} asks", id=item.id))
+        raise _wrong(assignment, tr("item {id} has no `what` in the settings", id=item.id))
     numbers = {name: f"{value:g}" for name, value in assignment.thresholds.items()}
     try:
         return Text(ko=item.what.ko.format(**numbers), en=item.what.en.format(**numbers))
     except (KeyError, IndexError, ValueError) as error:
         raise _wrong(
             assignment,
-            tr("`what` of {id} names no threshold: {reason}", id=item.id, reason=error),
+            tr("`what` of {id} refers to an unknown threshold: {reason}", id=item.id, reason=error),
         ) from error
 
 

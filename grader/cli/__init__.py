@@ -8,7 +8,7 @@ from grader.cli.help import command_in
 from grader.cli.options import language_of
 
 app = typer.Typer(
-    help="Grade homework in PyTorch, with the students' code locked up in a sandbox.",
+    help="Grade PyTorch homework, with student code locked in a sandbox.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

@@ -38,27 +38,30 @@ def release(
         Literal["ko", "en", "both"] | None,
         typer.Option(
             "--lang",
-            help="The language of the templates; by default that of the course, else both.",
+            help="The language of the templates; by default the course's, or else both.",
         ),
     ] = None,
     check_: Annotated[
         bool,
-        typer.Option("--check", help="Write nothing; exit code 1 where something would change."),
+        typer.Option("--check", help="Write nothing; exit with 1 if something would change."),
     ] = False,
     zip_: Annotated[
-        bool, typer.Option("--zip", help="Also make NAME.zip, for the learning platform.")
+        bool, typer.Option("--zip", help="Also create NAME.zip for the learning platform.")
     ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FOLDER", help="By default `assignments` beside `solutions`."
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="The output folder; by default `assignments` next to `solutions`.",
         ),
     ] = None,
     solutions: SolutionsOption = None,
 ) -> None:
-    """Make what students receive from the solutions: script, notebook, public checks, README.
+    """Make the students' files from the solutions: script, notebook, public checks, README.
 
-    Nothing is written if a template gives an answer away or gets points, or if the solution doesn't get all.
+    Nothing is written if a template reveals an answer or gets points, or if the solution doesn't get full points.
     """
     language = default_language()
     changed: list[str] = []
@@ -95,22 +98,23 @@ def audit(
         int,
         typer.Option(
             min=0,
-            help="Grade right submissions again under so many other seeds, on a busy machine.",
+            help="Also grade correct submissions under this many other seeds, with all "
+            "processors busy.",
         ),
     ] = 0,
     format_: Annotated[
         Literal["table", "json", "html"],
-        typer.Option("--format", help="For the terminal, as JSON, or as a page."),
+        typer.Option("--format", help="Output format: a table, JSON, or an HTML page."),
     ] = "table",
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where the page is written.")
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file for the HTML page.")
     ] = Path("audit.html"),
     lang: LangOption = None,
     solutions: SolutionsOption = None,
 ) -> None:
-    """Test the checks: variants keep every point, mistakes lose what they say, no mutant of the solution survives.
+    """Test the checks: variants must keep every point, mistakes must lose the listed items, and mutants must be caught.
 
-    Exit code 1: the checks, or what tests them, must be mended.
+    Exit code 1: the checks, or the files that test them, need fixing.
     """
     language = language_of(lang)
     with user_errors(language):
@@ -149,7 +153,7 @@ def new(
     name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
     solutions: SolutionsOption = None,
 ) -> None:
-    """Make a small assignment that works, in `solutions/NAME`, for you to change step by step."""
+    """Create a small working assignment in `solutions/NAME`, for you to change step by step."""
     from grader.authoring.new import new_assignment
 
     language = default_language()
@@ -159,13 +163,13 @@ def new(
     say(text, language)
 
 
-importing = typer.Typer(help="Take over an assignment from another tool.", no_args_is_help=True)
+importing = typer.Typer(help="Import an assignment from another tool.", no_args_is_help=True)
 app.add_typer(importing, name="import")
 
 
 @importing.command(epilog="Example: `grader import nbgrader source/ps1/problem1.ipynb`")
 def nbgrader(file: FileArgument, solutions: SolutionsOption = None) -> None:
-    """Make an assignment from the instructor's version of an nbgrader notebook, and tell what is left to do by hand."""
+    """Create an assignment from the instructor's version of an nbgrader notebook, and list what is left to do by hand."""
     language = default_language()
     with user_errors(language):
         from grader.authoring.nbgrader import import_nbgrader, write_import
@@ -197,7 +201,7 @@ def gradescope(
 ) -> None:
     """Pack the grader and an assignment's hidden folder as a Gradescope autograder.
 
-    Messages to students are in the language of `--lang`, else in that of the course.
+    Messages to students are in the language of `--lang`, or else of the course.
     """
     from grader.gradescope import pack
 

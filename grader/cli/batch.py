@@ -47,23 +47,25 @@ def batch(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", show_default=False)],
     results: Annotated[
-        Path, typer.Option("--output", "-o", metavar="RESULTS", help="The folder of the results.")
+        Path, typer.Option("--output", "-o", metavar="RESULTS", help="The results folder.")
     ],
     assignment: NameOption = None,
     jobs: JobsOption = None,
     roster: Annotated[
         Path | None,
-        typer.Option(metavar="CSV", help="The class (id, name, email): gives everybody a row."),
+        typer.Option(
+            metavar="CSV", help="Roster: CSV with id, name, email; gives every student a row."
+        ),
     ] = None,
     extensions: Annotated[
         Path | None,
-        typer.Option(metavar="CSV", help="Other due dates (student, assignment, due)."),
+        typer.Option(metavar="CSV", help="Extensions: CSV with student, assignment, due."),
     ] = None,
     trust_file_times: Annotated[
         bool,
         typer.Option(
             "--trust-file-times",
-            help="Take a file's time for that of handing in, where the platform tells none.",
+            help="Use file times as hand-in times if the platform records none.",
         ),
     ] = False,
     gradebook: GradebookOption = None,
@@ -71,23 +73,23 @@ def batch(
         bool,
         typer.Option(
             "--regrade",
-            help="Grade again what was graded already, by the recorded answers where they suffice.",
+            help="Grade everything again, using recorded answers where possible.",
         ),
     ] = False,
     rerun: Annotated[
-        bool, typer.Option("--rerun", help="Grade again, and run every submission for it.")
+        bool, typer.Option("--rerun", help="Grade everything again by running every submission.")
     ] = False,
     lang: LangOption = None,
     isolation: IsolationOption = "full",
     solutions: SolutionsOption = None,
 ) -> None:
-    """Grade every submission in folders, archives and downloads of learning platforms, and print the class.
+    """Grade every submission in folders, archives and downloads of learning platforms, and print the results.
 
-    Each report is kept in RESULTS/gradebook.db as soon as it is made. The same command again grades only what is new,
-    was changed or was left ungraded: so it also goes on after a stop.
+    Each report is stored in RESULTS/gradebook.db as soon as it is made. Run the same command again to continue after a
+    stop, or to grade only submissions that are new, changed or ungraded.
 
-    Exit code 2: the call was wrong or the gradebook can't be written; 3: something was not graded or not matched;
-    130: stopped by Ctrl-C.
+    Exit codes: 0 if everything was graded; 2 if the command was wrong or the gradebook can't be written; 3 if something
+    is ungraded or unmatched; 130 if stopped by Ctrl-C.
     """
     language = language_of(lang)
     with user_errors(language), _resumable(language):

@@ -46,7 +46,7 @@ def grade(
 ) -> None:
     """Grade one submission with the hidden checks, in the sandbox.
 
-    Exit codes: 0 if it was graded, whatever the score; 2 if the command was wrong; 3 if something could not be graded.
+    Exit codes: 0 if it was graded, whatever the score; 2 if the command was wrong; 3 if an item is ungraded.
     """
     language = language_of(lang)
     with user_errors(language):
@@ -67,7 +67,8 @@ def check(
 ) -> None:
     """Check your own file with the public checks before you hand it in.
 
-    The checks are those beside your file, or in `assignments` here or above. Your code runs without a sandbox.
+    The checks are read from your file's folder, or from `assignments` here or in a parent folder. Your code runs
+    without a sandbox.
     """
     language = language_of(lang)
     with user_errors(language):

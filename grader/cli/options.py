@@ -37,14 +37,16 @@ ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", show_default
 NameOption = Annotated[
     str | None,
     typer.Option(
-        "--assignment", metavar="NAME", help="The assignment, if the file's name doesn't say."
+        "--assignment",
+        metavar="NAME",
+        help="The assignment, if it can't be told from the file name.",
     ),
 ]
 NamesArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME]…", show_default=False, help="Assignments; by default all."),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="A table for people, or JSON.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="Output format: a table or JSON.")]
 LangOption = Annotated[
     Language | None,
     typer.Option("--lang", help="Korean or English; by default the language of your locale."),
@@ -63,7 +65,9 @@ IsolationOption = Annotated[
 ]
 JobsOption = Annotated[
     int | None,
-    typer.Option(min=1, help="Submissions to grade at a time; by default one per processor."),
+    typer.Option(
+        min=1, help="Number of submissions graded in parallel; by default one per processor."
+    ),
 ]
 SolutionsOption = Annotated[
     Path | None,
@@ -71,7 +75,7 @@ SolutionsOption = Annotated[
         "--solutions",
         metavar="FOLDER",
         envvar="GRADER_SOLUTIONS",
-        help="The hidden folder; by default the nearest `solutions` here or above.",
+        help="The hidden folder; by default the nearest `solutions` in this folder or its parents.",
     ),
 ]
 

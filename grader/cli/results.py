@@ -38,18 +38,20 @@ def adjust(
     results: ResultsArgument,
     student: Annotated[str, typer.Argument(show_default=False)],
     assignment: Annotated[str, typer.Argument(show_default=False)],
-    points: Annotated[float, typer.Argument(help="Negative to take points.", show_default=False)],
-    reason: Annotated[str, typer.Option(help="Why: reports show it.")],
+    points: Annotated[
+        float, typer.Argument(help="Points to add; negative to deduct.", show_default=False)
+    ],
+    reason: Annotated[str, typer.Option(help="The reason, shown in reports.")],
     item: Annotated[
-        str | None, typer.Option(metavar="ID", help="The rubric item that it is about.")
+        str | None, typer.Option(metavar="ID", help="The rubric item that the points belong to.")
     ] = None,
     author: Annotated[
-        str | None, typer.Option(help="Who decides; by default your login name.")
+        str | None, typer.Option(help="Who made the decision; by default your login name.")
     ] = None,
     gradebook: GradebookOption = None,
     lang: LangOption = None,
 ) -> None:
-    """Give a student points by hand, or take some. The report stays as it is; the adjustment survives regrades."""
+    """Add or deduct points by hand. The report stays unchanged, and the adjustment survives regrading."""
     language = language_of(lang)
     with user_errors(language):
         from grader.gradebook import Gradebook
@@ -93,7 +95,7 @@ def report(
     results: ResultsArgument,
     format_: Annotated[
         ExportFormat | None,
-        typer.Option("--format", help="Pages, or another system's; by default a summary."),
+        typer.Option("--format", help="Output format; by default a summary in the terminal."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -101,15 +103,18 @@ def report(
             "--output",
             "-o",
             metavar="FILE",
-            help="Where it goes; else it is printed, pages to RESULTS.",
+            help="The output file; by default standard output, or RESULTS for HTML.",
         ),
     ] = None,
     template: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The gradebook or worksheet from Canvas or Moodle."),
+        typer.Option(
+            metavar="FILE", help="The gradebook or worksheet downloaded from Canvas or Moodle."
+        ),
     ] = None,
     column: Annotated[
-        str | None, typer.Option(metavar="TITLE", help="The column there that takes the scores.")
+        str | None,
+        typer.Option(metavar="TITLE", help="The title of the column for the scores in that file."),
     ] = None,
     assignment: Annotated[
         str | None, typer.Option("--assignment", metavar="NAME", help="Only this assignment.")
@@ -118,15 +123,18 @@ def report(
         str | None, typer.Option("--student", metavar="ID", help="Only this student.")
     ] = None,
     anonymous: Annotated[
-        bool, typer.Option("--anonymous", help="Pages with pseudonyms, the same each time.")
+        bool,
+        typer.Option(
+            "--anonymous", help="Use pseudonyms in the HTML report, always the same ones."
+        ),
     ] = False,
     gradebook: GradebookOption = None,
     lang: LangOption = None,
 ) -> None:
-    """Print how a class did, or write it as pages or for another system.
+    """Print the statistics of a class, or write reports and exports.
 
-    Canvas and Moodle get back the file that was downloaded from them, with the scores in it. For GitHub Classroom, `-o`
-    is `$GITHUB_OUTPUT`, which is added to. Exit code 3: something is ungraded, or could not be written.
+    For Canvas and Moodle, the scores are filled into the file that you downloaded (`--template`). For GitHub Classroom,
+    pass `$GITHUB_OUTPUT` as `-o`; the result is appended. Exit code 3: something is ungraded or couldn't be written.
     """
     language = language_of(lang)
     with user_errors(language):

@@ -41,7 +41,7 @@ def similar(
             "--output",
             "-o",
             metavar="FILE",
-            help="The page; by default RESULTS/assistant/similar.html.",
+            help="The output page; by default RESULTS/assistant/similar.html.",
         ),
     ] = None,
     gradebook: GradebookOption = None,
@@ -76,7 +76,7 @@ def similar(
         page = output or results / PAGE
         with writing(page):
             write_page(page, similar_page(comparisons, language))
-    say(tr("The page with both sides is {path}", path=page.resolve()), language)
+    say(tr("Comparison page: {path}", path=page.resolve()), language)
 
 
 def _usual(assignment: "Assignment") -> "Iterable[Sequence[Cell]]":

@@ -59,7 +59,7 @@ def _read(path: Path) -> Course:
     except (OSError, ValueError, LookupError) as error:
         raise UserError(
             tr(
-                "{path}: there is no time zone {zone}; write it like Asia/Seoul",
+                "{path}: unknown time zone {zone}; use a name such as Asia/Seoul",
                 path=path,
                 zone=course.timezone,
             )

@@ -285,7 +285,7 @@ def _missing(function: str, load_errors: list[tuple[str, Raised]]) -> StudentCod
 def loading_note(cell: str, raised: Raised) -> Text:
     """Return what loading a cell raised, in a sentence."""
     words = (
-        tr("it took too long to load")
+        tr("loading took too long")
         if raised.kind == "timeout"
         else Text(ko=_words(raised), en=_words(raised))
     )

@@ -488,7 +488,7 @@ def test_a_cell_that_takes_too_long_keeps_what_was_defined_before(opened):
         error = error_of(student.g)
 
     (note,) = sandbox.notes
-    assert "it took too long to load" in note.en
+    assert "loading took too long" in note.en
     assert error.verdict == Verdict.TIMEOUT
     assert "`g` is not defined, because loading the submission took too long" in error.text.en
 
