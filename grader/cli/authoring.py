@@ -169,7 +169,7 @@ app.add_typer(importing, name="import")
 
 @importing.command(epilog="Example: `grader import nbgrader source/ps1/problem1.ipynb`")
 def nbgrader(file: FileArgument, solutions: SolutionsOption = None) -> None:
-    """Create an assignment from the instructor's version of an nbgrader notebook, and list what is left to do by hand."""
+    """Create an assignment from the instructor's version of an nbgrader notebook, and list the remaining work."""
     language = default_language()
     with user_errors(language):
         from grader.authoring.nbgrader import import_nbgrader, write_import
