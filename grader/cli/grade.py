@@ -1,5 +1,7 @@
 """Commands about one file: `grade` for staff, `check` for students."""
 
+from pathlib import Path
+
 import typer
 from rich.cells import cell_len
 
@@ -18,6 +20,7 @@ from grader.cli.options import (
     language_of_students,
     print_report,
     public_assignments,
+    say,
     shown,
     user_errors,
 )
@@ -25,7 +28,7 @@ from grader.cli.waiting import Waiting
 from grader.intake import HandIn, hand_in
 from grader.model.errors import UserError
 from grader.model.needs import require_torch
-from grader.model.submission import place
+from grader.model.submission import place, read_submission
 from grader.model.syntax import syntax_problems
 from grader.model.text import Language, printable, tr, visible
 
@@ -72,7 +75,7 @@ def check(
     """
     language = language_of(lang)
     with user_errors(language):
-        one = hand_in(file, public_assignments(file), assignment)
+        one = hand_in(file, public_assignments(file, assignment), assignment)
         language = lang or shown(language_of_students(None, [one.assignment]))
     with user_errors(language):
         if one.submission.problem is not None:
@@ -84,7 +87,20 @@ def check(
 
         report = self_check(one.assignment, one.submission, one.student)
     print_report(report, format_, language)
+    if twin := _finished_twin(file):
+        both = tr("{twin} is finished too: hand in one of the two files", twin=twin.name)
+        say(both, language, stderr=True)
     raise typer.Exit(EXIT_UNGRADED if report.ungraded else 0)
+
+
+def _finished_twin(file: Path) -> Path | None:
+    """The same homework in its other form, script or notebook, if no stub is left in it."""
+    twin = file.with_suffix(".py" if file.suffix.lower() == ".ipynb" else ".ipynb")
+    if not twin.is_file():
+        return None
+    submission = read_submission(twin)
+    unfinished = any("NotImplementedError" in cell.source for cell in submission.cells)
+    return None if unfinished or not submission.cells else twin
 
 
 def _begin(one: HandIn, language: Language) -> None:

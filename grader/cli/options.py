@@ -16,7 +16,9 @@ from grader.model.assignment import (
     load_assignments,
     unknown_assignment,
 )
+from grader.model.builtin import built_in_course
 from grader.model.errors import InfrastructureError, UserError, reading, writing
+from grader.model.submission import match_assignment, read_submission
 from grader.model.text import Language, Text, default_language, printable, tr
 
 if TYPE_CHECKING:
@@ -195,19 +197,25 @@ def hidden_assignments(folder: Path | None) -> dict[str, Assignment]:
     )
 
 
-def public_assignments(file: Path) -> dict[str, Assignment]:
-    """Return the assignments whose public checks stand beside a student's file, or in `assignments` here or above.
+def public_assignments(file: Path, name: str | None = None) -> dict[str, Assignment]:
+    """Return the assignments whose public checks are beside a student's file, or in `assignments` here or above.
+
+    Failing that, those of the package's own course, if the file is for one of them; `name` is its assignment where the
+    user says it.
 
     Raises:
-        UserError: there are none.
+        UserError: there are none, or the file can't be read.
     """
     if (file.parent / SETTINGS).is_file():
         own = load_assignment(file.parent)
         return {own.name: own}
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    here, there = Path.cwd(), file.parent.resolve()
+    for folder in (here, *here.parents, there, *there.parents):
         if any((folder / "assignments").glob(f"*/{SETTINGS}")):
             return load_assignments(folder / "assignments")
+    built_in = load_assignments(built_in_course() / "assignments")
+    if name in built_in or (not name and match_assignment(read_submission(file), built_in)):
+        return built_in
     raise UserError(
         tr("no public checks found here; run this command in the folder of your assignment")
     )

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from grader.cli import app
 from grader.cli.console import console
+from grader.cli.options import public_assignments
 
 ROOT = Path(__file__).parents[2]
 WINDOWS = Path(__file__).parent / "windows"
@@ -120,6 +121,27 @@ def test_a_sign_that_the_console_lacks_is_a_plain_letter(encoding, shown, monkey
     assert stream.buffer.getvalue().decode(encoding) == shown + "\n"
 
 
+# --- where the public checks come from
+
+
+@pytest.mark.parametrize("name", ["kim_wine.py", "wine.py"])
+def test_the_lessons_own_checks_come_with_the_package(tmp_path, name, monkeypatch):
+    path = tmp_path / name
+    path.write_text("def load_data(): ...\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert public_assignments(path)["wine"].folder == ROOT / "assignments" / "wine"
+
+
+def test_assignments_above_the_file_are_found_from_anywhere(course, tmp_path_factory, monkeypatch):
+    (course / "kim").mkdir()
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+
+    found = public_assignments(course / "kim" / "wine.py")
+
+    assert found["wine"].folder == course / "assignments" / "wine"
+
+
 # --- what comes first
 
 
@@ -163,6 +185,7 @@ def test_a_syntax_error_comes_first_with_its_line_and_a_caret(folder):
     assert lines[0].startswith("Checking binary.ipynb")
     assert lines[1].startswith("cell 2 (`def sigmoid(z):`), line 3: syntax error: invalid syntax")
     assert lines[2:4] == ["        값 = '학습' 1 + z", " " * 20 + "^"]
+    assert lines[-1] == "binary.py is finished too: hand in one of the two files"
     report = json.loads(done.stdout)
     points = {item["id"]: item["points"] for item in report["items"]}
     assert (points["weighted_sum"], points["sigmoid"]) == (10, 0)
@@ -257,6 +280,14 @@ def test_a_file_that_is_no_notebook(refused, folder):
     (folder / "binary.ipynb").write_text("{")
 
     assert "readable notebook" in refused("check", "binary.ipynb", cwd=folder)
+
+
+def test_a_homework_whose_checks_are_nowhere(refused, tmp_path):
+    (tmp_path / "beer.py").write_text("def brew(): ...\n")
+
+    assert "run this command in the folder of your assignment" in refused(
+        "check", "beer.py", cwd=tmp_path
+    )
 
 
 def test_two_copies_of_the_assignment(refused, course, verb):
