@@ -30,6 +30,8 @@ from grader.sandbox.forkserver import ForkedServer, ForkServer
 _PAUSES = (0.0, 0.5, 2.0)
 """Seconds before each attempt to grade a submission, for when one of our own processes dies."""
 _BOOT = "from grader.grading.server import main; main()"
+_LEAST_SECONDS = 1.0
+"""What a second attempt may take of a submission that has used up its time."""
 
 
 class Grader:
@@ -125,10 +127,17 @@ class Grader:
             self._tell(tr("Loading the checks of {assignment} …", assignment=assignment.name))
         server.await_ready()
         self._tell(tr("Grading {file} …", file=printable(submission.file)))
-        graded = server.grade(submission, student, recording) or server.grade(submission, student)
+        end = time.monotonic() + assignment.limits.total_wall_seconds
+
+        def left() -> float:
+            return max(_LEAST_SECONDS, end - time.monotonic())
+
+        graded = server.grade(submission, student, left(), recording)
+        if graded is None:
+            graded = server.grade(submission, student, left())
         if graded is not None and graded.how != "replayed" and _has_died(graded.report):
             # Something else may have killed the process, or the machine ran out of memory: one crash is no proof.
-            graded = server.grade(submission, student)
+            graded = server.grade(submission, student, left())
         if graded is None or not server.sandbox.alive:  # then its children died because of us
             raise GradingError("the server of the sandbox has ended")
         return graded
@@ -188,7 +197,11 @@ class _GradingServer(ForkedServer):
         super().__init__(origin, [sandbox.control.fileno()], os.fsencode(assignment.folder))
 
     def grade(
-        self, submission: Submission, student: str, recording: bytes | None = None
+        self,
+        submission: Submission,
+        student: str,
+        wall_seconds: float,
+        recording: bytes | None = None,
     ) -> Graded | None:
         """Return None if the submission contradicts its recording."""
         isolation = self.sandbox.isolation
@@ -198,7 +211,7 @@ class _GradingServer(ForkedServer):
                 child = forkserver.request_child(self.control, [theirs.fileno()])
             try:
                 ours.settimeout(self._patience())
-                order = Order(submission, student, isolation.level, recording)
+                order = Order(submission, student, isolation.level, wall_seconds, recording)
                 send(ours, msgspec.msgpack.encode(order))
                 graded = msgspec.msgpack.decode(receive(ours), type=Graded | None)
             except (OSError, msgspec.MsgspecError) as error:
@@ -235,4 +248,4 @@ class _GradingServer(ForkedServer):
     def _patience(self) -> float:
         """Seconds after which a grading process must be stuck because of a bug of ours."""
         limits = self._assignment.limits
-        return 600.0 + 2 * limits.wall_factor * limits.total_cpu_seconds
+        return 600.0 + 4 * limits.total_wall_seconds

@@ -19,6 +19,8 @@ class Order(msgspec.Struct):
     submission: Submission
     student: str
     isolation: str
+    wall_seconds: float
+    """What all calls of the submission may take."""
     recording: bytes | None
 
 

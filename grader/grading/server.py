@@ -92,7 +92,9 @@ class _GradingSession:
             self._grading.submission = order.submission
             tape = Tape(order.recording, order.submission, limits, order.isolation)
             try:
-                with open_sandbox(self._door, order.submission, limits, tape) as sandbox:
+                with open_sandbox(
+                    self._door, order.submission, limits, tape, order.wall_seconds
+                ) as sandbox:
                     self._run_checks(session, sandbox, tape)
                     graded = Graded(self._report(order, sandbox, tape), tape.recording(), tape.how)
             except StaleRecordingError:

@@ -44,10 +44,17 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The wall-clock limit of a call, as a multiple of its CPU limit."""
     total_cpu_seconds: Positive = 1200.0
     """For all calls of a submission in total."""
+    total_wall_factor: Positive = 3.0
+    """The wall-clock limit of all calls of a submission in total, as a multiple of their CPU limit."""
     memory_mb: Positive = 4096.0
-    """Memory that a submission may allocate on top of PyTorch itself."""
+    """Memory that a submission may allocate on top of PyTorch itself: each process, and all of them in total."""
     output_kb: Positive = 64.0
     """How much printed output is kept."""
+
+    @property
+    def total_wall_seconds(self) -> float:
+        """The wall-clock limit of all calls of a submission in total."""
+        return self.total_wall_factor * self.total_cpu_seconds
 
 
 class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

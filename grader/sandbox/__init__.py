@@ -43,11 +43,16 @@ def __getattr__(name: str) -> object:
 
 
 def open_sandbox(
-    control: socket.socket, submission: Submission, limits: Limits, tape: "Tape | None" = None
+    control: socket.socket,
+    submission: Submission,
+    limits: Limits,
+    tape: "Tape | None" = None,
+    wall_seconds: float | None = None,
 ) -> "Sandbox":
     """Load a submission in a locked-down process of the server behind `control`.
 
-    With a `tape` that knows the submission's answers, that is put off until something else is asked.
+    All its calls may take `wall_seconds` by the wall clock, by default those of the limits. With a `tape` that knows
+    the submission's answers, loading is put off until something else is asked.
 
     Raises:
         SandboxError: the process could not be started.
@@ -58,7 +63,7 @@ def open_sandbox(
     from grader.sandbox.session import ForkingSandbox
 
     def start() -> LiveProcesses:
-        return LiveProcesses(control, limits, mentioned(submission))
+        return LiveProcesses(control, limits, mentioned(submission), wall_seconds)
 
     processes = start() if tape is None else TapedProcesses(tape, start, limits)
     return ForkingSandbox(processes, submission, limits)

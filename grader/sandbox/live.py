@@ -6,7 +6,7 @@ import socket
 
 from grader.model.assignment import Limits
 from grader.model.errors import InfrastructureError, SandboxError
-from grader.sandbox.process import ForkedProcess, ProcessDiedError, ProcessTimeoutError
+from grader.sandbox.process import Family, ForkedProcess, ProcessError
 from grader.sandbox.server import WorkerLimits, request_worker
 
 _START_SECONDS = 120.0  # for what is our own work, on a machine however busy
@@ -36,16 +36,26 @@ class Printed:
 class LiveProcesses:
     """A locked-down process, to be loaded with a submission and forked."""
 
-    def __init__(self, control: socket.socket, limits: Limits, libraries: list[str]) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        limits: Limits,
+        libraries: list[str],
+        wall_seconds: float | None = None,
+    ) -> None:
         """Start it in the server behind `control`, which loads the `libraries` first.
+
+        All its calls may take `wall_seconds` by the wall clock, by default those of the limits.
 
         Raises:
             SandboxError: it could not be started.
         """
         self._output = _Output(limits)
+        memory_bytes = limits.memory_mb * 2**20
+        self._family = Family(memory_bytes, wall_seconds or limits.total_wall_seconds)
         ours, theirs = socket.socketpair()
         # Before anything is sent to it: the kernel tells a sender's number only to who has asked for it.
-        self.loaded = ForkedProcess(ours, self._output.drain, self._output.read_end)
+        self.loaded = ForkedProcess(ours, self._output.drain, self._output.read_end, self._family)
         with theirs:
             try:
                 self._child = request_worker(
@@ -53,7 +63,7 @@ class LiveProcesses:
                     theirs,
                     self._output.write_end,
                     WorkerLimits(
-                        memory_bytes=int(limits.memory_mb * 2**20),
+                        memory_bytes=int(memory_bytes),
                         cpu_seconds=int(limits.total_cpu_seconds) + 1,
                     ),
                     libraries,
@@ -66,7 +76,7 @@ class LiveProcesses:
         self._output.close_write_end()
         try:
             self.loaded.greet(_START_SECONDS)
-        except (ProcessTimeoutError, ProcessDiedError) as error:
+        except ProcessError as error:
             exit_ = self._child.wait(1)
             words = f"the sandbox did not start ({exit_}): {self.output[-2000:]}"
             self.close()
@@ -86,13 +96,13 @@ class LiveProcesses:
         """
         ours, theirs = socket.socketpair()
         process = ForkedProcess(
-            ours, self._output.drain, self._output.read_end, forked_from=self.loaded
+            ours, self._output.drain, self._output.read_end, self._family, forked_from=self.loaded
         )
         try:
             with theirs:
                 self.loaded.fork(theirs, _FORK_SECONDS)
             process.greet(_FORK_SECONDS)
-        except (ProcessTimeoutError, ProcessDiedError):
+        except ProcessError:
             process.close()
             raise
         return process

@@ -1,34 +1,53 @@
 """One process of a submission as the trusted side sees it: frames out and in, under a deadline."""
 
 import contextlib
+import math
 import os
 import select
 import signal
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from grader.sandbox import wire
 from grader.sandbox.wire import Fork, Ready, Reply, Request, WireError
 
 _MAX_CREDIT = 10  # how many times its wall time a process may wait for a processor
 _TICK = 0.05  # seconds between looks at the clock
+_SHARES_TICK = 1.0  # seconds between looks at shared memory, of which one costs milliseconds
 _MAX_WRITTEN = (
     2 * 2**30
-)  # to files and output together; where it has a file system of its own, that is smaller
+)  # to files and output; where it has a file system of its own, that is smaller
+_MAX_THREADS = 256
+_PATIENCE_WITH_FORKS = 5.0  # seconds, for what takes microseconds
 _DESCRIPTOR = struct.Struct("i")
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid of the sender, filled in by the kernel
 
 
-class ProcessTimeoutError(Exception):
-    """The process used up its time; it has been killed."""
+class ProcessError(Exception):
+    """A process that was asked something gave no answer; it has been killed."""
 
 
-class ProcessDiedError(Exception):
-    """The process died, or sent what is no reply; it has been killed."""
+class ProcessTimeoutError(ProcessError):
+    """The process used up its time."""
+
+    def __init__(self, spent: bool = False) -> None:
+        super().__init__()
+        self.spent = spent
+        """Whether that was the time of the whole submission, not of one call."""
+
+
+class ProcessMemoryError(ProcessError):
+    """The processes of the submission held too much memory together."""
+
+
+class ProcessDiedError(ProcessError):
+    """The process died, or sent what is no reply."""
 
 
 class Process(Protocol):
@@ -44,11 +63,76 @@ class Process(Protocol):
 
         Raises:
             ProcessTimeoutError: neither within `cpu_seconds` of its own time nor within `wall_seconds`.
+            ProcessMemoryError: it took too much memory.
             ProcessDiedError: there is no reply, nor will be.
         """
 
     def close(self) -> None:
         """End the process."""
+
+
+class Family:
+    """All processes of a submission: what they use together, and what they may."""
+
+    def __init__(self, memory_bytes: float, wall_seconds: float) -> None:
+        self.memory_bytes = 0
+        """How far their memory rose at most above where it began, as far as it was looked at."""
+        self.wall_left = wall_seconds
+        """Seconds that it may still be waited for them altogether."""
+        self._most_memory = memory_bytes
+        self._resident_at_start = self._shared_at_start = 0
+        self._living: list[ForkedProcess] = []
+        self._ended_cpu = 0.0
+        self._ended_written = 0
+        self._next_look = self._next_look_at_shares = 0.0
+
+    def add(self, process: "ForkedProcess") -> None:
+        """Count a process from now on."""
+        self._living.append(process)
+        if not self._shared_at_start:
+            self._resident_at_start = process.resident_memory()
+            self._shared_at_start = process.shared_memory()
+
+    def remove(self, process: "ForkedProcess") -> None:
+        """Count what a process has used, and no more."""
+        if process in self._living:
+            self._living.remove(process)
+            self._ended_cpu += process.cpu()
+            self._ended_written += process.written()
+
+    def cpu(self) -> float:
+        """Return the CPU seconds of all, those that have ended included."""
+        return self._ended_cpu + sum(process.cpu() for process in self._living)
+
+    def look(self) -> None:
+        """Look at what they use, unless that was done a moment ago.
+
+        Raises:
+            ProcessDiedError: too many threads, or too much that was written.
+            ProcessMemoryError: too much memory.
+        """
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _TICK
+        if sum(process.threads() for process in self._living) > _MAX_THREADS:
+            raise ProcessDiedError(f"it started more than {_MAX_THREADS} threads")
+        written = self._ended_written + sum(process.written() for process in self._living)
+        if written > _MAX_WRITTEN:
+            raise ProcessDiedError(f"it wrote more than {_MAX_WRITTEN >> 20} MiB")
+        self._look_at_memory(now)
+
+    def _look_at_memory(self, now: float) -> None:
+        if now < self._next_look_at_shares:
+            return
+        # What copies share counts in each of them here, so that it is seldom worth a closer look.
+        resident = sum(process.resident_memory() for process in self._living)
+        suspicious = resident - self._resident_at_start > self._most_memory
+        self._next_look_at_shares = now + (_SHARES_TICK / 5 if suspicious else _SHARES_TICK)
+        shares = sum(process.shared_memory() for process in self._living)
+        self.memory_bytes = max(self.memory_bytes, shares - self._shared_at_start)
+        if self.memory_bytes > self._most_memory:
+            raise ProcessMemoryError
 
 
 class ForkedProcess:
@@ -59,6 +143,7 @@ class ForkedProcess:
         sock: socket.socket,
         drain: Callable[[], bool],
         output: int,
+        family: Family,
         forked_from: "ForkedProcess | None" = None,
     ) -> None:
         """`drain` reads what has been printed to the pipe `output`, and tells whether more can come.
@@ -66,6 +151,7 @@ class ForkedProcess:
         What is forked from no other hands over the descriptor by which its own forks are granted, if it has one.
         """
         self.memory_bytes = 0
+        self._family = family
         self._forked_from = forked_from
         self._forks = -1
         self._socket = sock
@@ -78,6 +164,7 @@ class ForkedProcess:
         self._poll.register(output, select.POLLIN)
         self._pid = 0
         self._pidfd = -1
+        self._last_cpu = 0.0
 
     def greet(self, wall_seconds: float) -> None:
         """Wait for the process's first frame, by which the kernel tells us its number.
@@ -86,7 +173,11 @@ class ForkedProcess:
             ProcessTimeoutError: it didn't come.
             ProcessDiedError: the process died before.
         """
-        clocks = _Clocks(wall_seconds, lambda: None, self._starved)
+        with self._clocks(wall_seconds) as clocks:
+            self._greet(clocks)
+        self._family.add(self)
+
+    def _greet(self, clocks: "_Clocks") -> None:
         self._wait(clocks)
         space = socket.CMSG_SPACE(_CREDENTIALS.size)
         if self._forked_from is None:
@@ -123,19 +214,15 @@ class ForkedProcess:
         self, frame: bytes, cpu_seconds: float, wall_seconds: float
     ) -> tuple[tuple[bytes, bytearray], float]:
         """Exchange a request for a reply, both encoded; otherwise as `Process.exchange`."""
+        if self._pidfd < 0:
+            raise ProcessDiedError("the process has ended")
         try:
-            before = self._cpu()
-            self._socket.settimeout(wall_seconds)
-            self._socket.sendall(frame)
-            self._socket.setblocking(False)
-            parts = self._receive(
-                _Clocks(wall_seconds, lambda: self._watch(before + cpu_seconds), self._starved)
-            )
-            return parts, self._cpu() - before
-        except (TimeoutError, ProcessTimeoutError) as error:
-            self.close()
-            raise ProcessTimeoutError from error
-        except ProcessDiedError:
+            before = self._family.cpu()
+            with self._clocks(wall_seconds, before + cpu_seconds) as clocks:
+                self._send(frame, clocks)
+                parts = self._receive(clocks)
+            return parts, self._family.cpu() - before
+        except ProcessError:
             self.close()
             raise
         except (OSError, WireError) as error:
@@ -149,13 +236,16 @@ class ForkedProcess:
             ProcessDiedError: it is gone.
             ProcessTimeoutError: it doesn't fork.
         """
-        clocks = _Clocks(wall_seconds, lambda: None, self._starved)
-        try:
-            socket.send_fds(self._socket, [wire.encode(Fork())], [channel.fileno()])
-            while self._forks >= 0 and not self._wait_for_fork(clocks):
-                pass
-        except OSError as error:
-            raise ProcessDiedError(str(error)) from error
+        with self._clocks(wall_seconds) as clocks:
+            try:
+                socket.send_fds(self._socket, [wire.encode(Fork())], [channel.fileno()])
+                while self._forks >= 0 and not self._wait_for_fork(clocks):
+                    pass
+            except OSError as error:
+                raise ProcessDiedError(str(error)) from error
+
+    def _clocks(self, wall_seconds: float, cpu_seconds: float = math.inf) -> "_Clocks":
+        return _Clocks(self._family, wall_seconds, cpu_seconds, self._starved)
 
     def _wait_for_fork(self, clocks: "_Clocks") -> bool:
         """Answer one wish to fork; return whether it was granted."""
@@ -164,6 +254,7 @@ class ForkedProcess:
         poll.register(self._socket, select.POLLRDHUP)
         while not (ready := dict(poll.poll(_TICK * 1000))):
             clocks.look()
+        clocks.look()
         if self._socket.fileno() in ready:
             raise ProcessDiedError("the process ended instead of forking")
         return self._answer_fork(self._pid)
@@ -172,7 +263,9 @@ class ForkedProcess:
         """Kill the process."""
         if self._pidfd >= 0:
             with contextlib.suppress(OSError, ValueError):
-                self.memory_bytes = max(0, self._memory("VmHWM") - self._memory_at_start)
+                rise = self._memory("VmHWM") - self._memory_at_start
+                self.memory_bytes = max(0, rise, self._family.memory_bytes)
+            self._family.remove(self)
             with contextlib.suppress(OSError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             os.close(self._pidfd)
@@ -202,44 +295,69 @@ class ForkedProcess:
             done += size
         return data
 
+    def _send(self, frame: bytes, clocks: "_Clocks") -> None:
+        view = memoryview(frame)
+        self._poll.modify(self._socket, select.POLLOUT)
+        while view:
+            clocks.look()
+            try:
+                view = view[self._socket.send(view) :]
+            except BlockingIOError:
+                self._wait(clocks)
+        self._poll.modify(self._socket, select.POLLIN)
+
     def _wait(self, clocks: "_Clocks") -> None:
-        """Return when the socket can be read; meanwhile drain what is printed and look at the clocks."""
+        """Return when the socket is ready; meanwhile drain what is printed and look at the clocks."""
         while True:
             ready = {fd for fd, _ in self._poll.poll(_TICK * 1000)}
+            clocks.look()
             if self._output in ready and not self._drain():
                 self._poll.unregister(self._output)
             if self._forks in ready:
-                with contextlib.suppress(OSError):  # who waited has been ended
-                    self._answer_fork(None)
+                self._answer_fork(None)
             if self._socket.fileno() in ready:
                 return
-            clocks.look()
 
     def _answer_fork(self, granted_to: int | None) -> bool:
+        """Whether a wish to fork was granted. Who takes it back just then would let us wait for the next one."""
         from grader.sandbox.lockdown import grant_fork  # Linux only
 
-        return grant_fork(self._forks, granted_to)
+        forks = os.dup(self._forks)
+        answers: list[bool] = []
 
-    def _watch(self, cpu_seconds: float) -> None:
-        """Stop a process whose clock is past `cpu_seconds`, or which fills the disk."""
-        if self._cpu() > cpu_seconds:
-            raise ProcessTimeoutError
-        if (
-            sum(process.written() for process in (self, self._forked_from) if process)
-            > _MAX_WRITTEN
-        ):
-            raise ProcessDiedError(f"it wrote more than {_MAX_WRITTEN >> 20} MiB")
+        def answer() -> None:
+            with contextlib.suppress(OSError):  # who waited has been ended
+                answers.append(grant_fork(forks, granted_to))
+            os.close(forks)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        thread.join(_PATIENCE_WITH_FORKS)
+        if thread.is_alive():
+            raise ProcessDiedError("the process took its wish to fork back")
+        return answers == [True]
 
     def written(self) -> int:
         """Return how many bytes the process has written anywhere, 0 if it is gone."""
         return max(self._facts("io", "wchar", "write_bytes"), default=0)
 
-    def _cpu(self) -> float:
-        """CPU seconds of all the process's threads (the clock of `clock_getcpuclockid(3)`)."""
-        try:
-            return time.clock_gettime(~self._pid << 3 | 2)
-        except OSError as error:
-            raise WireError("the process has ended") from error
+    def threads(self) -> int:
+        """Return how many threads the process has, 0 if it is gone."""
+        return sum(self._facts("status", "Threads"))
+
+    def resident_memory(self) -> int:
+        """Return the bytes of memory that it has a part in, 0 if it is gone."""
+        return self._memory("VmRSS")
+
+    def shared_memory(self) -> int:
+        """Return the bytes of memory that it has, each divided by the number of its owners; 0 if it is gone."""
+        return sum(self._facts("smaps_rollup", "Pss")) * 1024
+
+    def cpu(self) -> float:
+        """Return the CPU seconds of all its threads, by the clock of `clock_getcpuclockid(3)`."""
+        with contextlib.suppress(OSError):
+            self._last_cpu = time.clock_gettime(~self._pid << 3 | 2)
+        return self._last_cpu
 
     def _starved(self) -> float:
         """Seconds that the process was ready to run but got no processor: a busy machine is nobody's fault."""
@@ -261,33 +379,68 @@ class ForkedProcess:
 
 
 class _Clocks:
-    """The deadline of one call. Seconds in which the process got no processor don't count."""
+    """The deadlines of one call. Use it in a `with` statement: its time is taken from that of the whole submission.
+
+    Seconds in which the process got no processor don't count, unless its own threads and processes had them.
+    """
 
     def __init__(
-        self, wall_seconds: float, watch: Callable[[], None], starved: Callable[[], float]
+        self,
+        family: Family,
+        wall_seconds: float,
+        cpu_seconds: float,
+        starved: Callable[[], float],
     ) -> None:
-        """`watch` raises when something else than the time is over."""
-        now = time.monotonic()
-        self._wall_seconds = wall_seconds
-        self._deadline, self._next_look = now + wall_seconds, now + _TICK
-        self._watch, self._starved = watch, starved
-        self._starved_before: float | None = None
+        """`cpu_seconds` is where the clock of the family may stand at most."""
+        self._family = family
+        self._wall_seconds, self._cpu_seconds = wall_seconds, cpu_seconds
+        self._begin = time.monotonic()
+        self._next_look = self._begin + _TICK
+        self._starved = starved
+        self._before: tuple[float, float] | None = None
+
+    def __enter__(self) -> Self:
+        if self._family.wall_left <= 0:
+            raise ProcessTimeoutError(spent=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._family.wall_left -= self._passed()
 
     def look(self) -> None:
         """Look at the clocks, unless that was done a moment ago.
 
         Raises:
             ProcessTimeoutError: the time is over.
-            ProcessDiedError: the process must be ended.
+            ProcessDiedError, ProcessMemoryError: the process must be ended.
         """
         now = time.monotonic()
         if now < self._next_look:
             return
         self._next_look = now + _TICK
-        if self._starved_before is None:
-            self._starved_before = self._starved()
-        if now > self._deadline:
-            starved = self._starved() - self._starved_before
-            if now > self._deadline + min(starved, _MAX_CREDIT * self._wall_seconds):
+        if self._before is None:
+            self._before = self._starved(), self._family.cpu()
+        if now - self._begin > min(self._wall_seconds, self._family.wall_left):
+            passed = self._passed()
+            if passed > self._family.wall_left:
+                raise ProcessTimeoutError(spent=True)
+            if passed > self._wall_seconds:
                 raise ProcessTimeoutError
-        self._watch()
+        if self._family.cpu() > self._cpu_seconds:
+            raise ProcessTimeoutError
+        self._family.look()
+
+    def _passed(self) -> float:
+        """Seconds since the beginning that count."""
+        passed = time.monotonic() - self._begin
+        if self._before is None:
+            return passed
+        starved, cpu = self._before
+        own = max(0.0, self._family.cpu() - cpu)
+        credit = max(0.0, self._starved() - starved - own)
+        return passed - min(credit, _MAX_CREDIT * self._wall_seconds)

@@ -11,7 +11,12 @@ from grader.model.assignment import Limits
 from grader.model.score import Place, Verdict
 from grader.model.submission import place
 from grader.model.text import Text, printable, tr
-from grader.sandbox.process import Process, ProcessDiedError, ProcessTimeoutError
+from grader.sandbox.process import (
+    Process,
+    ProcessDiedError,
+    ProcessMemoryError,
+    ProcessTimeoutError,
+)
 from grader.sandbox.wire import Call, Raised, Ref, Reply, Returned
 
 _NOT_SCALAR = (Ref, list, tuple, dict)
@@ -165,18 +170,22 @@ class Student:
         left = self._meter.limits.total_cpu_seconds - self._meter.cpu_seconds
         seconds = min(self._cpu_seconds, left)
         if seconds <= 0:
-            raise StudentCodeError(
-                Verdict.TIMEOUT, tr("the submission has used up its total time limit")
-            )
+            raise self._used_up()
         try:
             reply, used = self._process.exchange(
                 request, seconds, seconds * self._meter.limits.wall_factor
             )
         except ProcessTimeoutError as error:
+            if error.spent:
+                raise self._used_up() from error
             self._meter.add(seconds)
             raise StudentCodeError(
                 Verdict.TIMEOUT,
                 tr("{call} took longer than {seconds} s", call=what, seconds=f"{seconds:.0f}"),
+            ) from error
+        except ProcessMemoryError as error:
+            raise StudentCodeError(
+                Verdict.MEMORY, tr("{call} asked for too much memory", call=what)
             ) from error
         except ProcessDiedError as error:
             raise StudentCodeError(
@@ -192,6 +201,11 @@ class Student:
             raise self._nonsense(function)
         self._changed += [f"{function}: {printable(name)}" for name in reply.changed[:20]]
         return self._adopt(reply.value)
+
+    def _used_up(self) -> StudentCodeError:
+        return StudentCodeError(
+            Verdict.TIMEOUT, tr("the submission has used up its total time limit")
+        )
 
     def _nonsense(self, function: str) -> StudentCodeError:
         return StudentCodeError(

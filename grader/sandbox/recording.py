@@ -22,7 +22,13 @@ from grader.model.score import How
 from grader.model.submission import Submission
 from grader.sandbox import wire
 from grader.sandbox.live import LiveProcesses, Printed
-from grader.sandbox.process import ForkedProcess, ProcessDiedError, ProcessTimeoutError
+from grader.sandbox.process import (
+    ForkedProcess,
+    ProcessDiedError,
+    ProcessError,
+    ProcessMemoryError,
+    ProcessTimeoutError,
+)
 from grader.sandbox.wire import Reply, Request, WireError
 
 MAX_BYTES = 32 * 2**20
@@ -39,7 +45,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
     allowed: float
     """The CPU seconds that it might take."""
-    ended: Literal["", "timeout", "died"] = ""
+    ended: Literal["", "timeout", "spent", "memory", "died"] = ""
     """How the process ended instead of a reply."""
     structure: bytes = b""
     """The reply's two parts, as the codec gets them."""
@@ -162,7 +168,7 @@ class Tape:
             return
         before = self._new.setdefault(key, answer)
         self._room -= answer.size if before is answer else 0
-        if self._room < 0 or not answer.agrees(before):
+        if self._room < 0 or not answer.agrees(before) or answer.ended == "spent":
             self.give_up()
 
     def keep_memory(self, key: bytes, memory_bytes: int) -> None:
@@ -223,7 +229,7 @@ class TapedProcesses:
         assert self._live is not None
         try:
             return self._live.copy()
-        except (ProcessTimeoutError, ProcessDiedError) as error:
+        except ProcessError as error:
             self._tape.give_up()
             if self._tape.blank:
                 raise
@@ -261,15 +267,17 @@ class TapedProcess:
         try:
             answer = self._answer(asked)
             self._processes.add_output(answer.output)
-            if answer.ended == "timeout":
-                raise ProcessTimeoutError
+            if answer.ended in ("timeout", "spent"):
+                raise ProcessTimeoutError(spent=answer.ended == "spent")
+            if answer.ended == "memory":
+                raise ProcessMemoryError
             if answer.ended == "died":
                 raise ProcessDiedError(answer.reason)
             reply = wire.decode_reply(answer.structure, bytearray(answer.bulk))
         except WireError as error:
             self._end()
             raise ProcessDiedError(str(error)) from error
-        except (ProcessTimeoutError, ProcessDiedError):
+        except ProcessError:
             self._end()
             raise
         return reply, answer.cpu_seconds
@@ -286,7 +294,7 @@ class TapedProcess:
 
         Raises:
             InfrastructureError: it can't be started, or answers otherwise than was recorded.
-            ProcessDiedError, ProcessTimeoutError: it can't be copied, and nothing was recorded.
+            ProcessError: it can't be copied, and nothing was recorded.
         """
         if self._real is None:
             try:
@@ -316,8 +324,10 @@ class TapedProcess:
         limit = request.cpu_seconds
         try:
             parts, used = process.ask(request.frame, limit, request.wall_seconds)
-        except ProcessTimeoutError:
-            answer = Answer(limit, "timeout")
+        except ProcessTimeoutError as error:
+            answer = Answer(limit, "spent" if error.spent else "timeout")
+        except ProcessMemoryError:
+            answer = Answer(limit, "memory")
         except ProcessDiedError as error:
             answer = Answer(limit, "died", reason=str(error))
         else:

@@ -8,7 +8,13 @@ from grader.model.assignment import Limits
 from grader.model.score import Verdict
 from grader.model.submission import Submission
 from grader.model.text import Text, tr
-from grader.sandbox.process import Process, ProcessDiedError, ProcessTimeoutError
+from grader.sandbox.process import (
+    Process,
+    ProcessDiedError,
+    ProcessError,
+    ProcessMemoryError,
+    ProcessTimeoutError,
+)
 from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_note
 from grader.sandbox.wire import Load, Loaded
 
@@ -30,7 +36,7 @@ class Sandbox(Protocol):
         """Return the submission as it was right after loading, in a process of its own until it is closed.
 
         Raises:
-            StudentCodeError: loading it ended its process.
+            StudentCodeError: loading it ended its process, or there is no time or memory left for it.
         """
 
     def close(self) -> None:
@@ -61,8 +67,7 @@ class Processes(Protocol):
         """Return a copy of the loaded process.
 
         Raises:
-            ProcessDiedError: it is gone.
-            ProcessTimeoutError: no copy came.
+            ProcessError: no copy came.
         """
 
     def close(self) -> None:
@@ -102,10 +107,8 @@ class ForkingSandbox:
             raise self._broken
         try:
             return Student(self._processes.copy(), self.meter)
-        except (ProcessTimeoutError, ProcessDiedError) as error:
-            self._broken = StudentCodeError(
-                Verdict.CRASHED, tr("the submission's process died between two checks")
-            )
+        except ProcessError as error:
+            self._broken = _no_copy(error)
             raise self._broken from error
 
     def close(self) -> None:
@@ -130,6 +133,10 @@ class ForkingSandbox:
             self._broken = StudentCodeError(
                 Verdict.TIMEOUT, tr("loading the submission took too long")
             )
+        except ProcessMemoryError:
+            self._broken = StudentCodeError(
+                Verdict.MEMORY, tr("loading the submission took too much memory")
+            )
         except ProcessDiedError:
             self._broken = StudentCodeError(
                 Verdict.CRASHED, tr("the submission's process died while loading")
@@ -140,3 +147,17 @@ class ForkingSandbox:
             self.notes = tuple(starmap(loading_note, self.meter.load_errors))
         if self._broken is not None:
             self.notes = (self._broken.text,)
+
+
+def _no_copy(error: ProcessError) -> StudentCodeError:
+    match error:
+        case ProcessTimeoutError(spent=True):
+            return StudentCodeError(
+                Verdict.TIMEOUT, tr("the submission has used up its total time limit")
+            )
+        case ProcessMemoryError():
+            return StudentCodeError(Verdict.MEMORY, tr("the submission holds too much memory"))
+        case _:
+            return StudentCodeError(
+                Verdict.CRASHED, tr("the submission's process died between two checks")
+            )

@@ -506,12 +506,13 @@ def test_threads_run_out(attacked):
     assert only_the_attack(Verdict.ERROR) == verdicts(report)
 
 
-def test_threads_with_small_stacks_run_out_of_time(attacked):
+def test_threads_with_small_stacks_are_too_many(attacked):
     body = """threading.stack_size(32768)
     for _ in range(3000): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
     time.sleep(1000)"""
 
-    assert only_the_attack(Verdict.TIMEOUT) == verdicts(attacked(call(body)))
+    many = (only_the_attack(Verdict.ERROR), only_the_attack(Verdict.CRASHED))
+    assert verdicts(attacked(call(body))) in many
 
 
 def test_a_thread_that_goes_on_after_its_call_is_ended_with_it(attacked):
@@ -964,3 +965,199 @@ def test_descriptors_on_their_way_keep_nobody_from_starting(
             student.attack()
             with pytest.raises(SandboxError, match="did not start"):
                 start_another()
+
+
+# --- how long a submission can hold a worker
+
+WAITS = {
+    "sleeps in each call": "def double(x): time.sleep(0.4); return 2 * x\nattack = double",
+    "sleeps while loading, then in each call": """
+time.sleep(0.7)
+def double(x): time.sleep(0.4); return 2 * x
+attack = double""",
+    "dies after a sleep": "def double(x): time.sleep(0.4); os._exit(0)\nattack = double",
+    "dies after the limit of a call": """
+def double(x): time.sleep(0.9); os._exit(0)
+attack = double""",
+    "loads for ever": "time.sleep(1000)",
+    "loads for ever while a thread asks for processes": """
+def ask():
+    while True:
+        with contextlib.suppress(OSError): os.fork()
+        time.sleep(0.02)
+threading.Thread(target=ask, daemon=True).start()
+time.sleep(1000)""",
+    "no copy while a thread asks for processes": """
+def ask():
+    while True:
+        with contextlib.suppress(OSError): os.fork()
+        time.sleep(0.02)
+asking = threading.Thread(target=ask, daemon=True)
+def wait():
+    if threading.current_thread() is threading.main_thread(): asking.start(); time.sleep(1000)
+os.register_at_fork(before=wait)""",
+    "no copy": "os.register_at_fork(before=lambda: time.sleep(1000))",
+    "a copy that never greets": "os.register_at_fork(after_in_child=lambda: time.sleep(1000))",
+    "wishes to fork that are taken back": """
+signal.signal(signal.SIGALRM, lambda *_: None)
+def ask():
+    while True:
+        with contextlib.suppress(OSError): os.fork()
+threading.Thread(target=ask, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+time.sleep(1000)""",
+    "a little work in each call": """
+def double(x):
+    end = time.process_time() + 0.1
+    while time.process_time() < end: pass
+    return 2 * x
+attack = double""",
+    "an answer, a byte at a time": """
+def double(x):
+    for byte in itertools.chain([0, 0, 0, 200], itertools.repeat(0)): os.write(3, bytes([byte])); time.sleep(0.05)
+attack = double""",
+    "prints all the time": "def double(x):\n    while True: os.write(1, bytes(65536))\nattack = double",
+    "prints a little all the time": """
+def double(x):
+    while True: os.write(1, b'x'); time.sleep(0.001)
+attack = double""",
+}  # fmt: skip
+SLOWEST = {
+    **WAITS,
+    **{
+        name: f"def double(x=0):\n    {ENDLESS[name]}\nattack = double"
+        for name in (
+            "loop", "one operation of torch", "signals ignored", "threads", "short sleeps", "select", "lock",
+            "channel", "stops itself", "raises what never prints",
+        )
+    },
+}  # fmt: skip
+"""The 24 that hold a worker longest."""
+
+
+@pytest.mark.parametrize("name", SLOWEST)
+def test_no_submission_holds_a_worker_longer_than_its_time(grader, brief, submit, name):
+    begin = time.monotonic()
+
+    report = grader.grade(brief, submit(PRELUDE + SLOWEST[name]), "x").report
+
+    assert time.monotonic() - begin < brief.limits.total_wall_seconds + 5
+    assert report.gradable
+    assert report.score < 10
+
+
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory, grader: Grader) -> Assignment:
+    """An assignment of many calls, whose submissions may take 3 s by the wall clock."""
+    folder = tmp_path_factory.mktemp("brief")
+    settings = SETTINGS.replace("total_cpu_seconds = 5", "total_cpu_seconds = 1")
+    (folder / "assignment.toml").write_text(settings, encoding="utf-8")
+    many = "".join(f"\n    assert_close(number(student.double({n})), {2 * n})" for n in range(40))
+    checks = CHECKS.replace(" assert_close(number(student.double(2)), 4)", many)
+    (folder / "test_brief.py").write_text(checks, encoding="utf-8")
+    assignment = load_assignment(folder)
+    assert (
+        grader.grade(
+            assignment, parse_submission("x.py", (PRELUDE + GOOD).encode()), "x"
+        ).report.score
+        == 10
+    )
+    return assignment
+
+
+SLEEPER = "def attack(): time.sleep(0.3)"
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_sleeping_in_every_call_ends_by_the_time_of_all(
+    sandbox_server, submit, monkeypatch, counted
+):
+    limits = Limits(cpu_seconds=1, train_cpu_seconds=1, total_cpu_seconds=1, total_wall_factor=1)
+    if not counted:
+        monkeypatch.setattr(process._Clocks, "__exit__", lambda *_: None)
+
+    with opened(sandbox_server, submit(PRELUDE + SLEEPER), limits) as sandbox:
+        results = [result_of(sandbox) for _ in range(8)]
+
+    assert results[0] is None
+    assert results[-1] == (Verdict.TIMEOUT if counted else None)
+
+
+def test_waiting_for_a_processor_that_others_have_costs_no_time(monkeypatch):
+    family = process.Family(2**30, wall_seconds=1)
+    waited = iter([0.0, 0.5, 0.5])
+    with process._Clocks(family, 5, 5, lambda: next(waited)) as clocks:
+        clocks._before = (next(waited), 0.0)
+        time.sleep(0.6)
+
+    assert 0.8 < family.wall_left <= 1
+
+
+# --- what counts for all processes of a submission
+
+BACKGROUND = """
+def spin():
+    time.sleep(0.5)
+    while True: pass
+threading.Thread(target=spin, daemon=True).start()
+def attack(): time.sleep(5)
+"""
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_the_time_of_the_loaded_process_counts_while_a_copy_is_called(tried, monkeypatch, counted):
+    if not counted:
+        own = process.ForkedProcess.cpu
+        monkeypatch.setattr(
+            process.Family, "cpu", lambda it: sum(own(p) for p in it._living if p._forked_from)
+        )
+    limits = Limits(cpu_seconds=0.5, train_cpu_seconds=5, wall_factor=20, memory_mb=256)
+
+    assert (Verdict.TIMEOUT if counted else None) == tried(BACKGROUND, limits)
+
+
+REWRITE = """
+hoard = [bytearray(os.urandom(1024) * 1024) for _ in range(150)]
+def attack():
+    for each in hoard:
+        for place in range(0, len(each), 4096): each[place] = 1
+    time.sleep(2)
+    return 'done'
+"""
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_memory_counts_for_all_processes_together(tried, monkeypatch, watched):
+    if not watched:
+        monkeypatch.setattr(process.Family, "_look_at_memory", lambda *_: None)
+
+    assert (Verdict.MEMORY if watched else "done") == tried(REWRITE, PATIENT)
+
+
+def test_pages_that_a_copy_writes_anew_count_twice(sandbox_server, submit):
+    limits = Limits(cpu_seconds=20, train_cpu_seconds=20)
+
+    with opened(sandbox_server, submit(PRELUDE + REWRITE), limits) as sandbox:
+        assert result_of(sandbox) == "done"
+        assert sandbox.meter.memory_bytes > 280 * 2**20
+
+
+CROWD = """
+def attack():
+    threading.stack_size(32768)
+    made = [threading.Thread(target=time.sleep, args=(1000,), daemon=True) for _ in range(1000)]
+    for each in made: each.start()
+    time.sleep(1)
+    return len(made)
+"""
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_threads_are_counted(tried, monkeypatch, watched):
+    if not watched:
+        monkeypatch.setattr(process.ForkedProcess, "threads", lambda _: 0)
+
+    result = tried(CROWD, Limits(cpu_seconds=20, train_cpu_seconds=20, memory_mb=2048))
+
+    assert result in ((Verdict.CRASHED, Verdict.ERROR) if watched else (1000, Verdict.ERROR))
