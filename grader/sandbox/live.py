@@ -91,8 +91,7 @@ class LiveProcesses:
         """Return a copy of the loaded process as it is now.
 
         Raises:
-            ProcessDiedError: it is gone.
-            ProcessTimeoutError: no copy came.
+            ProcessError: no copy came.
         """
         ours, theirs = socket.socketpair()
         process = ForkedProcess(
