@@ -80,7 +80,7 @@ def release(
                 releasing.write_release(files, folder)
                 if zip_:
                     archive = releasing.zip_release(files, assignment.name)
-                    folder.with_suffix(".zip").write_bytes(archive)
+                    write_file(folder.with_suffix(".zip"), archive)
     for path in changed:
         console().print(path, soft_wrap=True)
     raise typer.Exit(1 if check_ and changed else 0)

@@ -1,5 +1,6 @@
 """What commands share: their options, the folders they look in, and how they end when the user is at fault."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from grader.model.assignment import (
 )
 from grader.model.builtin import built_in_course
 from grader.model.errors import InfrastructureError, UserError, reading, writing
-from grader.model.submission import match_assignment, read_submission
+from grader.model.submission import match_assignment, read_submission, readable
 from grader.model.text import Language, Text, default_language, printable, tr
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ class user_errors:  # noqa: N801
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, UserError):
             stop(error.text.in_(self._language), EXIT_USER_ERROR)
+        if isinstance(error, OSError) and isinstance(error.filename, str | bytes):
+            path = readable(os.fsdecode(error.filename))
+            words = tr("can't use {path}: {reason}", path=path, reason=error.strerror or error)
+            stop(words.in_(self._language), EXIT_USER_ERROR)
         if isinstance(error, InfrastructureError):
             words = tr("this machine can't grade ({reason}); run `grader doctor`", reason=error)
             stop(words.in_(self._language), EXIT_UNGRADED)

@@ -162,3 +162,63 @@ def test_batch_lists_what_it_cannot_match(command, tmp_path):
     assert done.returncode == 3
     assert "notes.py" in done.stdout
     assert "lee" in done.stdout
+
+
+NOWHERE = "/proc/nowhere/x"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("grade", NOWHERE),
+        ("grade", "x" * 5000 + ".py"),
+        ("grade", "{folder}.py"),
+        ("grade", str(EXAMPLES / "s01_wine.ipynb"), "--solutions", NOWHERE),
+        ("check", NOWHERE),
+        ("check", "x" * 5000 + ".py"),
+        ("new", "x", "--solutions", NOWHERE),
+        ("new", "x", "--solutions", "{file}"),
+        ("new", "x", "--solutions", "x" * 5000),
+        ("import", "nbgrader", NOWHERE),
+        ("import", "nbgrader", "{folder}.py"),
+        ("pack", "gradescope", "wine", "-o", NOWHERE),
+        ("pack", "gradescope", "wine", "-o", "{folder}"),
+        ("release", "--check", "--solutions", NOWHERE),
+        ("audit", "--solutions", "{file}"),
+        ("batch", "{folder}", "-o", NOWHERE),
+        ("batch", "{folder}", "-o", "{file}"),
+        ("batch", NOWHERE, "-o", "{folder}"),
+        ("batch", "{folder}.py", "-o", "{folder}", "--roster", NOWHERE),
+        ("batch", "{folder}.py", "-o", "{folder}", "--roster", "{folder}"),
+        ("batch", "{folder}.py", "-o", "{folder}", "--extensions", "{folder}"),
+        ("batch", "x" * 5000, "-o", "{folder}"),
+        ("report", NOWHERE),
+        ("report", "{file}"),
+        ("report", "x" * 5000),
+        ("report", "{results}", "--format", "csv", "-o", NOWHERE),
+        ("report", "{results}", "--format", "csv", "-o", "{folder}"),
+        ("report", "{results}", "--format", "html", "-o", NOWHERE),
+        ("report", "{results}", "--format", "html", "-o", "{file}"),
+        ("report", "{results}", "--format", "html", "--anonymous", "-o", "{file}"),
+        ("report", "{results}", "--format", "canvas", "--template", "{folder}"),
+        ("report", "{results}", "--format", "canvas", "--template", "x" * 5000),
+        ("adjust", NOWHERE, "kim", "wine", "5", "--reason", "x"),
+        ("adjust", "{file}", "kim", "wine", "5", "--reason", "x"),
+        ("similar", "{file}"),
+        ("similar", "{results}", "-o", "{folder}"),
+    ],
+    ids=lambda args: " ".join(args)[:60],
+)
+def test_what_the_system_refuses_is_one_sentence(command, tmp_path, args):
+    names = {each: tmp_path / each for each in ("folder", "file", "results")}
+    names["folder"].mkdir()
+    (tmp_path / "folder.py").mkdir()
+    names["file"].write_bytes(b"x")
+    names["results"].mkdir()
+    with Gradebook(names["results"], create=True):
+        pass
+
+    done = command(*(arg.format(**names) for arg in args), cwd=tmp_path)
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1
