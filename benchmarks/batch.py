@@ -19,8 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from grader.gradebook import Gradebook
-from grader.grading.batch import find_work, processors, run_batch
+from grader.grading.batch import find_work, run_batch
 from grader.grading.grader import Grader
+from grader.grading.progress import processors
 from grader.model.assignment import Assignment, load_assignments
 from grader.model.record import Record
 

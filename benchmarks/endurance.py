@@ -15,8 +15,9 @@ import psutil
 from rich.console import Console
 
 from grader.gradebook import Gradebook
-from grader.grading.batch import State, find_work, run_batch
+from grader.grading.batch import find_work, run_batch
 from grader.grading.grader import Grader
+from grader.grading.progress import State
 from grader.model.assignment import Assignment, load_assignment
 from grader.reports.table import totals_table
 

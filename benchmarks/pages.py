@@ -17,9 +17,10 @@ from pathlib import Path
 import msgspec
 
 from grader.gradebook import Entry, Gradebook
-from grader.grading.batch import find_work, processors
+from grader.grading.batch import find_work
 from grader.grading.grader import Grader
 from grader.grading.order import Graded
+from grader.grading.progress import processors
 from grader.model.assignment import load_assignments
 from grader.model.submission import Submission
 

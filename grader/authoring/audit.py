@@ -18,8 +18,8 @@ import msgspec
 from grader.authoring.mutants import make_mutants
 from grader.authoring.release import SOLUTION, find_regions
 from grader.authoring.toml import settings_toml
-from grader.grading.batch import State, processors, with_report
 from grader.grading.grader import Grader
+from grader.grading.progress import State, processors, with_report
 from grader.model.assignment import SETTINGS, Assignment, Limits, load_assignment
 from grader.model.errors import AssignmentError
 from grader.model.score import Measure, ScoreReport, Verdict

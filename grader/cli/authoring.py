@@ -121,7 +121,7 @@ def audit(
         chosen = named_assignments(solutions, names)
         from grader.authoring.audit import audit as audit_one
         from grader.cli.progress import Display
-        from grader.grading.batch import processors
+        from grader.grading.progress import processors
 
         audits = []
         with grader_of(context) as grader:

@@ -29,7 +29,8 @@ from grader.model.text import Language, Text, printable, tr
 
 if TYPE_CHECKING:
     from grader.gradebook import Gradebook
-    from grader.grading.batch import Again, State
+    from grader.grading.batch import Again
+    from grader.grading.progress import State
     from grader.model.record import Unmatched
 
 _MAX_PAGES = 2000  # hand-ins; the pages of more take minutes

@@ -8,7 +8,7 @@ from typing import Self
 from rich.progress import BarColumn, Progress, TextColumn
 
 from grader.cli.console import console
-from grader.grading.batch import State
+from grader.grading.progress import State
 from grader.model.score import Verdict
 from grader.model.text import Language, Text, tr
 

@@ -1,9 +1,8 @@
 """Grade a whole class: submissions run in parallel, and each report is stored as soon as it is made."""
 
 import fcntl
-import os
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -17,13 +16,13 @@ import msgspec
 from grader.gradebook import Entry, Gradebook, digest_of
 from grader.grading.grader import Grader
 from grader.grading.order import Graded
+from grader.grading.progress import State, processors, with_report
 from grader.grading.scoring import ungraded
 from grader.intake import HandIn, find_hand_ins, read_extensions, read_roster
 from grader.model.assignment import Assignment
 from grader.model.errors import GraderError, UserError, writing
 from grader.model.late import Lateness, lateness
 from grader.model.record import RosterEntry, Unmatched
-from grader.model.score import ScoreReport, Verdict
 from grader.model.submission import Submission, readable
 from grader.model.text import printable, tr
 
@@ -44,21 +43,6 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     unmatched: tuple[Unmatched, ...]
     roster: tuple[RosterEntry, ...] = ()
-
-
-class State(msgspec.Struct, frozen=True, kw_only=True):
-    """The progress of a batch, counted in submissions."""
-
-    total: int
-    kept: int = 0
-    """Submissions that already had a report in the gradebook."""
-    graded: int = 0
-    """Submissions graded by this batch."""
-    ungraded: int = 0
-    """Submissions graded by this batch that have an ungraded item."""
-    running: int = 0
-    verdicts: Mapping[Verdict, int] = {}
-    """Number of rubric items per verdict, in submissions graded by this batch."""
 
 
 def find_work(
@@ -215,11 +199,6 @@ def _grade_all(
     return state
 
 
-def processors() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def _longest_first(
     entries: Iterable[Entry], durations: Mapping[tuple[str, str], float]
 ) -> list[Entry]:
@@ -266,13 +245,3 @@ def _failed(entry: Entry, error: Exception, begin: float) -> _Done:
     reason = printable(f"{type(error).__name__}: {error}")
     report = ungraded(entry.assignment, submission, entry.student, reason)
     return _Done(submission, Graded(report), time.monotonic() - begin)
-
-
-def with_report(state: State, report: ScoreReport) -> State:
-    """Return the state updated with one more report."""
-    return msgspec.structs.replace(
-        state,
-        graded=state.graded + 1,
-        ungraded=state.ungraded + report.ungraded,
-        verdicts=Counter(state.verdicts) + Counter(item.verdict for item in report.items),
-    )

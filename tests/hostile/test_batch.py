@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from grader.gradebook import Gradebook
-from grader.grading.batch import State, find_work, only_one, run_batch
+from grader.grading.batch import find_work, only_one, run_batch
 from grader.grading.grader import Grader
+from grader.grading.progress import State
 from grader.model.assignment import load_assignments
 from grader.model.errors import UserError
 from grader.model.record import ClassRecord
