@@ -15,13 +15,13 @@ import jupytext
 import msgspec
 import nbformat
 
-from grader.authoring.readme import README, released_readme
+from grader.authoring.readme import PACKAGE, README, released_readme
 from grader.authoring.toml import settings_toml
 from grader.grading.grader import Grader
-from grader.model.assignment import SETTINGS, Assignment
+from grader.model.assignment import MAX_LOSS, SETTINGS, Assignment
 from grader.model.bilingual import code_in, markdown_in
 from grader.model.errors import AssignmentError, UserError, reading, writing
-from grader.model.submission import DEMO_TAG, parse_submission, read_submission
+from grader.model.submission import DEMO_TAG, SETUP_TAG, parse_submission, read_submission
 from grader.model.text import Language, tr
 
 SOLUTION = "solution.py"
@@ -34,8 +34,21 @@ _TODO = {
     "en": "Write your code here, delete the next line.",
 }
 _NOT_YET = {"ko": "아직 구현하지 않았습니다.", "en": "not implemented yet"}
+_SETUP = {
+    "ko": "# Colab에서 필요한 준비입니다. 다른 곳에서도 그대로 실행하면 됩니다.",
+    "en": "# Colab needs this. Elsewhere, just run it.",
+}
+_CHECK = """\
+## 확인하기
+*Check your work*
+
+지금 정의된 함수를 공개 검사로 확인합니다. 저장하지 않아도 됩니다. 함수를 고쳤으면 그 셀을 다시 실행한 다음
+확인하세요. 항목 하나만 확인하려면 아무 셀에서나 `grader.check("{item}")`처럼 쓰세요.
+
+*This runs the public checks on your functions as they are defined now, saved or not. After a change, run the cell of
+the function again, then check. To check one item, write `grader.check("{item}")` in any cell.*"""
 _HEADER = "# What is asked and what it is worth. `grader check` reads it beside your file.\n"
-_PUBLIC_SETTINGS = ("name", "title", "functions", "lang", "aliases")
+_PUBLIC_SETTINGS = ("name", "title", "functions", "lang", "aliases", "thresholds")
 _PUBLIC_ITEM = ("id", "title", "points")
 _TRIVIAL = 20  # shorter lines give nothing away
 _COMMON = re.compile(r"import |from |@|def |class |#|\"\"\"")
@@ -87,8 +100,12 @@ def find_regions(assignment: Assignment, source: str) -> list[Region]:
     return regions
 
 
-def make_release(assignment: Assignment, languages: Languages = "both") -> dict[str, bytes]:
+def make_release(
+    assignment: Assignment, languages: Languages = "both", url: str = ""
+) -> dict[str, bytes]:
     """Return the files that students get, by name.
+
+    `url` is the address below which the released folders can be fetched, for notebooks that run without theirs.
 
     Raises:
         AssignmentError: the solution or a public file is missing or invalid, or the files would reveal an answer.
@@ -100,7 +117,7 @@ def make_release(assignment: Assignment, languages: Languages = "both") -> dict[
     script = code_in(stubs, language) if language is not None else stubs
     files = {
         f"{name}.py": script.encode(),
-        f"{name}.ipynb": _notebook(script, name).encode(),
+        f"{name}.ipynb": _notebook(assignment, script, languages, url).encode(),
         SETTINGS: _public_settings(assignment).encode(),
     }
     for path in sorted((folder / PUBLIC).rglob("*")):
@@ -198,11 +215,12 @@ def zip_release(files: dict[str, bytes], name: str) -> bytes:
 
 def _stubs(assignment: Assignment, source: str, languages: Languages) -> str:
     lines = source.splitlines()
-    chosen: tuple[Language, ...] = ("ko", "en") if languages == "both" else (languages,)
     for region in reversed(find_regions(assignment, source)):
         marker = lines[region.first - 1]
         indent = marker[: len(marker) - len(marker.lstrip())]
-        todo, not_yet = (" / ".join(words[each] for each in chosen) for words in (_TODO, _NOT_YET))
+        todo, not_yet = (
+            " / ".join(words[each] for each in _chosen(languages)) for words in (_TODO, _NOT_YET)
+        )
         lines[region.first - 1 : region.last] = [
             f"{indent}# TODO: {todo}",
             f'{indent}raise NotImplementedError("{region.function}: {not_yet}")',
@@ -210,11 +228,19 @@ def _stubs(assignment: Assignment, source: str, languages: Languages) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _notebook(script: str, name: str) -> str:
-    """The script's cells as a notebook, with the guards of demonstrations removed."""
+def _notebook(assignment: Assignment, script: str, languages: Languages, url: str) -> str:
+    """The script's cells, demonstrations without their guard, between a cell that sets up and one that checks."""
+    name = assignment.name
+    address = f"{url.rstrip('/')}/{name}" if url else ""
     notebook = jupytext.reads(script, fmt="py:percent")
+    notebook.cells = [
+        _setup_cell(languages),
+        *notebook.cells,
+        *_check_cells(assignment, languages, address),
+    ]
     notebook.metadata = nbformat.from_dict(
         {
+            "grader": {"assignment": name} | ({"url": address} if url else {}),
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         }
@@ -230,6 +256,35 @@ def _notebook(script: str, name: str) -> str:
     return text + "\n"
 
 
+def _setup_cell(languages: Languages) -> nbformat.NotebookNode:
+    lines = [
+        *(_SETUP[each] for each in _chosen(languages)),
+        "try:",
+        "    import grader",
+        "except ImportError:",
+        f"    %pip install -q {PACKAGE}",
+        "    import grader",
+    ]
+    return nbformat.v4.new_code_cell("\n".join(lines), metadata={"tags": [SETUP_TAG]})
+
+
+def _check_cells(
+    assignment: Assignment, languages: Languages, address: str
+) -> list[nbformat.NotebookNode]:
+    words = _CHECK.format(item=assignment.items[0].id)
+    if languages != "both":
+        words = markdown_in(words, languages)
+    call = f'grader.check(url="{address}")' if address else "grader.check()"
+    return [
+        nbformat.v4.new_markdown_cell(words),
+        nbformat.v4.new_code_cell(call, metadata={"tags": [DEMO_TAG]}),
+    ]
+
+
+def _chosen(languages: Languages) -> tuple[Language, ...]:
+    return ("ko", "en") if languages == "both" else (languages,)
+
+
 def _unguarded(source: str) -> str:
     guard, _, body = source.partition("\n")
     if not re.fullmatch(r"if __name__ == ['\"]__main__['\"]:", guard):
@@ -238,7 +293,12 @@ def _unguarded(source: str) -> str:
 
 
 def _public_settings(assignment: Assignment) -> str:
-    return _HEADER + settings_toml(assignment, _PUBLIC_SETTINGS, _PUBLIC_ITEM)
+    """What a student's own check needs. The threshold of the loss is public where the rubric states it."""
+    words = [item.what.en for item in assignment.items if item.what is not None]
+    stated = any(f"{{{MAX_LOSS}}}" in each for each in words)
+    thresholds = {k: v for k, v in assignment.thresholds.items() if k == MAX_LOSS and stated}
+    public = msgspec.structs.replace(assignment, thresholds=thresholds)
+    return _HEADER + settings_toml(public, _PUBLIC_SETTINGS, _PUBLIC_ITEM)
 
 
 def _refuse_leaks(assignment: Assignment, source: str, files: dict[str, bytes]) -> None:

@@ -41,6 +41,14 @@ def release(
             help="The language of the templates; by default the course's, or else both.",
         ),
     ] = None,
+    url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="The address (https) below which you publish the released folders: "
+            "notebooks elsewhere, as on Colab, fetch their public checks from URL/NAME.",
+        ),
+    ] = "",
     check_: Annotated[
         bool,
         typer.Option("--check", help="Write nothing; exit with 1 if something would change."),
@@ -68,10 +76,14 @@ def release(
     with user_errors(language):
         chosen = named_assignments(solutions, names)
         from grader.authoring import release as releasing
+        from grader.model.address import require_secure
 
+        if url:
+            require_secure(url)
         with Waiting(language) as waiting, grader_of(context, tell=waiting.tell) as grader:
             for assignment in chosen:
-                files = releasing.make_release(assignment, lang or assignment.lang or "both")
+                languages = lang or assignment.lang or "both"
+                files = releasing.make_release(assignment, languages, url)
                 folder = (output or assignment.folder.parents[1] / "assignments") / assignment.name
                 changed += [str(folder / name) for name in releasing.differences(files, folder)]
                 if check_:

@@ -15,6 +15,8 @@ from grader.model.score import Verdict
 from grader.model.text import Language, Text, tr
 
 SETTINGS = "assignment.toml"
+MAX_LOSS = "max_loss"
+"""The threshold that curves of losses are drawn with."""
 
 Positive = Annotated[float, Meta(gt=0)]
 

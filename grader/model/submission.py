@@ -8,6 +8,7 @@ import re
 import tokenize
 import unicodedata
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ MAX_BYTES = 20 * 2**20
 
 SUFFIXES = (".py", ".ipynb")
 DEMO_TAG = "demo"
+SETUP_TAG = "setup"
+"""Of the cell that makes a notebook ready on Colab: it is loaded, and nobody needs to know what of it is skipped."""
 SHELL = "_grader_shell"
 """The name used for calls of magics, because a submission may import its own `get_ipython`."""
 _MAX_NOTES = 50
@@ -104,11 +107,15 @@ def match_assignment(
     source = "\n".join(cell.source for cell in submission.cells)
     defined = set(re.findall(r"^(?:async )?def +(\w+)|^(\w+) *=", source, re.MULTILINE))
     names = {name for pair in defined for name in pair if name}
-    score = {a.name: len(names & set(a.functions)) / len(a.functions) for a in assignments.values()}
-    best = sorted(score, key=lambda name: score[name], reverse=True)
-    if score[best[0]] > 0 and (len(best) == 1 or score[best[0]] > score[best[1]]):
-        return assignments[best[0]]
-    return None
+    best = closest(names, assignments.values())
+    return best[0] if len(best) == 1 else None
+
+
+def closest(names: set[str], assignments: Collection[Assignment]) -> list[Assignment]:
+    """Return the assignments that the largest part of whose functions is among the names; none if no function is."""
+    score = {a.name: len(names & set(a.functions)) / len(a.functions) for a in assignments}
+    most = max(score.values(), default=0)
+    return [a for a in assignments if score[a.name] == most > 0]
 
 
 def mentions_any(submission: Submission, functions: tuple[str, ...]) -> bool:
@@ -158,7 +165,8 @@ def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Tex
         patience -= _EFFORT_OF_A_CELL + effort(cell.source)
         source, skipped = without_magics(cell.source, SHELL) if patience > 0 else (cell.source, [])
         cells.append(Cell(name=name, source=source))
-        notes.extend(_skipped(name, line, what) for line, what in skipped)
+        if SETUP_TAG not in cell.tags:
+            notes.extend(_skipped(name, line, what) for line, what in skipped)
     return tuple(cells), tuple(notes[:_MAX_NOTES])
 
 

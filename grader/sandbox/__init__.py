@@ -12,19 +12,24 @@ from grader.model.assignment import Limits
 from grader.model.submission import Submission
 
 if TYPE_CHECKING:
+    from grader.sandbox.kernel import KernelSandbox, LiveCall
     from grader.sandbox.lockdown import landlock_abi
     from grader.sandbox.plain import PlainSandbox
     from grader.sandbox.probe import Isolation, Level, refuse_readable
     from grader.sandbox.proxy import Handle, Student, StudentCodeError, describe
     from grader.sandbox.recording import Tape
     from grader.sandbox.server import SandboxServer
-    from grader.sandbox.session import Sandbox
+    from grader.sandbox.session import Printed, Sandbox
+    from grader.sandbox.worker import seed_all
 
 _HOMES = {
     "Handle": "proxy",
     "Isolation": "probe",
+    "KernelSandbox": "kernel",
     "Level": "probe",
+    "LiveCall": "kernel",
     "PlainSandbox": "plain",
+    "Printed": "session",
     "Sandbox": "session",
     "SandboxServer": "server",
     "Student": "proxy",
@@ -33,6 +38,7 @@ _HOMES = {
     "describe": "proxy",
     "landlock_abi": "lockdown",
     "refuse_readable": "probe",
+    "seed_all": "worker",
 }
 
 
@@ -72,8 +78,11 @@ def open_sandbox(
 __all__ = [
     "Handle",
     "Isolation",
+    "KernelSandbox",
     "Level",
+    "LiveCall",
     "PlainSandbox",
+    "Printed",
     "Sandbox",
     "SandboxServer",
     "Student",
@@ -83,4 +92,5 @@ __all__ = [
     "landlock_abi",
     "open_sandbox",
     "refuse_readable",
+    "seed_all",
 ]

@@ -8,29 +8,10 @@ from grader.model.assignment import Limits
 from grader.model.errors import InfrastructureError, SandboxError
 from grader.sandbox.process import Family, ForkedProcess, ProcessError
 from grader.sandbox.server import WorkerLimits, request_worker
+from grader.sandbox.session import Printed
 
 _START_SECONDS = 120.0  # for what is our own work, on a machine however busy
 _FORK_SECONDS = 30.0
-
-
-class Printed:
-    """What was printed, kept up to a limit."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._kept = bytearray()
-        self._limit = int(limits.output_kb * 1024)
-        self._cut = False
-
-    @property
-    def text(self) -> str:
-        """What is kept, with a mark at the end where something is not."""
-        return self._kept.decode("utf-8", "replace") + ("\n[…]" if self._cut else "")
-
-    def add(self, data: bytes) -> None:
-        """Keep what there is room for."""
-        room = self._limit - len(self._kept)
-        self._kept += data[:room]
-        self._cut = self._cut or len(data) > room
 
 
 class LiveProcesses:

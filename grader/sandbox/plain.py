@@ -126,7 +126,7 @@ class PlainProcess:
             if not self._shared.connection.poll(wall_seconds):
                 self._shared.kill()
                 raise ProcessTimeoutError
-            reply = wire.decode_reply(*_parts(self._shared.connection.recv_bytes(_MAX_FRAME)))
+            reply = wire.decode_reply(*wire.parts(self._shared.connection.recv_bytes(_MAX_FRAME)))
         except (EOFError, OSError, WireError) as error:
             self._shared.kill()
             raise ProcessDiedError(str(error)) from error
@@ -171,12 +171,4 @@ def _serve(connection: "Connection", workdir: Path, output: Path) -> None:
             data = connection.recv_bytes(_MAX_FRAME)
             number, frame = data[:_NUMBER_BYTES], data[_NUMBER_BYTES:]
             worker = workers.setdefault(number, Worker())
-            connection.send_bytes(worker.answer(_parts(frame)))
-
-
-def _parts(frame: bytes) -> tuple[bytes, bytearray]:
-    structure, bulk = wire.lengths(frame[: wire.HEADER.size])
-    rest = frame[wire.HEADER.size :]
-    if len(rest) != structure + bulk:
-        raise WireError("the frame has another length than it says")
-    return rest[:structure], bytearray(rest[structure:])
+            connection.send_bytes(worker.answer(wire.parts(frame)))

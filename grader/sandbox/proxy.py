@@ -344,8 +344,9 @@ def describe(value: object) -> Text:
             return tr("list of {count}{kind}", count=len(value), kind=kind)
         case dict():
             return tr("dict of {count}", count=len(value))
-        case Handle():
-            return Text(ko=value.kind, en=value.kind)
+        case Handle() | Ref():
+            kind = printable(value.kind)
+            return Text(ko=kind, en=kind)
         case _:
             return Text(ko=type(value).__name__, en=type(value).__name__)
 

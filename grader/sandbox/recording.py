@@ -21,7 +21,7 @@ from grader.model.errors import InfrastructureError, StaleRecordingError
 from grader.model.score import How
 from grader.model.submission import Submission
 from grader.sandbox import wire
-from grader.sandbox.live import LiveProcesses, Printed
+from grader.sandbox.live import LiveProcesses
 from grader.sandbox.process import (
     ForkedProcess,
     ProcessDiedError,
@@ -29,6 +29,7 @@ from grader.sandbox.process import (
     ProcessMemoryError,
     ProcessTimeoutError,
 )
+from grader.sandbox.session import Printed
 from grader.sandbox.wire import Reply, Request, WireError
 
 MAX_BYTES = 32 * 2**20

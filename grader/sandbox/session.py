@@ -52,6 +52,26 @@ class Sandbox(Protocol):
     ) -> None: ...
 
 
+class Printed:
+    """What was printed, kept up to a limit."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._kept = bytearray()
+        self._limit = int(limits.output_kb * 1024)
+        self._cut = False
+
+    @property
+    def text(self) -> str:
+        """What is kept, with a mark at the end where something is not."""
+        return self._kept.decode("utf-8", "replace") + ("\n[…]" if self._cut else "")
+
+    def add(self, data: bytes) -> None:
+        """Keep what there is room for."""
+        room = self._limit - len(self._kept)
+        self._kept += data[:room]
+        self._cut = self._cut or len(data) > room
+
+
 class Processes(Protocol):
     """What answers for a submission: real processes, or what is known of their answers."""
 

@@ -164,6 +164,19 @@ def lengths(header: bytes | bytearray) -> tuple[int, int]:
     return structure, bulk
 
 
+def parts(frame: bytes) -> tuple[bytes, bytearray]:
+    """Return the structure and the arrays of a whole frame.
+
+    Raises:
+        WireError: it is shorter or longer than its header says.
+    """
+    structure, bulk = lengths(frame[: HEADER.size])
+    rest = frame[HEADER.size :]
+    if len(rest) != structure + bulk:
+        raise WireError("the frame has another length than it says")
+    return rest[:structure], bytearray(rest[structure:])
+
+
 def decode_request(structure: bytes, bulk: bytearray, resolve: Callable[[Ref], object]) -> Request:
     """Decode a frame's two parts in the student's process, `Ref`s becoming what they name."""
     request: Request = _decode(structure, bulk, Request, resolve)

@@ -20,7 +20,7 @@ import tempfile
 import traceback
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -112,7 +112,8 @@ class Worker:
         self._deny_fork = deny_fork
         self._module = types.ModuleType(MODULE)
         self._objects: list[object] = []
-        self._cells: dict[str, None] = {}
+        self._cells: Mapping[str, str] = {}
+        """The submission's own code: the file names that Python knows it by, and what messages call them."""
         self._theirs: BaseException | None = None
         """What the student's code or model raised within an operation of ours."""
 
@@ -174,12 +175,13 @@ class Worker:
         self._module = types.ModuleType(MODULE)
         self._module.__dict__["__builtins__"] = __builtins__
         self._objects = []
-        self._cells = dict.fromkeys(name for name, _ in request.cells)
+        self._cells = {name: name for name, _ in request.cells}
         sys.modules[MODULE] = self._module
+        sys.modules["grader"] = stub = _stub()
         shell = _Shell(self._module.__dict__)
         self._module.__dict__["get_ipython"] = lambda: shell  # also for scripts that were notebooks
         if request.notebook:
-            self._module.__dict__.update({SHELL: shell, "display": print})
+            self._module.__dict__.update({SHELL: shell, "display": print, "grader": stub})
         else:
             self._module.__file__ = str(Path.cwd() / next(iter(self._cells), ""))
         errors = []
@@ -239,7 +241,7 @@ class Worker:
     def _own_function(self, name: str) -> Callable[..., Any]:
         function = getattr(self._module, name, None)
         if function is None:
-            raise _MissingError(name)
+            raise MissingError(name)
         return function  # type: ignore[no-any-return]
 
     def _refer(self, value: object) -> Ref:
@@ -253,8 +255,8 @@ class Worker:
 
     def _told(self, error: BaseException) -> Raised:
         frames = self._frames(error)
-        if isinstance(error, SyntaxError) and error.filename in self._cells:
-            frames.append(Frame(error.filename, error.lineno or 0, "<module>"))
+        if isinstance(error, SyntaxError) and (cell := self._cells.get(error.filename or "")):
+            frames.append(Frame(cell, error.lineno or 0, "<module>"))
         return Raised(
             exception=type(error).__name__,
             message=_words(error),
@@ -265,7 +267,7 @@ class Worker:
     def _frames(self, error: BaseException) -> list[Frame]:
         """The lines of the submission that an exception came through."""
         return [
-            Frame(frame.filename, frame.lineno or 0, frame.name)
+            Frame(self._cells[frame.filename], frame.lineno or 0, frame.name)
             for frame in traceback.extract_tb(error.__traceback__, limit=-200)
             if frame.filename in self._cells
         ]
@@ -286,7 +288,7 @@ class Worker:
             module.training = False
         try:
             with torch.no_grad(), self._student():
-                return model(*inputs)
+                return model(*(_beside(model, each) for each in inputs))
         finally:
             for module in training:  # not model.train(), which would wake what is frozen
                 module.training = True
@@ -386,7 +388,7 @@ def _alarm(cpu_seconds: float) -> None:
     signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0 if cpu_seconds else 0.0)
 
 
-class _MissingError(Exception):
+class MissingError(Exception):
     """The submission doesn't define what was called."""
 
 
@@ -400,6 +402,13 @@ class _InternalError(Exception):
     @classmethod
     def of(cls, error: BaseException) -> "_InternalError":
         return cls("".join(traceback.format_exception(error))[-_MAX_TEXT:])
+
+
+def _stub() -> types.ModuleType:
+    """The `grader` of a submission: its notebook's own checks do nothing where it is graded."""
+    stub = types.ModuleType("grader")
+    stub.check = lambda *_, **__: None  # type: ignore[attr-defined]
+    return stub
 
 
 class _Shell:
@@ -446,6 +455,14 @@ def _fingerprint(value: object) -> bytes:
         return b""
 
 
+def _beside(model: Any, value: object) -> object:
+    """A tensor on the device of a model's parameters."""
+    first = next(model.parameters(), None) if isinstance(model, torch.nn.Module) else None
+    if isinstance(value, torch.Tensor) and first is not None:
+        return value.to(first.device)
+    return value
+
+
 def _words(error: BaseException) -> str:
     try:
         words = error.msg if isinstance(error, SyntaxError) else str(error)
@@ -462,7 +479,7 @@ def _raised_by(error: BaseException) -> str:
 
 _KINDS: dict[type[BaseException], Kind] = {
     _LoadTimeoutError: "timeout",
-    _MissingError: "missing",
+    MissingError: "missing",
     _UnfitError: "unfit",
     _InternalError: "internal",
     wire.WireError: "unsendable",

@@ -75,6 +75,15 @@ def is_demo(cell):
     return "demo" in cell.metadata.get("tags", [])
 
 
+def lesson_cells(name):
+    """The cells between the one that sets up and those that check."""
+    setup, *cells, _, check = read_notebook(name).cells
+    assert setup.metadata.tags == ["setup"]
+    assert check.source == "grader.check()"
+    assert is_demo(check)
+    return cells
+
+
 def load_path(path):
     spec = importlib.util.spec_from_file_location(f"template_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
@@ -85,7 +94,7 @@ def load_path(path):
 def load_notebook(name):
     """Run the untagged code cells, as the grader does."""
     namespace = {"__name__": "template"}
-    for cell in read_notebook(name).cells:
+    for cell in lesson_cells(name):
         if cell.cell_type == "code" and not is_demo(cell):
             exec(compile(cell.source, cell.id, "exec"), namespace)
     return namespace
@@ -141,13 +150,14 @@ def test_notebook_is_valid(name):
 
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
     assert ids == [f"{name}-{number:02d}" for number in range(1, len(ids) + 1)]
-    assert notebook.cells[0].cell_type == "markdown"
+    assert notebook.metadata.grader == {"assignment": name}
+    assert lesson_cells(name)[0].cell_type == "markdown"
     assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_demonstration_is_the_last_cell_and_tagged(name):
-    cells = read_notebook(name).cells
+    cells = lesson_cells(name)
     drawing = [cell for cell in cells if "matplotlib" in cell.source]
 
     assert drawing == [cells[-1]]
@@ -206,7 +216,7 @@ def test_script_and_notebook_are_the_solution_without_its_regions(name):
     rebuilt = "".join(f"# %% {header}".rstrip() + f"\n{body}\n" for header, body in expected)
     assert re.sub(r"\n+", "\n", stub.sub("<region>", script)) == re.sub(r"\n+", "\n", rebuilt)
 
-    cells = read_notebook(name).cells
+    cells = lesson_cells(name)
     assert len(cells) == len(expected)
     for cell, (header, body) in zip(cells, expected, strict=True):
         if header.startswith("[markdown]"):
