@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
 
-.PHONY: grade test test-all test-fast check audit setup messages bands screenshots benchmark benchmark-batch benchmark-pages benchmark-replay endurance fuzz clean
+.PHONY: grade test test-all test-installed test-fast check audit setup messages bands screenshots benchmark benchmark-batch benchmark-pages benchmark-replay endurance fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -14,6 +15,9 @@ PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal -q --durations=10 --duration
 
 test: setup ## every test, with a part of the cases: of the class every item, right and wrong; of the attacks each eighth
 	$(PYTEST)
+
+test-installed: setup ## the package as people install it: the README's commands, as root and as another user
+	$(BIN)/pytest tests/installed -q --all
 
 test-all: setup ## every test with all its cases, the example class, long audits, and batches under load
 	$(PYTEST) --all
@@ -57,9 +61,13 @@ screenshots: setup ## the pictures of the reports in docs/screenshots; needs chr
 
 messages: setup ## take new messages into the Korean catalogue
 	$(BIN)/pybabel -q extract --sort-output -F babel.cfg -k tr --no-location --omit-header -o $(VENV)/grader.pot .
-	$(BIN)/pybabel -q update --omit-header --ignore-obsolete -N -i $(VENV)/grader.pot -o grader/locale/ko/LC_MESSAGES/grader.po -l ko
+	$(BIN)/pybabel -q update --omit-header --ignore-obsolete -N -i $(VENV)/grader.pot -o $(CATALOGUE).po -l ko
+	$(BIN)/pybabel -q compile -i $(CATALOGUE).po -o $(CATALOGUE).mo
 
-setup: $(STAMP)
+setup: $(STAMP) $(CATALOGUE).mo
+
+$(CATALOGUE).mo: $(CATALOGUE).po | $(STAMP)
+	$(BIN)/pybabel -q compile -i $< -o $@
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed") if sys.version_info < (3, 11) else None'

@@ -8,9 +8,9 @@ import msgspec
 
 from grader.model.errors import InfrastructureError
 from grader.model.text import Text, tr
-from grader.sandbox import Isolation, SandboxServer
 
-_PACKAGES = ("grader", "torch", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "pytest")
+_CORE = ("torch-grader", "torch", "numpy", "pytest")
+_STAFF = ("scipy", "scikit-learn", "pandas", "matplotlib", "sqlalchemy")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -29,14 +29,24 @@ def examine() -> list[Finding]:
         release=platform.release(),
         machine=platform.machine(),
     )
-    return [Finding(True, python), *map(_package, _PACKAGES), *_sandbox()]
+    core = [_package(name, name) for name in _CORE]
+    staff = [_package(name, "'torch-grader[staff]'") for name in _STAFF]
+    found = [Finding(True, python), *core, *staff]
+    return found + _sandbox() if all(each.good for each in found) else found
 
 
-def _package(name: str) -> Finding:
+def _package(name: str, requirement: str) -> Finding:
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Finding(False, tr("{name} isn't installed: run `pip install {name}`", name=name))
+        return Finding(
+            False,
+            tr(
+                "{name} isn't installed: run `pip install {requirement}`",
+                name=name,
+                requirement=requirement,
+            ),
+        )
     return Finding(True, Text(ko=f"{name} {version}", en=f"{name} {version}"))
 
 
@@ -51,7 +61,7 @@ def _sandbox() -> list[Finding]:
                 ),
             )
         ]
-    from grader.sandbox import landlock_abi
+    from grader.sandbox import Isolation, SandboxServer, landlock_abi
 
     abi = landlock_abi()
     landlock = (

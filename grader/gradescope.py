@@ -1,18 +1,21 @@
 """The autograder that Gradescope runs: the archive that is uploaded, and what it does in their container."""
 
+import base64
+import hashlib
 import io
 import sys
 import traceback
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Literal, cast
 
 from grader.grading.grader import Grader
 from grader.grading.scoring import ungraded
 from grader.model.assignment import Assignment, load_assignments
-from grader.model.errors import UserError
+from grader.model.builtin import constraints
 from grader.model.record import Record
 from grader.model.submission import SUFFIXES, Submission, match_assignment, read_submission
 from grader.model.text import Language, tr
@@ -32,7 +35,7 @@ apt-get update
 apt-get install -y python3.12 python3.12-venv || apt-get install -y python3.11 python3.11-venv
 "$(command -v python3.12 || command -v python3.11)" -m venv "$root/venv"
 "$root/venv/bin/pip" install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu \\
-    -c "$root/source/constraints.txt" "$root/source/package"
+    -c "$root/source/constraints.txt" "$(echo "$root"/source/torch_grader-*.whl)[staff]"
 """
 
 _RUN = """\
@@ -49,33 +52,45 @@ def pack(assignment: Assignment, isolation: Level, language: Language) -> bytes:
     """Return an `autograder.zip` that grades this assignment, with its hidden folder and the grader in it.
 
     It gives no score where the container's isolation is below `isolation`.
-
-    Raises:
-        UserError: this grader was not installed from a checkout, so that its source can't be packed.
     """
-    package = Path(__file__).parent
-    checkout = package.parent
-    if not (checkout / "pyproject.toml").is_file():
-        raise UserError(
-            tr(
-                "the grader in {folder} was installed without its source; run this command "
-                "from a checkout",
-                folder=package,
-            )
-        )
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         _add_script(archive, "setup.sh", _SETUP)
         _add_script(archive, "run_autograder", _RUN.format(isolation=isolation, language=language))
-        archive.write(checkout / "constraints.txt", "constraints.txt")
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
-            archive.write(checkout / name, f"package/{name}")
-        for path in _files(package):
-            archive.write(path, Path("package/grader", path.relative_to(package)))
+        archive.write(constraints(), "constraints.txt")
+        archive.writestr(*_wheel())
         hidden = Path("solutions", assignment.folder.name)
         for path in _files(assignment.folder):
             archive.write(path, hidden / path.relative_to(assignment.folder))
     return file.getvalue()
+
+
+def _wheel() -> tuple[str, bytes]:
+    """Return the name and the bytes of a wheel of this package as it is installed, without its built-in course.
+
+    The format is https://packaging.python.org/specifications/binary-distribution-format/.
+    """
+    package = Path(__file__).parent
+    known = distribution("torch-grader")
+    info = f"torch_grader-{known.version}.dist-info"
+    content = {
+        f"grader/{path.relative_to(package).as_posix()}": path.read_bytes()
+        for path in _files(package)
+        if path.relative_to(package).parts[0] != "course"
+    }
+    for name in ("METADATA", "WHEEL", "entry_points.txt"):
+        content[f"{info}/{name}"] = (known.read_text(name) or "").encode()
+    record = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in content.items()]
+    content[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as wheel:
+        for name, data in content.items():
+            wheel.writestr(name, data)
+    return f"torch_grader-{known.version}-py3-none-any.whl", file.getvalue()
+
+
+def _digest(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 
 
 def run(root: Path, grader: Grader, language: Language) -> None:

@@ -4,6 +4,8 @@ import contextlib
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from grader.model.submission import Submission, parse_submission
 from grader.sandbox import SandboxServer
 
 ROOT = Path(__file__).parent.parent
+_PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -104,6 +107,31 @@ def cold_command() -> Command:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built from this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT]
+    subprocess.run([*_PIP, *build], check=True)
+    (wheel,) = folder.iterdir()
+    return wheel
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python in which the wheel is installed, and which has this Python's other packages."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    subprocess.run(
+        [*_PIP, "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel],
+        check=True,
+    )
+    (site,) = folder.glob("lib/python3*/site-packages")
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    return python
 
 
 @pytest.fixture

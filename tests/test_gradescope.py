@@ -103,10 +103,13 @@ def test_the_archive_holds_what_the_container_needs(archive):
 
     assert {
         *("setup.sh", "run_autograder", "constraints.txt"),
-        *("package/pyproject.toml", "package/README.md", "package/LICENSE"),
-        *("package/grader/cli/__init__.py", "package/grader/locale/ko/LC_MESSAGES/grader.po"),
         *("solutions/binary/assignment.toml", "solutions/binary/solution.py"),
     } <= names
+    (wheel,) = [name for name in names if name.endswith(".whl")]
+    with zipfile.ZipFile(io.BytesIO(archive.read(wheel))) as packed:
+        inside = packed.namelist()
+    assert {"grader/cli/__init__.py", "grader/locale/ko/LC_MESSAGES/grader.mo"} <= set(inside)
+    assert [name for name in inside if name.startswith("grader/course/")] == []
     assert [name for name in names if "__pycache__" in name] == []
     assert [name for name in names if "multinomial" in name] == []
 

@@ -48,7 +48,7 @@ _CHECK = """\
 *This runs the public checks on your functions as they are defined now, saved or not. After a change, run the cell of
 the function again, then check. To check one item, write `grader.check("{item}")` in any cell.*"""
 _HEADER = "# What is asked and what it is worth. `grader check` reads it beside your file.\n"
-_PUBLIC_SETTINGS = ("name", "title", "functions", "lang", "aliases", "thresholds")
+_PUBLIC_SETTINGS = ("name", "title", "functions", "lang", "aliases", "packages", "thresholds")
 _PUBLIC_ITEM = ("id", "title", "points")
 _TRIVIAL = 20  # shorter lines give nothing away
 _COMMON = re.compile(r"import |from |@|def |class |#|\"\"\"")

@@ -1,5 +1,6 @@
-"""Commands for authors of assignments: `new`, `release`, `audit`, `import`, `pack`."""
+"""Commands for authors of assignments: `init`, `new`, `release`, `audit`, `import`, `pack`."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +20,7 @@ from grader.cli.options import (
     language_of_students,
     named_assignments,
     say,
+    staff_errors,
     user_errors,
     write_file,
 )
@@ -73,7 +75,7 @@ def release(
     """
     language = default_language()
     changed: list[str] = []
-    with user_errors(language):
+    with staff_errors(language):
         chosen = named_assignments(solutions, names)
         from grader.authoring import release as releasing
         from grader.model.address import require_secure
@@ -129,7 +131,7 @@ def audit(
     Exit code 1: the checks, or the files that test them, need fixing.
     """
     language = language_of(lang)
-    with user_errors(language):
+    with staff_errors(language):
         chosen = named_assignments(solutions, names)
         from grader.authoring.audit import audit as audit_one
         from grader.cli.progress import Display
@@ -160,6 +162,32 @@ def audit(
     raise typer.Exit(1 if any(done.findings for done in audits) else 0)
 
 
+@app.command(epilog="Examples: `grader init course` · `grader init course --empty`")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Leave out the assignments of the lesson.")
+    ] = False,
+    lang: LangOption = None,
+) -> None:
+    """Start a course in a folder of your own, with the three assignments of the lesson."""
+    from grader.authoring.init import init_course
+
+    language = language_of(lang)
+    with user_errors(language):
+        init_course(folder, empty=empty)
+    next_ = [
+        (f"cd {shlex.quote(str(folder))}", ""),
+        ("grader doctor", tr("check that this machine can grade").in_(language)),
+        ("grader new NAME", tr("add an assignment of your own").in_(language)),
+        ("grader release", tr("make the files for students").in_(language)),
+        ("grader batch FOLDER -o results", tr("grade what students handed in").in_(language)),
+    ]
+    say(tr("created {folder}. Next:", folder=folder), language)
+    for command, purpose in next_:
+        console().print(f"  {command:<32}{purpose and '# ' + purpose}".rstrip(), soft_wrap=True)
+
+
 @app.command(epilog="Example: `grader new regression`")
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
@@ -183,7 +211,7 @@ app.add_typer(importing, name="import")
 def nbgrader(file: FileArgument, solutions: SolutionsOption = None) -> None:
     """Create an assignment from the instructor's version of an nbgrader notebook, and list the remaining work."""
     language = default_language()
-    with user_errors(language):
+    with staff_errors(language):
         from grader.authoring.nbgrader import import_nbgrader, write_import
 
         imported = import_nbgrader(file)

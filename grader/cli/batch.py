@@ -22,8 +22,8 @@ from grader.cli.options import (
     language_of,
     language_of_students,
     say,
+    staff_errors,
     stop,
-    user_errors,
 )
 from grader.model.text import Language, Text, printable, tr
 
@@ -93,7 +93,7 @@ def batch(
     is ungraded or unmatched; 130 if stopped by Ctrl-C.
     """
     language = language_of(lang)
-    with user_errors(language), _resumable(language):
+    with staff_errors(language), _resumable(language):
         from grader.cli.progress import Display
         from grader.gradebook import Gradebook
         from grader.grading.batch import find_work, only_one, run_batch

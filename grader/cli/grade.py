@@ -22,6 +22,7 @@ from grader.cli.options import (
     public_assignments,
     say,
     shown,
+    staff_errors,
     user_errors,
 )
 from grader.cli.waiting import Waiting
@@ -52,9 +53,8 @@ def grade(
     Exit codes: 0 if it was graded, whatever the score; 2 if the command was wrong; 3 if an item is ungraded.
     """
     language = language_of(lang)
-    with user_errors(language):
+    with staff_errors(language):
         one = hand_in(file, hidden_assignments(solutions), assignment)
-        require_torch()
         with Waiting(language) as waiting, grader_of(context, isolation, waiting.tell) as grader:
             report = grader.grade(one.assignment, one.submission, one.student).report
     print_report(report, format_, language)

@@ -19,6 +19,7 @@ from grader.model.assignment import (
 )
 from grader.model.builtin import built_in_course
 from grader.model.errors import InfrastructureError, UserError, reading, writing
+from grader.model.needs import require_staff
 from grader.model.submission import match_assignment, read_submission, readable
 from grader.model.text import Language, Text, default_language, printable, tr
 
@@ -119,6 +120,14 @@ class user_errors:  # noqa: N801
         if isinstance(error, InfrastructureError):
             words = tr("this machine can't grade ({reason}); run `grader doctor`", reason=error)
             stop(words.in_(self._language), EXIT_UNGRADED)
+
+
+class staff_errors(user_errors):  # noqa: N801
+    """As `user_errors`, and ends the command at once where the staff's packages aren't installed."""
+
+    def __enter__(self) -> None:
+        with user_errors(self._language):
+            require_staff()
 
 
 def stop(message: str, code: int) -> Never:

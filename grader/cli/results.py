@@ -18,7 +18,7 @@ from grader.cli.options import (
     language_of_students,
     read_text,
     say,
-    user_errors,
+    staff_errors,
     write_file,
 )
 from grader.model.errors import UserError
@@ -53,7 +53,7 @@ def adjust(
 ) -> None:
     """Add or deduct points by hand. The report stays unchanged, and the adjustment survives regrading."""
     language = language_of(lang)
-    with user_errors(language):
+    with staff_errors(language):
         from grader.gradebook import Gradebook
         from grader.model.record import Adjustment
 
@@ -137,7 +137,7 @@ def report(
     pass `$GITHUB_OUTPUT` as `-o`; the result is appended. Exit code 3: something is ungraded or couldn't be written.
     """
     language = language_of(lang)
-    with user_errors(language):
+    with staff_errors(language):
         if anonymous and format_ != "html":
             raise UserError(tr("pseudonyms are available in HTML reports only: add --format html"))
         record = _class_record(results, gradebook).only(assignment, student)

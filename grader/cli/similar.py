@@ -13,7 +13,7 @@ from grader.cli.options import (
     ResultsArgument,
     language_of,
     say,
-    user_errors,
+    staff_errors,
 )
 from grader.model.text import tr
 
@@ -52,7 +52,7 @@ def similar(
     Similarity isn't proof of copying: read both hand-ins before you decide.
     """
     language = language_of(lang)
-    with user_errors(language):
+    with staff_errors(language):
         from grader.gradebook import Gradebook
         from grader.gradebook.similarity import similar as find_similar
         from grader.model.errors import writing

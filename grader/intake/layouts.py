@@ -24,7 +24,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
 from grader.intake.archive import ARCHIVES, Entry, is_archive
 from grader.model.assignment import Assignment
@@ -271,18 +270,17 @@ def _crowds(entries: Iterable[Entry], words: re.Pattern[str]) -> frozenset[tuple
     return frozenset(filter(is_crowd, stems))
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads an export's plain data and ignores Ruby objects."""
-
-
-_Loader.add_multi_constructor("", lambda loader, suffix, node: None)
-
-
 def _gradescope(
     entry: Entry,
 ) -> Iterator[tuple[tuple[str, ...], tuple[tuple[Owner, ...], datetime | None]]]:
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """Reads an export's plain data and ignores Ruby objects."""
+
+    Loader.add_multi_constructor("", lambda loader, suffix, node: None)
     try:
-        content = yaml.load(entry.read(_MAX_METADATA), _Loader)
+        content = yaml.load(entry.read(_MAX_METADATA), Loader)
         facts = [
             (str(name), fact[":submitters"], fact.get(":created_at"))
             for name, fact in content.items()

@@ -8,6 +8,11 @@ from grader.model.errors import UserError
 from grader.model.text import tr
 
 OLDEST_TORCH = (2, 4)
+STAFF = (
+    *("alembic", "jinja2", "jupytext", "markupsafe", "matplotlib", "pandas", "pygments", "scipy"),
+    *("sklearn", "sqlalchemy", "tomli_w", "tqdm", "uniplot", "yaml"),
+)
+"""What the extra `staff` installs, by the names by which it is imported."""
 
 
 def require_torch() -> None:
@@ -36,5 +41,22 @@ def require_torch() -> None:
                 "PyTorch {installed} is too old; upgrade it: pip install 'torch>={oldest}'",
                 installed=installed,
                 oldest=oldest,
+            )
+        )
+
+
+def require_staff() -> None:
+    """Refuse to go on where only what students need is installed.
+
+    Raises:
+        UserError: PyTorch or a package of the extra `staff` is missing.
+    """
+    require_torch()
+    if missing := [name for name in STAFF if find_spec(name) is None]:
+        raise UserError(
+            tr(
+                "this command needs packages that aren't installed ({names}); install them: "
+                "pip install 'torch-grader[staff]'",
+                names=", ".join(missing),
             )
         )

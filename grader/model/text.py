@@ -1,15 +1,14 @@
 """Texts in Korean and English."""
 
+import gettext
 import locale
 import os
 import unicodedata
 from functools import cache
-from importlib.resources import files
-from typing import Literal, cast
+from pathlib import Path
+from typing import Literal
 
 import msgspec
-from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po
 
 Language = Literal["ko", "en"]
 
@@ -35,8 +34,7 @@ def tr(message: str, /, **values: object) -> Text:
 
 def korean(message: str) -> str:
     """Return the Korean translation of an English message as the catalogue has it, or the message itself."""
-    entry = _korean().get(message)
-    return cast(str, entry.string) if entry and entry.string else message
+    return _korean().gettext(message)
 
 
 def default_language() -> Language:
@@ -73,9 +71,10 @@ def _is_control(character: str) -> bool:
 
 
 @cache
-def _korean() -> Catalog:
-    with files("grader").joinpath("locale/ko/LC_MESSAGES/grader.po").open("rb") as file:
-        return read_po(file, locale="ko")
+def _korean() -> gettext.NullTranslations:
+    return gettext.translation(
+        "grader", Path(__file__).parents[1] / "locale", ["ko"], fallback=True
+    )
 
 
 def _fill(template: str, values: dict[str, object], language: Language) -> str:

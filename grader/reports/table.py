@@ -1,6 +1,7 @@
 """Show score reports as tables in a terminal."""
 
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -46,7 +47,9 @@ def item_table(report: ScoreReport, language: Language) -> RenderableType:
 
 
 def _losses(report: ScoreReport, language: Language) -> Iterator[Text]:
-    """Plot the loss curves that checks recorded."""
+    """Plot the loss curves that checks recorded, where the staff's packages are installed."""
+    if find_spec("uniplot") is None:
+        return
     for item in report.items:
         for curve in item.curves:
             if curve.kind == "loss" and len(curve.values) > 1:

@@ -20,7 +20,7 @@ from grader.sandbox import wire
 from grader.sandbox.process import ProcessDiedError, ProcessTimeoutError
 from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_note
 from grader.sandbox.wire import Load, Loaded, Reply, Request, WireError
-from grader.sandbox.worker import Worker, adapt, prepare, without_widgets
+from grader.sandbox.worker import Worker, adapt, hide_grader, prepare, without_widgets
 
 _NUMBER_BYTES = 4
 _MAX_FRAME = wire.HEADER.size + wire.MAX_STRUCTURE + wire.MAX_BULK + _NUMBER_BYTES
@@ -165,6 +165,7 @@ def _serve(connection: "Connection", workdir: Path, output: Path) -> None:
     adapt()
     without_widgets()
     prepare(workdir)
+    hide_grader()
     workers: dict[bytes, Worker] = {}
     with suppress(EOFError, OSError):
         while True:

@@ -61,9 +61,11 @@ def refuse_readable(path: Path) -> None:
     Raises:
         UserError: it does.
     """
-    from grader.sandbox.lockdown import READABLE
+    from grader.sandbox.lockdown import HIDDEN, READABLE
 
     path = path.resolve()
+    if any(path.is_relative_to(each) for each in HIDDEN):
+        return
     for each in READABLE:
         if path.is_relative_to(each.resolve()):
             raise UserError(
@@ -75,8 +77,8 @@ def refuse_readable(path: Path) -> None:
             )
 
 
-def probe(root: Path) -> Isolation:
-    """Lock a child of this process down below `root`, and let it try each probe."""
+def probe(root: Path, hiding: int | None) -> Isolation:
+    """Lock a child of this process down below `root` as `lock_down` does it, and let it try each probe."""
     workdir = Path(tempfile.mkdtemp(dir=root))
     secret = root / "secret"
     secret.write_text("what no submission may read")
@@ -84,7 +86,7 @@ def probe(root: Path) -> Isolation:
     pid = os.fork()
     if pid == 0:
         try:
-            os.write(write, msgspec.msgpack.encode(_try_all(workdir, secret)))
+            os.write(write, msgspec.msgpack.encode(_try_all(workdir, secret, hiding)))
         finally:
             os._exit(0)
     os.close(write)
@@ -98,11 +100,11 @@ def probe(root: Path) -> Isolation:
     return msgspec.msgpack.decode(data, type=Isolation)
 
 
-def _try_all(workdir: Path, secret: Path) -> Isolation:
+def _try_all(workdir: Path, secret: Path, hiding: int | None) -> Isolation:
     from grader.sandbox.lockdown import deny_fork, lock_down, own_namespaces
 
     namespaces = own_namespaces(workdir)
-    locked = lock_down(workdir, 2**30, 60)
+    locked = lock_down(workdir, 2**30, 60, hiding)
     if locked.forks is not None:
         os.close(locked.forks)
     refused = list(locked.refused)
@@ -128,6 +130,7 @@ def _succeeds(attempt: Callable[[Path], object], secret: Path) -> bool:
 
 _WAYS_TO_FILES = {
     "read a file",
+    "read the grader's own files",
     "write a file",
     "list a folder",
     "read another process's memory map",
@@ -145,6 +148,7 @@ def _fork(_: Path) -> None:
 
 _PROBES: dict[str, Callable[[Path], object]] = {
     "read a file": lambda secret: secret.read_bytes(),
+    "read the grader's own files": lambda _: Path(__file__).read_bytes(),
     "write a file": lambda secret: secret.with_name("written").write_text("x"),
     "list a folder": lambda secret: list(secret.parent.iterdir()),
     "read another process's memory map": lambda _: Path(f"/proc/{os.getppid()}/maps").read_text(),

@@ -81,6 +81,8 @@ def main() -> None:
     """Load what submissions import, then fork a locked-down worker for each request."""
     import fcntl
 
+    from grader.sandbox.lockdown import hide_package
+
     faulthandler.disable()
     control = forkserver.control_from_argv()
     sys.argv = [""]
@@ -90,11 +92,12 @@ def main() -> None:
     root = Path(tempfile.mkdtemp(prefix=_PREFIX))
     fcntl.flock(os.open(root, os.O_RDONLY), fcntl.LOCK_EX)
     try:
-        isolation = probe(root)
+        hiding = hide_package(root)
+        isolation = probe(root, hiding)
         control.send(msgspec.msgpack.encode(isolation))
         forkserver.serve(
             control,
-            lambda fds: _work(root, fds, isolation),
+            lambda fds: _work(root, fds, isolation, hiding),
             after=lambda pid: removals.start(_workdir(root, pid)),
             before=_load,
         )
@@ -103,15 +106,17 @@ def main() -> None:
         removals.wait()
 
 
-# The package is found through the parent's path, but is not left on the path of submissions, nor is an editable
-# install's, which `site` has put there.
+# The package is found through the parent's path. A checkout is not left on the path of submissions, nor is an editable
+# install's, which `site` has put there; what is installed lies among the libraries of submissions.
 _BOOT = f"""
 import sys
 root = {str(Path(__file__).parents[2])!r}
 sys.path.insert(0, root)
 from grader.sandbox.server import main
-sys.path[:] = [each for each in sys.path if each != root]
-sys.path_importer_cache.pop(root, None)
+sys.path.remove(root)
+if not root.endswith(("site-packages", "dist-packages")):
+    sys.path[:] = [each for each in sys.path if each != root]
+    sys.path_importer_cache.pop(root, None)
 del root
 main()
 """
@@ -174,9 +179,9 @@ def _load(note: bytes) -> None:
     forkserver.settle_memory()
 
 
-def _work(root: Path, fds: list[int], isolation: Isolation) -> None:
+def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) -> None:
     from grader.sandbox.lockdown import deny_descriptors, deny_fork, lock_down, own_namespaces
-    from grader.sandbox.worker import SocketChannel, Worker, greet, prepare
+    from grader.sandbox.worker import SocketChannel, Worker, greet, hide_grader, prepare
 
     channel, output, settings = fds
     limits = msgspec.msgpack.decode(os.read(settings, 4096), type=WorkerLimits)
@@ -193,10 +198,10 @@ def _work(root: Path, fds: list[int], isolation: Isolation) -> None:
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
     for fd in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
-        if fd not in (0, 1, 2, channel):
+        if fd not in (0, 1, 2, channel, hiding):
             with contextlib.suppress(OSError):
                 os.close(fd)
-    locked = lock_down(workdir, limits.memory_bytes, limits.cpu_seconds)
+    locked = lock_down(workdir, limits.memory_bytes, limits.cpu_seconds, hiding)
     if locked.refused and isolation.level == "full":
         raise SandboxError(f"the kernel refuses what it granted before: {locked.refused}")
     sock = socket.socket(fileno=channel)
@@ -204,6 +209,7 @@ def _work(root: Path, fds: list[int], isolation: Isolation) -> None:
     if locked.forks is not None:
         deny_descriptors()
     worker = Worker(deny_fork if locked.forks is not None else lambda: None)
+    hide_grader()
     worker.serve(SocketChannel(sock))
 
 

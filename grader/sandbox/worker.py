@@ -46,6 +46,7 @@ from grader.sandbox.wire import (
 
 MODULE = "submission"
 """The `__name__` of a submission: not `__main__`, so that a guarded demonstration doesn't run."""
+_GRADER = __name__.partition(".")[0]
 _MAX_TEXT = 2000
 _MAX_FRAMES = 20
 
@@ -510,6 +511,8 @@ def adapt() -> None:
     torch.set_num_threads(1)
     _without_worker_processes()
     seed_all()
+    linecache.clearcache()
+    _own_modules()
 
 
 def prepare(workdir: Path) -> None:
@@ -525,6 +528,34 @@ def prepare(workdir: Path) -> None:
     warnings.simplefilter("default")
     seed_all()
     gc.enable()
+
+
+def hide_grader() -> None:
+    """Leave submissions of this package one module, whose `check` does nothing: a notebook may still call it."""
+    for name in _own_modules():
+        del sys.modules[name]
+    stub = types.ModuleType(_GRADER)
+    stub.__dict__["check"] = lambda *args, **kwargs: None
+    sys.modules[_GRADER] = stub
+    sys.meta_path.insert(0, _Refusal())
+
+
+class _Refusal:
+    """Finds nothing of this package, where a submission has removed the module that was left of it."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if _is_grader(name):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+@functools.cache
+def _own_modules() -> dict[str, types.ModuleType]:
+    """Kept, so that nothing is freed after a fork, which would copy pages for milliseconds."""
+    return {name: module for name, module in sys.modules.items() if _is_grader(name)}
+
+
+def _is_grader(name: str) -> bool:
+    return name.partition(".")[0] == _GRADER
 
 
 def seed_all() -> None:

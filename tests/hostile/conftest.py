@@ -23,13 +23,14 @@ LIMITS = Limits(cpu_seconds=10, train_cpu_seconds=10, wall_factor=3, memory_mb=1
 
 SWITCHES = {
     "namespaces": "lockdown.own_namespaces = lambda workdir: False",
-    "files": "lockdown.restrict_files = lambda workdir: None",
+    "files": "lockdown.restrict_files = lambda workdir, hiding: None",
     "calls": "lockdown.allow_system_calls = lambda: None",
     "capabilities": "lockdown.drop_capabilities = lambda: None",
     "limits": "lockdown.limit_resources = lambda memory, cpu: None",
     "fork": "lockdown.deny_fork = lambda: None",
     "descriptors": "lockdown.deny_descriptors = lambda: None",
     "cleaning": "server._remove = lambda folder: None",
+    "guard": "worker.hide_grader = lambda: None",
     "closing": "server.Path = type('Blind', (type(server.Path()),), {'iterdir': lambda self: []})",
 }
 """What switches a defence off: namespaces, Landlock, seccomp, the dropping of capabilities, resource limits, the ban of
@@ -82,6 +83,26 @@ def server_without(server_with: ServerWith) -> ServerWithout:
         return server_with("\n".join([*(SWITCHES[name] for name in sorted(set(names))), code]))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def installed_server(installed: Path) -> Iterator[ServerWithout]:
+    """A running server that lacks the named defences, where the package is installed among the libraries."""
+    checkout = str(Path(server.__file__).parents[2])
+    (site,) = map(str, installed.parents[1].glob("lib/python3*/site-packages"))
+    running: dict[tuple[str, ...], SandboxServer] = {}
+    with ExitStack() as stack:
+
+        def make(*names: str) -> SandboxServer:
+            if names not in running:
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(sys, "executable", str(installed))
+                    patch.setattr(server, "_BOOT", server._BOOT.replace(checkout, site))
+                    code = "\n".join(SWITCHES[name] for name in names)
+                    running[names] = stack.enter_context(ChangedServer(code, {}))
+            return running[names]
+
+        yield make
 
 
 # --- attacks

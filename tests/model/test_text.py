@@ -1,6 +1,7 @@
 """The Korean catalogue is whole, and `tr` and `default_language` choose the right language."""
 
 import ast
+import gettext
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,13 @@ def test_no_translation_is_stale(messages, translations, catalogue):
 
 def test_no_translation_is_a_guess(catalogue):
     assert [entry.id for entry in catalogue if entry.id and entry.fuzzy] == []
+
+
+def test_the_compiled_catalogue_is_that_of_the_source(translations):
+    with CATALOGUE.with_suffix(".mo").open("rb") as file:  # if it is not: make messages
+        compiled = gettext.GNUTranslations(file)
+
+    assert translations == {message: compiled.gettext(message) for message in translations}
 
 
 def test_translations_keep_the_placeholders(translations):

@@ -1,0 +1,246 @@
+"""The package as people install it: a wheel in an environment of its own, outside of this checkout."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from babel.messages.pofile import read_po
+
+from grader.model import needs
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "class"
+NOBODY = 65534
+
+
+def run(python, script, cwd, user=None, **env):
+    """Run a script of the shell, in which the environment's programs come first, as root or as another user."""
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    if user is not None:
+        command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env={k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+        | {"PATH": path, "LANG": "C.UTF-8", "COLUMNS": "200"}
+        | env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+# --- in short: the wheel beside this environment's other packages ----------------------------------------------------
+
+
+def test_the_wheel_holds_all_that_it_needs(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        compiled = archive.read("grader/locale/ko/LC_MESSAGES/grader.mo")
+
+    assert {
+        *("grader/py.typed", "grader/constraints.txt", "grader/reports/templates/page.css"),
+        *("grader/gradebook/migrations/env.py", "grader/authoring/skeleton/assignment.toml"),
+        *("grader/course/assignments/wine/wine.ipynb", "grader/course/solutions/wine/solution.py"),
+    } <= names
+    assert [
+        name for name in names if "__pycache__" in name or name.endswith((".zip", ".pyc"))
+    ] == []
+    with (ROOT / "grader/locale/ko/LC_MESSAGES/grader.po").open("rb") as file:
+        assert [m.id for m in read_po(file) if m.id and m.string.encode() not in compiled] == []
+
+
+@pytest.mark.slow
+def test_a_course_is_laid_out_and_grades(installed, tmp_path):
+    script = f"""
+        grader init course && cd course
+        grader grade {EXAMPLES}/s01_wine.ipynb --format json > ../report.json
+        grader release --check && grader pack gradescope binary
+    """
+
+    done = run(installed, script, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "report.json").read_text())["score"] == 100
+    for name in ("assignments", "solutions"):
+        of_checkout = subprocess.check_output(["git", "ls-files", name], cwd=ROOT, text=True)
+        assert [
+            n for n in of_checkout.split("\n") if n and not (tmp_path / "course" / n).exists()
+        ] == []
+
+
+def test_a_folder_that_holds_something_is_left_alone(command, tmp_path):
+    (tmp_path / "notes.txt").touch()
+
+    done = command("init", tmp_path)
+
+    assert done.returncode == 2
+    assert "isn't an empty folder" in words(done.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_an_empty_course(command, tmp_path):
+    done = command("init", tmp_path / "course", "--empty")
+
+    assert done.returncode == 0
+    assert "grader new NAME" in done.stdout
+    assert sorted(path.name for path in (tmp_path / "course").rglob("*")) == [
+        "assignments",
+        "solutions",
+    ]
+
+
+def test_the_extra_is_what_the_commands_ask_for():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    imported_as = {"pyyaml": "yaml", "scikit-learn": "sklearn"}
+    names = (re.split(r"[^\w-]", line)[0] for line in extras["staff"])
+
+    assert {imported_as.get(name, name) for name in names} == set(needs.STAFF)
+
+
+# --- as written in the README, from nothing --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[Path]:
+    """An empty environment that anybody can read, beside a folder `dist` with the wheel, made from the sdist."""
+    with TemporaryDirectory(prefix="grader-fresh-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder / "dist"]
+        subprocess.run(build, cwd=ROOT, check=True)
+        (sdist,) = (folder / "dist").iterdir()
+        wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder / "dist"]
+        subprocess.run([*wheel, sdist], check=True)
+        subprocess.run([_python_for_all(), "-m", "venv", folder / "venv"], check=True)
+        yield folder
+
+
+def _python_for_all() -> str:
+    """A Python that other users can run, if there is one: not in the home of root."""
+    for each in ("/usr/bin/python3", "/usr/local/bin/python3"):
+        code = "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))"
+        if Path(each).exists() and not subprocess.run([each, "-c", code], check=False).returncode:
+            return each
+    return sys.executable
+
+
+def install_blocks(readme):
+    """The blocks of commands in the section about installing, each as a script."""
+    section = re.split(r"(?m)^## ", readme.read_text(encoding="utf-8"))[1]
+    assert section.startswith(("Install", "설치"))
+    blocks = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+    return ["\n".join(re.findall(r"(?m)^\$ (.*)", block)) for block in blocks]
+
+
+def as_written(folder, script, cwd):
+    find = f"{os.environ.get('PIP_FIND_LINKS', '')} {folder / 'dist'}".strip()
+    pins = str(ROOT / "constraints.txt")
+    python = folder / "venv" / "bin" / "python"
+    return run(python, script, cwd, PIP_FIND_LINKS=find, PIP_CONSTRAINT=pins)
+
+
+@pytest.mark.load
+def test_the_student_way_as_written(fresh, tmp_path):
+    shutil.copytree(ROOT / "assignments" / "wine", tmp_path, dirs_exist_ok=True)
+    student, _ = install_blocks(ROOT / "README.md")
+
+    done = as_written(fresh, student, tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Predict the cultivar" in done.stdout or "wine" in done.stdout
+
+
+@pytest.mark.load
+@pytest.mark.parametrize("args", ["batch . -o out", "report out", "release", "audit", "grade x.py"])
+def test_what_a_student_lacks_is_named_in_one_sentence(fresh, tmp_path, args):
+    done = as_written(fresh, f"grader {args}", tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'torch-grader[staff]'" in words(done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.load
+def test_the_staff_way_as_written(fresh, tmp_path):
+    shutil.make_archive(str(tmp_path / "submissions"), "zip", EXAMPLES)
+    _, staff = install_blocks(ROOT / "README.md")
+    assert staff == install_blocks(ROOT / "README.ko.md")[1]
+
+    done = as_written(fresh, staff, tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "isolation: full" in done.stdout
+    assert (tmp_path / "course" / "results" / "index.html").is_file()
+
+
+@pytest.mark.load
+@pytest.mark.parametrize("user", [None, NOBODY])
+def test_everything_works_for_root_and_for_others(fresh, user):
+    if user is not None and (os.getuid() or not _readable(fresh)):
+        pytest.skip("needs root, and a Python that other users can run")
+    folder = fresh / f"home-{user}"
+    folder.mkdir()
+    shutil.copytree(EXAMPLES, folder / "class")
+    shutil.copytree(ROOT / "assignments" / "binary", folder / "mine")
+    if user is not None:
+        shutil.chown(folder, user, user)
+    root = folder / "gradescope"
+    script = f"""
+        grader init course; cd course
+        grader doctor
+        grader batch ../class -o results
+        grader grade ../class/s01_wine.ipynb
+        grader check ../mine/binary.ipynb
+        grader release --check
+        grader new regression
+        grader pack gradescope binary
+        mkdir -p {root}/source {root}/submission {root}/results
+        python -m zipfile -e autograder.zip {root}/source
+        cp ../class/s06_binary.ipynb {root}/submission
+        AUTOGRADER_ROOT={root} GRADER_PYTHON=$(command -v python) bash {root}/source/run_autograder
+    """
+
+    done = run(fresh / "venv" / "bin" / "python", script, folder, user, HOME=str(folder))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((root / "results" / "results.json").read_text())["score"] == 40
+
+
+def _readable(fresh):
+    done = run(fresh / "venv" / "bin" / "python", "python -c ''", "/", NOBODY)
+    return done.returncode == 0
+
+
+@pytest.mark.load
+def test_the_archives_own_wheel_installs_and_grades(fresh, tmp_path):
+    script = f"""
+        grader init course; cd course
+        grader pack gradescope binary
+        python -m zipfile -e autograder.zip ../source
+        pip install -q --no-deps --force-reinstall ../source/torch_grader-*.whl
+        mkdir ../submission
+        cp {EXAMPLES}/s01_binary.ipynb ../submission
+        AUTOGRADER_ROOT={tmp_path} GRADER_PYTHON=$(command -v python) bash ../source/run_autograder
+    """
+
+    done = as_written(fresh, script, tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / "results" / "results.json").read_text())["score"] == 100
