@@ -118,18 +118,38 @@ def test_the_extra_is_what_the_commands_ask_for():
 
 
 @pytest.fixture(scope="module")
-def fresh() -> Iterator[Path]:
-    """An empty environment that anybody can read, beside a folder `dist` with the wheel, made from the sdist."""
+def dist() -> Iterator[Path]:
+    """A folder that anybody can read, with the sdist and the wheel that is made of it."""
     with TemporaryDirectory(prefix="grader-fresh-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder / "dist"]
+        build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder]
         subprocess.run(build, cwd=ROOT, check=True)
-        (sdist,) = (folder / "dist").iterdir()
-        wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder / "dist"]
+        (sdist,) = folder.iterdir()
+        wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder]
         subprocess.run([*wheel, sdist], check=True)
-        subprocess.run([_python_for_all(), "-m", "venv", folder / "venv"], check=True)
         yield folder
+
+
+@pytest.fixture(scope="module")
+def for_students(dist: Path) -> Path:
+    """An environment in which only what the README tells students to install is."""
+    return _environment(dist, "students", install_blocks(ROOT / "README.md")[0])
+
+
+@pytest.fixture(scope="module")
+def for_staff(dist: Path) -> Path:
+    """An environment in which only what the README tells staff to install is."""
+    return _environment(dist, "staff", install_blocks(ROOT / "README.md")[1])
+
+
+def _environment(dist: Path, name: str, commands: str) -> Path:
+    folder = dist / name
+    subprocess.run([_python_for_all(), "-m", "venv", folder], check=True)
+    (install,) = re.findall(r"(?m)^pip install .*", commands)
+    done = as_written(folder, install, dist)
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 def _python_for_all() -> str:
@@ -149,19 +169,19 @@ def install_blocks(readme):
     return ["\n".join(re.findall(r"(?m)^\$ (.*)", block)) for block in blocks]
 
 
-def as_written(folder, script, cwd):
-    find = f"{os.environ.get('PIP_FIND_LINKS', '')} {folder / 'dist'}".strip()
+def as_written(environment, script, cwd):
+    find = f"{os.environ.get('PIP_FIND_LINKS', '')} {environment.parent}".strip()
     pins = str(ROOT / "constraints.txt")
-    python = folder / "venv" / "bin" / "python"
+    python = environment / "bin" / "python"
     return run(python, script, cwd, PIP_FIND_LINKS=find, PIP_CONSTRAINT=pins)
 
 
 @pytest.mark.load
-def test_the_student_way_as_written(fresh, tmp_path):
+def test_the_student_way_as_written(for_students, tmp_path):
     shutil.copytree(ROOT / "assignments" / "wine", tmp_path, dirs_exist_ok=True)
     student, _ = install_blocks(ROOT / "README.md")
 
-    done = as_written(fresh, student, tmp_path)
+    done = as_written(for_students, student, tmp_path)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Predict the cultivar" in done.stdout or "wine" in done.stdout
@@ -169,8 +189,8 @@ def test_the_student_way_as_written(fresh, tmp_path):
 
 @pytest.mark.load
 @pytest.mark.parametrize("args", ["batch . -o out", "report out", "release", "audit", "grade x.py"])
-def test_what_a_student_lacks_is_named_in_one_sentence(fresh, tmp_path, args):
-    done = as_written(fresh, f"grader {args}", tmp_path)
+def test_what_a_student_lacks_is_named_in_one_sentence(for_students, tmp_path, args):
+    done = as_written(for_students, f"grader {args}", tmp_path)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "pip install 'torch-grader[staff]'" in words(done.stderr)
@@ -178,12 +198,12 @@ def test_what_a_student_lacks_is_named_in_one_sentence(fresh, tmp_path, args):
 
 
 @pytest.mark.load
-def test_the_staff_way_as_written(fresh, tmp_path):
+def test_the_staff_way_as_written(for_staff, tmp_path):
     shutil.make_archive(str(tmp_path / "submissions"), "zip", EXAMPLES)
     _, staff = install_blocks(ROOT / "README.md")
     assert staff == install_blocks(ROOT / "README.ko.md")[1]
 
-    done = as_written(fresh, staff, tmp_path)
+    done = as_written(for_staff, staff, tmp_path)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "isolation: full" in done.stdout
@@ -192,10 +212,10 @@ def test_the_staff_way_as_written(fresh, tmp_path):
 
 @pytest.mark.load
 @pytest.mark.parametrize("user", [None, NOBODY])
-def test_everything_works_for_root_and_for_others(fresh, user):
-    if user is not None and (os.getuid() or not _readable(fresh)):
+def test_everything_works_for_root_and_for_others(for_staff, user):
+    if user is not None and (os.getuid() or not _readable(for_staff)):
         pytest.skip("needs root, and a Python that other users can run")
-    folder = fresh / f"home-{user}"
+    folder = for_staff.parent / f"home-{user}"
     folder.mkdir()
     shutil.copytree(EXAMPLES, folder / "class")
     shutil.copytree(ROOT / "assignments" / "binary", folder / "mine")
@@ -217,19 +237,19 @@ def test_everything_works_for_root_and_for_others(fresh, user):
         AUTOGRADER_ROOT={root} GRADER_PYTHON=$(command -v python) bash {root}/source/run_autograder
     """
 
-    done = run(fresh / "venv" / "bin" / "python", script, folder, user, HOME=str(folder))
+    done = run(for_staff / "bin" / "python", script, folder, user, HOME=str(folder))
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads((root / "results" / "results.json").read_text())["score"] == 40
 
 
-def _readable(fresh):
-    done = run(fresh / "venv" / "bin" / "python", "python -c ''", "/", NOBODY)
+def _readable(for_staff):
+    done = run(for_staff / "bin" / "python", "python -c ''", "/", NOBODY)
     return done.returncode == 0
 
 
 @pytest.mark.load
-def test_the_archives_own_wheel_installs_and_grades(fresh, tmp_path):
+def test_the_archives_own_wheel_installs_and_grades(for_staff, tmp_path):
     script = f"""
         grader init course; cd course
         grader pack gradescope binary
@@ -240,7 +260,7 @@ def test_the_archives_own_wheel_installs_and_grades(fresh, tmp_path):
         AUTOGRADER_ROOT={tmp_path} GRADER_PYTHON=$(command -v python) bash ../source/run_autograder
     """
 
-    done = as_written(fresh, script, tmp_path)
+    done = as_written(for_staff, script, tmp_path)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads((tmp_path / "results" / "results.json").read_text())["score"] == 100
