@@ -543,6 +543,15 @@ def test_tolerance_is_relative_to_the_expected_and_at_least_absolute():
     assert not close(0.11, 0.0, 0.1)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_numbers_agree_within_a_thousandth(scale):
+    assert_close(scale * 1.0009, scale)
+    assert_close(torch.tensor([0.0009, scale]), torch.tensor([0.0, scale]))
+    for actual, expected in ((scale * 1.003, scale), (scale, scale * 1.003), (0.003, 0.0)):
+        with pytest.raises(CheckFailedError):
+            assert_close(actual, expected)
+
+
 def test_values_that_agree_pass():
     assert_close(1.0, 1.0)
 
