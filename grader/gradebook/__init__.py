@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -482,7 +483,7 @@ def _records(connection: Connection, assignments: dict[str, Assignment]) -> tupl
             row.handed_in is not None,
             row.handed_in,
             row.run_id,
-            row.origin,
+            _natural(row.origin),
         )
         found.setdefault(key, []).append((record, order))
     return tuple(
@@ -490,6 +491,12 @@ def _records(connection: Connection, assignments: dict[str, Assignment]) -> tupl
         for (_, name), attempts in found.items()
         for record in _counted(attempts, best=assignments[name].counts == "best")
     )
+
+
+def _natural(origin: str) -> list[tuple[int, str]]:
+    """Numbers in a path compare as numbers: version 10 comes after version 9."""
+    parts = re.split(r"([0-9]+)", origin)
+    return [(int(each), "") if i % 2 else (0, each) for i, each in enumerate(parts)]
 
 
 def _gone(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:

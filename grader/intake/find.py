@@ -1,7 +1,8 @@
 """Turn files into hand-ins: identify the student, the assignment and the time of each."""
 
+import ast
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +23,7 @@ from grader.intake.layouts import (
     words_of,
 )
 from grader.intake.roster import RosterIndex, fold
-from grader.model.assignment import Assignment, unknown_assignment
+from grader.model.assignment import SETTINGS, Assignment, unknown_assignment
 from grader.model.errors import UserError
 from grader.model.record import RosterEntry, Unmatched
 from grader.model.submission import (
@@ -36,6 +37,7 @@ from grader.model.submission import (
 )
 from grader.model.text import Text, tr
 
+_MAX_WORDS = 20
 _PACKED = (".rar", ".7z", ".alz", ".egg", ".bz2", ".xz", ".gz")
 
 
@@ -165,6 +167,7 @@ class _Finder:
         self._assignments = assignments
         self._chosen = chosen
         self._index = index
+        self._where: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def look_into(self, path: Path, without: Path | None) -> None:
         entries: list[Entry] = []
@@ -173,19 +176,25 @@ class _Finder:
                 self.unmatched.append(found)
             else:
                 entries.append(found)
-        layout, unread = layout_of(entries, self._assignments.values())
+        layout, unread = layout_of(entries, self._assignments.values(), self._index)
         self.unmatched.extend(unread)
         places = [(entry, place_of(entry, layout)) for entry in entries]
         hand_ins: list[HandIn] = []
+        refused: list[tuple[Entry, Place, Text]] = []
         for entry, place in places:
             if is_script(entry.name):
                 try:
                     hand_ins.extend(self._hand_ins(entry, place))
                 except UserError as error:
-                    self.unmatched.append(Unmatched(entry.origin, error.text))
-        hand_ins = self._without_helpers(hand_ins)
+                    refused.append((entry, place, error.text))
+        hand_ins = self._without_helpers(_each_once(hand_ins))
+        hand_ins = self._without_two_places(hand_ins)
         self.hand_ins.extend(hand_ins)
         students = {fold(each.student) for each in hand_ins}
+        released = set[str]().union(*map(_released, self._assignments.values()))
+        for entry, place, reason in refused:
+            if entry.name not in released or not self._is_beside(entry, place, layout, students):
+                self.unmatched.append(Unmatched(entry.origin, reason))
         for entry, place in places:
             if not is_script(entry.name) and not self._is_beside(entry, place, layout, students):
                 self.unmatched.append(Unmatched(entry.origin, _no_submission(entry)))
@@ -194,7 +203,9 @@ class _Finder:
         load = partial(_load, entry, place.file)
         data = entry.read(MAX_BYTES + 1)  # unreadable files must show now, not while grading
         assignment = self._assignment_of(place, data)
-        for student in self._students(entry, place, assignment):
+        for owner, student in self._students(entry, place, assignment):
+            if owner.where is not None:
+                self._where[entry.origin, student] = owner.where or entry.parts[:-1]
             yield HandIn(
                 student=student,
                 assignment=assignment,
@@ -202,7 +213,7 @@ class _Finder:
                 sha256=hashlib.sha256(data).hexdigest(),
                 origin=entry.origin,
                 load=load,
-                handed_in=place.handed_in or entry.modified,
+                handed_in=place.handed_in or (entry.modified if place.version is None else None),
                 time_from="platform"
                 if place.handed_in
                 else "archive"
@@ -238,11 +249,13 @@ class _Finder:
         nameless = Submission(file=file, sha256="", notebook=False)
         return match_assignment(nameless, self._assignments)
 
-    def _students(self, entry: Entry, place: Place, assignment: Assignment) -> list[str]:
+    def _students(
+        self, entry: Entry, place: Place, assignment: Assignment
+    ) -> list[tuple[Owner, str]]:
         if place.owners:
             return [self._identified([owner]) for owner in place.owners]
         owner = owner_in(place.file, assignment)
-        if owner is None and len(entry.parts) == 1:  # the user passed this file
+        if owner is None and len(entry.parts) == 1:  # the user named this one file
             stem = student_of(Path(place.file), assignment)
             owner = Owner(stem, (stem,))
         candidates = [*place.perhaps, owner] if owner else list(place.perhaps)
@@ -250,16 +263,36 @@ class _Finder:
             raise UserError(tr("can't tell the student from the file name or a folder"))
         return [self._identified(candidates)]
 
-    def _identified(self, candidates: Sequence[Owner]) -> str:
-        """The roster id of the first known candidate; without a roster, the first candidate."""
+    def _identified(self, candidates: Sequence[Owner]) -> tuple[Owner, str]:
+        """The first candidate in the roster, with the id there; without a roster the first candidate."""
         if not self._index:
-            return candidates[0].student
-        found = [self._index.only(owner.words) for owner in candidates]
-        known = next((each for each in found if isinstance(each, str)), None)
+            return candidates[0], candidates[0].student
+        found = [(owner, self._index.only(owner.words)) for owner in candidates]
+        known = next(((owner, each) for owner, each in found if isinstance(each, str)), None)
         if known is None:
-            reason = next(each for each in found if isinstance(each, Text))
+            reason = next(each for _, each in found if isinstance(each, Text))
             raise UserError(reason)
         return known
+
+    def _without_two_places(self, hand_ins: list[HandIn]) -> list[HandIn]:
+        """All files but those of a student whom folders or files in different places name: a person decides."""
+        places: defaultdict[tuple[str, str], set[tuple[str, ...]]] = defaultdict(set)
+        for each in hand_ins:
+            if where := self._where.get((each.origin, each.student)):
+                places[each.student, each.assignment.name].add(where)
+        kept = []
+        for each in hand_ins:
+            found = places[each.student, each.assignment.name]
+            if len(found) < 2:
+                kept.append(each)
+                continue
+            reason = tr(
+                "{student} is named in more than one place ({places}): keep one of them",
+                student=each.student,
+                places=", ".join(sorted("/".join(where) for where in found)[:3]),
+            )
+            self.unmatched.append(Unmatched(each.origin, reason))
+        return kept
 
     def _without_helpers(self, hand_ins: list[HandIn]) -> list[HandIn]:
         """All files except those that don't look like a submission, if another one of the same student does."""
@@ -274,9 +307,18 @@ class _Finder:
             if count[key(each)] > 1
             and match_assignment(each.submission, self._assignments) == each.assignment
         }
-        helped = {key for key, _ in sure}
+        answered = {
+            (key(each), each.origin)
+            for each in hand_ins
+            if (key(each), each.origin) in sure and not _is_template(each)
+        }
+        helped, done = {key for key, _ in sure}, {key for key, _ in answered}
         kept = []
         for each in hand_ins:
+            if key(each) in helped and each.file in _released(each.assignment):
+                continue
+            if key(each) in done and (key(each), each.origin) in sure - answered:
+                continue  # what the student was given, beside what the student made of it
             if key(each) in helped and (key(each), each.origin) not in sure:
                 reason = tr(
                     "doesn't look like a submission, and {student} has another file that does",
@@ -297,17 +339,65 @@ class _Finder:
         if place.owners or place.perhaps:
             try:
                 owners = [place.owners or place.perhaps]
-                return fold(self._identified(owners[0])) in students
+                return fold(self._identified(owners[0])[1]) in students
             except UserError:
                 return False
         if name.startswith(("readme", "license")):
             return True
-        words = words_of(Path(entry.name).stem)
+        words = words_of(Path(entry.name).stem)[:_MAX_WORDS]
         return any(
             fold("".join(words[start:end])) in students
             for start in range(len(words))
             for end in range(start + 1, len(words) + 1)
         )
+
+
+def _is_template(hand_in: HandIn) -> bool:
+    """Whether every function of the assignment is as the template leaves it: it only raises NotImplementedError."""
+    bodies = []
+    for cell in hand_in.submission.cells:
+        try:
+            tree = ast.parse(cell.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        bodies += [
+            each.body
+            for each in tree.body
+            if isinstance(each, ast.FunctionDef) and each.name in hand_in.assignment.functions
+        ]
+    return bool(bodies) and all(
+        isinstance(body[-1], ast.Raise)
+        and "NotImplementedError" in ast.dump(body[-1])
+        and all(
+            isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
+            for each in body[:-1]
+        )
+        for body in bodies
+    )
+
+
+def _released(assignment: Assignment) -> set[str]:
+    """The files beside the template that students are given."""
+    given = assignment.folder / "public"
+    names = {path.name for path in given.iterdir()} if given.is_dir() else set()
+    return {SETTINGS, "README.md", "test_public.py", *names}
+
+
+def _each_once(hand_ins: Iterable[HandIn]) -> list[HandIn]:
+    """The same bytes from one student for one assignment are one hand-in, from the time that is known best."""
+    found: dict[tuple[str, str, str], HandIn] = {}
+    for each in hand_ins:
+        key = (each.student, each.assignment.name, each.sha256)
+        if key not in found or _surer(each) > _surer(found[key]):
+            found[key] = each
+    return list(found.values())
+
+
+def _surer(hand_in: HandIn) -> tuple[bool, float]:
+    """The platform's latest time, else the earliest of a file."""
+    platform = hand_in.time_from == "platform"
+    seconds = hand_in.handed_in.timestamp() if hand_in.handed_in else 0.0
+    return platform, seconds if platform else -seconds
 
 
 def _load(entry: Entry, file: str) -> Submission:

@@ -7,6 +7,7 @@
 | Moodle | `Minsu Kim_31_assignsubmission_file_/wine.ipynb`, or flat | `Minsu Kim` | name |
 | Moodle, blind | `Participant_31_assignsubmission_file_/wine.ipynb` | `Participant 31` | that word |
 | Gradescope | `submission_5/wine.ipynb` beside `submission_metadata.yml` | the sid, else the email | sid, email, name |
+| Blackboard, Brightspace, Sakai, Autolab, Teams, ILIAS | see `platforms` | the login, else the name | both |
 | nbgrader | `submitted/kim/wine/wine.ipynb` | `kim` | that word |
 | a folder each | `20251234_kim/hw/wine (1).ipynb` | `20251234_kim` | any word of it, or all together |
 | flat files | `20251234_kim_wine.ipynb` | `20251234_kim` | any word of it, or all together |
@@ -18,7 +19,7 @@ download share the name. A platform's naming takes precedence over the names of 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import PurePosixPath
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,25 +27,29 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from grader.intake.archive import ARCHIVES, Entry, is_archive
+from grader.intake.platforms import platform_of, time_in
+from grader.intake.roster import RosterIndex
 from grader.model.assignment import Assignment
 from grader.model.errors import UserError
 from grader.model.record import Unmatched
 from grader.model.submission import SUFFIXES, readable
-from grader.model.text import printable, tr
+from grader.model.text import Text, printable, tr
 
 METADATA = "submission_metadata.yml"
 TIMESTAMP = "timestamp.txt"
 
+_MAX_WORDS = 20
 _MAX_METADATA = 200 * 2**20
 _CANVAS = re.compile(
-    r"(?P<name>(?P<anonymous>anon)|[^_]+)(?P<late>_LATE)?"
-    r"_(?!(?:19|20)\d\d_\d\d?_\d\d?(?!\d))(?P<user>\d+|(?(anonymous)[0-9A-Za-z]+|(?!)))(?P<late_too>_LATE)?_\d+_(?P<file>.+)"
+    r"(?P<late_first>LATE_(?=anon_))?(?P<name>(?P<anonymous>anon(?=_))|[^_]+?(?P<more>(?:_[^_]+)*?))(?P<late>_LATE)?"
+    r"_(?!(?:19|20)\d\d_\d\d?_\d\d?(?!\d))(?P<user>\d+|(?(anonymous)[0-9A-Za-z]+|(?!)))(?P<late_too>_LATE)?"
+    r"_(?P<number>\d+)_(?P<file>(?!attempt_\d{4}-).+)"
 )
 _CANVAS_AGAIN = re.compile(r"-\d+(?=\.\w+$)")
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
 _BLIND = ("participant", "참가자", "참여자")
 _NOISE = re.compile(
-    r"\(\d+\)|(?<![^\W_])(?:copy|복사본|사본|(?:final|최종|hw|homework|assignment|과제|숙제)\d*|submissions?|submitted"
+    r"\(\d{1,3}\)|(?<![^\W_])(?:copy|복사본|사본|(?:final|최종|hw|homework|assignment|과제|숙제)\d*|submissions?|submitted"
     r"|submit|제출|제출물|수정|수정본|downloads?)(?![^\W_])",
     re.IGNORECASE,
 )
@@ -57,6 +62,8 @@ class Owner(msgspec.Struct, frozen=True):
     """The id if there is no roster."""
     words: tuple[str, ...]
     """Words to look up in the roster: ids, names, an email."""
+    where: tuple[str, ...] | None = None
+    """The folder that names the student, or holds the file that does; None if the platform names the student."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +82,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     late_mark: bool = False
     handed_in: datetime | None = None
     """The platform's time; None if it doesn't record one."""
+    version: int | None = None
+    """The platform's number of the attempt."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,10 +105,16 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """nbgrader's timestamp per folder."""
     namesakes: frozenset[tuple[tuple[str, ...], str]] = frozenset()
     """Names shared by several students of one Moodle download, with the folder of the download."""
+    common: tuple[str, ...] = ()
+    """The folders that all scripts have in common."""
+    all_named: bool = False
+    """Whether a platform named every script, so that no student can have chosen such a name for a few."""
+    zone: tzinfo | None = None
+    """The zone of times that a platform writes without one; by default this machine's."""
 
 
 def layout_of(
-    entries: Sequence[Entry], assignments: Iterable[Assignment]
+    entries: Sequence[Entry], assignments: Iterable[Assignment], index: RosterIndex
 ) -> tuple[Layout, list[Unmatched]]:
     """Detect how the files below one given path are organised. Also return unreadable platform files."""
     common = _common([entry.parts[:-1] for entry in entries])
@@ -107,6 +122,10 @@ def layout_of(
     times: dict[tuple[str, ...], datetime] = {}
     metadata = set()
     unmatched = []
+    scripts = [entry.parts for entry in entries if is_script(entry.name)]
+    assignments = list(assignments)
+    zones = [a.course.timezone for a in assignments if a.course.timezone]
+    zone = ZoneInfo(zones[0]) if zones else None
     submitted = common.index("submitted") + 1 if "submitted" in common else None
     for entry in entries:
         folder = entry.parts[:-1]
@@ -115,20 +134,26 @@ def layout_of(
                 metadata.add(entry.origin)
                 groups.update(_gradescope(entry))
             elif entry.name == TIMESTAMP and submitted is not None:
-                times[folder] = _timestamp(entry)
+                if len(folder) == submitted + 2:  # deeper down it is a file of the student's
+                    times[folder] = _timestamp(entry)
+            elif entry.name == TIMESTAMP and (time := time_in(_line(entry))):
+                times[folder] = _in_zone(time, zone)
         except UserError as error:
             unmatched.append(Unmatched(entry.origin, error.text))
     names = [re.escape(word) for a in assignments for word in (a.name, *a.aliases)]
     words = re.compile(rf"(?<![^\W_])(?:{'|'.join(names)})(?![^\W_])", re.IGNORECASE)
     layout = Layout(
-        base=_base(entries, common, words),
-        crowds=_crowds(entries, words),
+        base=_base(scripts, words),
+        crowds=_crowds(scripts, words, index),
         words=words,
         submitted=submitted,
         groups=groups,
         metadata=frozenset(metadata),
         times=times,
         namesakes=_namesakes(entries),
+        common=_common([parts[:-1] for parts in scripts]),
+        all_named=all(_named_at(parts) is not None for parts in scripts),
+        zone=zone,
     )
     return layout, unmatched
 
@@ -140,20 +165,9 @@ def place_of(entry: Entry, layout: Layout) -> Place:
     for depth in range(len(parts) - 1, 0, -1):
         if found := layout.groups.get(parts[:depth]):
             return Place(owners=found[0], file=entry.name, folders=folders, handed_in=found[1])
-    for depth, part in enumerate(parts):
-        file = parts[-1] if depth < len(parts) - 1 else ""
-        if match := _MOODLE.fullmatch(part):
-            owner = _moodle_owner(match, (parts[:depth], match["name"]) in layout.namesakes)
-            return Place(owners=(owner,), file=file or match["file"], folders=folders)
-        is_top = depth == 0 and len(parts) > 1  # the download's own name, which is arbitrary
-        is_file = depth == len(parts) - 1 or is_archive(part)
-        if is_file and not is_top and (match := _CANVAS.fullmatch(part)):
-            return Place(
-                owners=(_canvas_owner(match),),
-                file=file or _CANVAS_AGAIN.sub("", match["file"]),
-                folders=folders,
-                late_mark=bool(match["late"] or match["late_too"]),
-            )
+    at = _named_at(parts)
+    if at is not None and (layout.all_named or parts[:at] == layout.common[:at]):
+        return _named_place(entry, at, folders, layout)
     if layout.submitted is not None and len(parts) > layout.submitted + 1:
         student = parts[layout.submitted]
         return Place(
@@ -161,18 +175,66 @@ def place_of(entry: Entry, layout: Layout) -> Place:
             file=entry.name,
             folders=parts[layout.submitted + 1 : -1],
             assignment_first=True,
-            handed_in=layout.times.get(parts[:-1]),
+            handed_in=layout.times.get(parts[: layout.submitted + 2]),
         )
     base = len(parts) if parts[:-1] in layout.crowds else layout.base
-    named = [_student_in(_bare(part), layout.words) for part in parts[base:-1]]
-    perhaps = tuple(_owner(student) for student in named if student)
+    perhaps = tuple(
+        _owner(student, parts[: at + 1])
+        for at in range(base, len(parts) - 1)
+        if (student := _student_of_folder(parts[at], layout.words))
+    )
     return Place(perhaps=perhaps, file=entry.name, folders=folders)
+
+
+def _named_at(parts: tuple[str, ...]) -> int | None:
+    """How many parts stand above those that a platform made; None where no platform did."""
+    for depth, part in enumerate(parts):
+        if _MOODLE.fullmatch(part) or _canvas(parts, depth):
+            return depth
+    found = platform_of("/".join(parts))
+    return found.depth if found else None
+
+
+def _named_place(entry: Entry, depth: int, folders: tuple[str, ...], layout: Layout) -> Place:
+    parts = entry.parts
+    file = parts[-1] if depth < len(parts) - 1 else ""
+    if match := _MOODLE.fullmatch(parts[depth]):
+        owner = _moodle_owner(match, (parts[:depth], match["name"]) in layout.namesakes)
+        return Place(owners=(owner,), file=file or match["file"], folders=folders)
+    if match := _canvas(parts, depth):
+        return Place(
+            owners=(_canvas_owner(match),),
+            file=file or _CANVAS_AGAIN.sub("", match["file"]),
+            folders=folders,
+            late_mark=bool(match["late_first"] or match["late"] or match["late_too"]),
+        )
+    found = platform_of("/".join(parts))
+    assert found is not None  # it is what `_named_at` has found
+    time = found.handed_in and _in_zone(found.handed_in, layout.zone)
+    if found.time_file:
+        time = layout.times.get(found.time_file[:-1])
+    return Place(
+        owners=(Owner(found.student, found.words),),
+        file=found.file,
+        folders=(found.homework, *folders),
+        handed_in=time,
+        version=found.version,
+    )
+
+
+def _canvas(parts: tuple[str, ...], depth: int) -> re.Match[str] | None:
+    is_top = depth == 0 and len(parts) > 1  # the download's own name, which is arbitrary
+    is_file = depth == len(parts) - 1 or is_archive(parts[depth])
+    match = _CANVAS.fullmatch(parts[depth]) if is_file and not is_top else None
+    if match and match["more"] and (len(match["user"]) < 2 or len(match["number"]) < 3):
+        return None  # rather a date or a number of the homework than Canvas's numbers
+    return match
 
 
 def owner_in(file: str, assignment: Assignment) -> Owner | None:
     """Return the student named in a file name besides the assignment, or None."""
     student = _student_in(PurePosixPath(readable(file)).stem, assignment.name_pattern)
-    return _owner(student) if student else None
+    return _owner(student, ()) if student else None
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -185,13 +247,29 @@ def is_script(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def _owner(student: str) -> Owner:
-    return Owner(student, tuple(dict.fromkeys((student, *re.split(r"[\s_]+", student)))))
+def _owner(student: str, where: tuple[str, ...]) -> Owner:
+    return Owner(student, _words(student), where)
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """The name, its words, and a student number that stands in it without a space."""
+    words = re.split(r"[\s_()\[\]]+", name)
+    numbers = re.findall(r"(?<!\d)\d{5,}(?!\d)", name)
+    letters = re.findall(r"[^\W\d_]+(?:[ ][^\W\d_]+)*", name) if numbers else []
+    return tuple(dict.fromkeys(filter(None, (name, *words, *numbers, *letters))))[:_MAX_WORDS]
+
+
+def _student_of_folder(folder: str, assignment: re.Pattern[str]) -> str:
+    """A folder's name without the assignment. Other words stay: `jung` and `jung_final` may be two students."""
+    name = _bare(folder)
+    if not _student_in(name, assignment):
+        return ""
+    return assignment.sub("", name).strip("_- .") or name
 
 
 def _student_in(stem: str, assignment: re.Pattern[str]) -> str:
-    rest = _NOISE.sub("", assignment.sub("", stem))
-    return re.sub(r"([_\-\s.])[_\-\s.]+", r"\1", rest).strip("_- .")
+    rest = re.sub(r"[\[(]\s*[\])]", "", _NOISE.sub("", assignment.sub("", stem)))
+    return re.sub(r"([_\-\s.])[_\-\s.]+", r"\1", rest).strip("_- .[]")
 
 
 def _bare(folder: str) -> str:
@@ -203,7 +281,9 @@ def _bare(folder: str) -> str:
 
 def _canvas_owner(match: re.Match[str]) -> Owner:
     student = f"{match['name']}_{match['user']}"
-    return Owner(student, (student,) if match["anonymous"] else (match["user"], match["name"]))
+    return Owner(
+        student, (student,) if match["anonymous"] else (match["user"], *_words(match["name"]))
+    )
 
 
 def _moodle_owner(match: re.Match[str], is_namesake: bool) -> Owner:
@@ -212,7 +292,8 @@ def _moodle_owner(match: re.Match[str], is_namesake: bool) -> Owner:
         name = f"{name} {number}"
     elif is_namesake:
         name = f"{name} ({number})"
-    return Owner(name, (name,))
+    _, dash, member = name.partition("-")  # a team's name stands before each member's
+    return Owner(name, tuple(dict.fromkeys((*_words(name), *([member] if dash else ())))))
 
 
 def _namesakes(entries: Iterable[Entry]) -> frozenset[tuple[tuple[str, ...], str]]:
@@ -236,27 +317,25 @@ def _common(folders: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return first[: min(len(first), len(last)) if length is None else length]
 
 
-def _base(entries: Iterable[Entry], common: tuple[str, ...], words: re.Pattern[str]) -> int:
-    """The depth of the students' folders: a common folder that contains several names isn't a student's."""
-    folders = {entry.parts[:-1] for entry in entries if is_script(entry.name)}
-    base = 1
-    while len(common) > base:
-        below = {f[base + 1] for f in folders if len(f) > base + 1}
-        if len({name for name in below if _student_in(_bare(name), words)}) < 2:
-            break
-        base += 1
-    return base
+def _base(scripts: Sequence[tuple[str, ...]], words: re.Pattern[str]) -> int:
+    """The folders that all files share stand around students if the folders in the last of them have several names."""
+    common = _common([parts[:-1] for parts in scripts])
+    below = {parts[len(common)] for parts in scripts if len(parts) > len(common) + 1}
+    several = len({name for each in below if (name := _student_of_folder(each, words))}) > 1
+    return len(common) if several else 1
 
 
-def _crowds(entries: Iterable[Entry], words: re.Pattern[str]) -> frozenset[tuple[str, ...]]:
-    """Folders with files of several students: at least two, or three that name the assignment if other folders exist.
+def _crowds(
+    scripts: Sequence[tuple[str, ...]], words: re.Pattern[str], index: RosterIndex
+) -> frozenset[tuple[str, ...]]:
+    """Folders with files of several students: two if it is the only folder, else three that name the assignment.
 
-    Several versions of one student's file count once, and so do the modules of one submission.
+    Several versions of one student's file don't count as several students, nor do the modules of one submission. A
+    folder that names a student of the roster, or stands among folders or files of students, is that student's.
     """
     stems: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-    for entry in entries:
-        if is_script(entry.name):
-            stems[entry.parts[:-1]].append(PurePosixPath(entry.name).stem)
+    for parts in scripts:
+        stems[parts[:-1]].append(PurePosixPath(parts[-1]).stem)
     only = len(stems) == 1
 
     def is_crowd(folder: tuple[str, ...]) -> bool:
@@ -265,9 +344,27 @@ def _crowds(entries: Iterable[Entry], words: re.Pattern[str]) -> frozenset[tuple
         owners = {_student_in(stem, words) for stem in named} - {""}
         own = _student_in(_bare(folder[-1]), words) if folder else ""
         enough = 2 if only else 3
-        return len(owners) >= enough and not any(own and own in owner for owner in owners)
+        known = bool(own and index) and not isinstance(index.only(_words(own)), Text)
+        return (
+            len(owners) >= enough
+            and not known
+            and not any(own and own in owner for owner in owners)
+        )
 
-    return frozenset(filter(is_crowd, stems))
+    crowds = {folder for folder in stems if is_crowd(folder)}
+    alone = {
+        folder
+        for folder in crowds
+        if len(folder) > 1
+        and not index  # which tells students from other folders
+        and any(
+            other[: len(folder) - 1] == folder[:-1]
+            and other[: len(folder)] != folder
+            and not any(other[:n] in crowds for n in range(len(folder), len(other) + 1))
+            for other in stems
+        )
+    }
+    return frozenset(crowds - alone)
 
 
 def _gradescope(
@@ -313,13 +410,21 @@ def _zoned(time: object) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def _line(entry: Entry) -> str:
+    return entry.read(200).decode("utf-8", "replace").strip()
+
+
+def _in_zone(time: datetime, zone: tzinfo | None) -> datetime:
+    return time.replace(tzinfo=zone) if zone else time.astimezone()
+
+
 def _timestamp(entry: Entry) -> datetime:
     """Parse nbgrader's `2025-05-01 23:58:01.123456 UTC`, where the zone may be a name or an abbreviation.
 
     Raises:
         UserError: the time can't be read.
     """
-    words = entry.read(200).decode("utf-8", "replace").strip()
+    words = _line(entry)
     moment, _, zone = words.rpartition(" ")
     try:
         return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(_ZONES.get(zone, zone)))

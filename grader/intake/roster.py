@@ -14,15 +14,22 @@ from grader.model.record import RosterEntry
 from grader.model.text import Text, printable, tr
 
 _ROSTER = {
-    "id": ("id", "학번", "studentid", "sid", "학생id", "sisuserid"),
-    "name": ("name", "이름", "성명", "student", "fullname"),
-    "email": ("email", "이메일", "emailaddress", "메일"),
+    "id": ("sisuserid", "학번", "studentid", "sid", "학생id", "idnumber", "id번호", "id"),
+    "name": ("name", "성명", "student", "fullname", "이름"),
+    "email": ("email", "이메일", "emailaddress", "메일", "메일주소", "sisloginid"),
+    "first": ("firstname", "이름"),
+    "last": ("lastname", "surname", "성"),
+    "canvas": ("id",),
 }
+_NO_STUDENT = ("pointspossible", "manualposting", "studenttest", "teststudent")
+"""Names of rows that Canvas writes among those of students."""
+_TITLE_LINES = 10
 _EXTENSIONS = {
     "student": ("student", "id", "학번", "학생"),
     "assignment": ("assignment", "과제"),
     "due": ("due", "마감", "기한"),
 }
+_MAX_WORDS = 10
 _MAX_BYTES = 20 * 2**20
 
 
@@ -34,6 +41,13 @@ def read_roster(path: Path) -> tuple[RosterEntry, ...]:
     """
     entries: dict[str, RosterEntry] = {}
     for line, row in _rows(path, _ROSTER, needed=("id",)):
+        first, last = row.pop("first"), row.pop("last")
+        canvas = row.pop("canvas")
+        if last and first:
+            row["name"] = f"{last}{first}" if _is_hangul(first + last) else f"{first} {last}"
+        if fold(row["name"]) in _NO_STUDENT or not (row["id"] or row["name"] or row["email"]):
+            continue
+        row["id"] = row["id"] or canvas
         if not row["id"]:
             raise UserError(tr("{path}, line {line}: the id is missing", path=path, line=line))
         if fold(row["id"]) in entries:
@@ -93,6 +107,10 @@ def read_extensions(
     return extensions
 
 
+def _is_hangul(words: str) -> bool:
+    return all("가" <= c <= "힣" for c in words)
+
+
 def fold(words: str) -> str:
     """Return the letters and digits of a name, normalised in case and Unicode form."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", words).casefold())
@@ -125,7 +143,7 @@ class RosterIndex:
 
 
 def _orders(name: str) -> Iterator[str]:
-    parts = name.replace(",", " ").split()
+    parts = name.replace(",", " ").split()[:_MAX_WORDS]
     for start in range(len(parts)):
         yield "".join(parts[start:] + parts[:start])
 
@@ -135,15 +153,18 @@ def _rows(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """The non-empty rows with their line numbers; missing cells are empty."""
     text = _text(path)
-    header_line = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header_line.count)
+    head = text.split("\n", _TITLE_LINES)[:_TITLE_LINES]
+    delimiter = max(",;\t", key="\n".join(head).count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        header = [fold(cell) for cell in next(reader, [])]
-        where = {
-            column: next((header.index(name) for name in names if name in header), None)
-            for column, names in columns.items()
-        }
+        where = _columns(next(reader, []), columns)
+        while any(where[column] is None for column in needed) and reader.line_num < _TITLE_LINES:
+            row = next(reader, None)  # titles may stand above the header
+            if row is None:
+                break
+            found = _columns(row, columns)
+            if all(found[column] is not None for column in needed) and sum(map(bool, row)) > 1:
+                where = found
         for column in needed:
             if where[column] is None:
                 raise UserError(
@@ -168,6 +189,14 @@ def _rows(
         raise UserError(
             tr("{path}, line {line}: {reason}", path=path, line=reader.line_num, reason=error)
         ) from error
+
+
+def _columns(header: Sequence[str], columns: dict[str, tuple[str, ...]]) -> dict[str, int | None]:
+    names = [fold(cell) for cell in header]
+    return {
+        column: next((names.index(each) for each in known if each in names), None)
+        for column, known in columns.items()
+    }
 
 
 def _text(path: Path) -> str:

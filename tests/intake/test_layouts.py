@@ -10,6 +10,7 @@ from grader.intake import Intake, find_hand_ins
 from grader.model.errors import UserError
 from grader.model.record import RosterEntry
 
+WINE = b"def load_data(): ...\ndef build_model(): ...\ndef train(): ...\n"
 ROSTER = (
     RosterEntry("20251234", "김철수", "kim@x.ac.kr"),
     RosterEntry("20255678", "Lee, Jinho", "Jinho.Lee@x.ac.kr"),
@@ -216,7 +217,11 @@ def test_only_student_of_a_folder_is_no_folder_around_students(folder, who):
 
 
 def test_all_files_of_a_student_are_hand_ins(folder, find):
-    found = find(folder("kim/wine.py", "kim/wine (1).py", "kim/old/wine.py"))
+    top = folder("kim/wine.py", "kim/wine (1).py", "kim/old/wine.py")
+    (top / "kim/wine (1).py").write_bytes(WINE + b"1\n")
+    (top / "kim/old/wine.py").write_bytes(WINE + b"2\n")
+
+    found = find(top)
 
     assert [each.origin for each in found.hand_ins] == [
         "class/kim/old/wine.py",

@@ -67,7 +67,7 @@ def test_names_of_a_mac_are_composed(write):
 @pytest.mark.parametrize(
     "text, complaint",
     [
-        ("", "line 1: no column id; accepted names: id, 학번"),
+        ("", "line 1: no column id; accepted names: .*학번"),
         ("name,email\nkim,k@x.kr\n", "line 1: no column id"),
         ("id,name\n1,kim\n,lee\n", "line 3: the id is missing"),
         ("id,name\n1,kim\n2,lee\n1,park\n", "line 4: 1 occurs twice"),
@@ -145,3 +145,29 @@ def test_what_a_spreadsheet_writes_is_read(tmp_path_factory, rows):
 
     expected = [(id_, unicodedata.normalize("NFC", name)) for id_, name in rows]
     assert [(each.id, each.name) for each in found] == expected
+
+
+@pytest.mark.parametrize(
+    "text, entry",
+    [
+        (
+            "Student,ID,SIS User ID,SIS Login ID,HW (1)\n,,,,Manual Posting\n    Points Possible,,,,9\n"
+            '"Kim, Minji",101,2024,mkim,\n"Student, Test",9,,,\n',
+            RosterEntry("2024", "Kim, Minji", "mkim"),
+        ),
+        (
+            "First name,Last name,ID number,Email address\nMinji,Kim,2024,m@x.kr\n",
+            RosterEntry("2024", "Minji Kim", "m@x.kr"),
+        ),
+        ("성,이름,ID 번호\n김,민지,2024\n", RosterEntry("2024", "김민지")),
+        (
+            "출석부,,\n\n순번;학번;성명\n1;2024;김민지\n".replace(";", ","),
+            RosterEntry("2024", "김민지"),
+        ),
+    ],
+)
+def test_class_list_of_a_platform_is_read(tmp_path, text, entry):
+    path = tmp_path / "class.csv"
+    path.write_text(text, encoding="utf-8")
+
+    assert read_roster(path) == (entry,)
