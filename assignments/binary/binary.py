@@ -5,8 +5,8 @@
 # 공부한 시간 `x`로 합격(1)과 불합격(0)을 예측하는 모델을 만듭니다. 가설, 손실 함수, 경사 하강법을
 # 차례로 함수로 완성하세요. 함수의 이름과 인자는 바꾸지 마세요.
 #
-# *We predict pass (1) or fail (0) from the hours of study `x`. Complete the hypothesis, the loss
-# and gradient descent, one function after the other. Keep the names and the parameters.*
+# *We predict pass (1) or fail (0) from the hours of study `x`. Complete the functions for the
+# hypothesis, the loss and gradient descent in order. Don't change the names or parameters.*
 
 # %%
 import torch
@@ -19,8 +19,8 @@ from torch import nn
 # 여덟 명의 공부 시간과 합격 여부입니다. 함수 안에서는 이 변수를 직접 쓰지 말고 인자로 받은 값을
 # 쓰세요.
 #
-# *The hours and results of eight people. Inside your functions use the arguments, not these
-# variables.*
+# *The hours and results of eight students. Inside your functions, use the arguments instead of
+# these variables.*
 
 # %%
 x_train = torch.tensor([[0], [1], [3], [5], [8], [11], [15], [20]], dtype=torch.float32)
@@ -42,8 +42,8 @@ def weighted_sum(x: torch.Tensor, w: torch.Tensor, b: float) -> torch.Tensor:
     Return the weighted sum w·x + b of two 1-D tensors of the same length.
     """
     # 힌트: 같은 자리끼리 곱한 다음 모두 더하세요. 길이는 3이 아닐 수도 있습니다.
-    # Hint: multiply elementwise, then add everything up. The length need not be 3.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # Hint: multiply elementwise, then add everything up. The length isn't always 3.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("weighted_sum: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -63,7 +63,7 @@ if __name__ == "__main__":
 #
 # 가중합을 0과 1 사이의 확률로 바꿉니다: `1 / (1 + e^-z)`
 #
-# *It turns the weighted sum into a probability between 0 and 1.*
+# *The sigmoid turns the weighted sum into a probability between 0 and 1.*
 
 
 # %%
@@ -74,7 +74,7 @@ def sigmoid(z: torch.Tensor) -> torch.Tensor:
     """
     # 힌트: z가 1000이나 -1000이어도 nan이나 inf가 나오면 안 됩니다.
     # Hint: the result must not be nan or inf, not even for z = 1000 or z = -1000.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("sigmoid: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -94,8 +94,8 @@ if __name__ == "__main__":
 # 가설은 `H(x) = sigmoid(w*x + b)`입니다. 가중치 하나와 편향 하나로 `(N, 1)` 모양의 입력을 받아
 # `(N, 1)` 모양의 확률을 출력합니다.
 #
-# *The hypothesis: one weight and one bias, an input of shape `(N, 1)`, probabilities of shape
-# `(N, 1)`.*
+# *With one weight and one bias, the hypothesis maps inputs of shape `(N, 1)` to probabilities of
+# shape `(N, 1)`.*
 
 
 # %%
@@ -105,8 +105,8 @@ def build_model() -> nn.Module:
     Return a new model: (N, 1) inputs to (N, 1) probabilities.
     """
     # 힌트: nn.Linear(1, 1)의 출력이 시그모이드 함수를 지나게 하세요.
-    # Hint: let the output of nn.Linear(1, 1) pass through a sigmoid.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # Hint: pass the output of nn.Linear(1, 1) through a sigmoid.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("build_model: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -141,7 +141,7 @@ def bce_loss(y_pred: torch.Tensor, y_true: torch.Tensor) -> torch.Tensor:
     """
     # 힌트: nn.BCELoss를 쓰거나 위의 식을 직접 쓰세요. 기울기를 구할 수 있는 텐서를 반환하세요.
     # Hint: use nn.BCELoss or write the formula. Return a tensor that can be differentiated.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("bce_loss: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -155,12 +155,12 @@ if __name__ == "__main__":
     print(f"{bce_loss(model(x_train), y_train).item():.4f}")
 
 # %% [markdown]
-# ## 5. 훈련
+# ## 5. 학습
 # *Training*
 #
 # 에포크마다 손실을 구해 기록하고, 경사 하강법으로 모델의 매개변수를 고칩니다.
 #
-# *In every epoch compute and record the loss, then update the model by gradient descent.*
+# *In every epoch, compute and record the loss, then update the model by gradient descent.*
 
 
 # %%
@@ -171,15 +171,15 @@ def train(
     epochs: int = 1000,
     lr: float = 0.01,
 ) -> list[float]:
-    """모델을 그 자리에서 훈련하고 에포크마다의 손실을 리스트로 반환합니다.
+    """모델을 그 자리에서 학습하고 에포크마다의 손실을 리스트로 반환합니다.
 
     Train the model in place and return the list of the loss of every epoch.
     """
     # 힌트: torch.optim.SGD에 학습률 lr을 주고, 반복문은 range(epochs + 1)로 만드세요.
     # 에포크마다 손실 계산, 기록, 기울기 초기화, 역전파, 매개변수 갱신이 필요합니다.
     # Hint: give torch.optim.SGD the learning rate lr and loop over range(epochs + 1).
-    # Every epoch: compute the loss, record it, clear the gradients, go backward, take a step.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # In every epoch: compute the loss, record it, clear the gradients, backpropagate, take a step.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("train: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -199,8 +199,8 @@ def predict(model: nn.Module, x: torch.Tensor, threshold: float = 0.5) -> torch.
     Return an (N, 1) tensor: 1 where the probability is at least the threshold, else 0.
     """
     # 힌트: 예측할 때는 기울기가 필요 없습니다. 비교 결과를 0과 1로 바꾸세요.
-    # Hint: no gradients are needed here. Turn the comparison into 0 and 1.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # Hint: you don't need gradients here. Turn the comparison into 0 and 1.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("predict: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -208,17 +208,18 @@ def predict(model: nn.Module, x: torch.Tensor, threshold: float = 0.5) -> torch.
 # ## 실행해 보기
 # *Demonstration*
 #
-# 모두 완성했으면 훈련하고 그래프를 그려 보세요. 강의에서 나온 값은 다음과 같습니다.
+# 모두 완성했으면 학습하고 그래프를 그려 보세요. 강의에서 나온 값은 다음과 같습니다.
 #
-# *When all is done, train and plot. The lesson's figures:*
+# *When everything works, train and plot. The values from the lesson:*
 #
 # | 에포크 (epoch) | 0 | 100 | 500 | 1000 |
 # |---|---|---|---|---|
 # | 손실 (loss) | 0.955088 | 0.656269 | 0.439265 | 0.308673 |
 #
-# 훈련 후 가중치 0.2780, 편향 -1.1653이고, 10시간 공부했을 때의 확률은 0.8341, 예측은 1입니다.
+# 학습 후 가중치 0.2780, 편향 -1.1653이고, 10시간 공부했을 때의 확률은 0.8341, 예측은 1입니다.
 #
-# *After training: weight 0.2780, bias -1.1653; 10 hours give the probability 0.8341, class 1.*
+# *After training, the weight is 0.2780 and the bias -1.1653. For 10 hours, the probability is
+# 0.8341 and the prediction is 1.*
 
 # %% tags=["demo"]
 if __name__ == "__main__":

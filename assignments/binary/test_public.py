@@ -59,7 +59,7 @@ def true_loss(model):
     require(
         torch.all((probability >= 0) & (probability <= 1)),
         ko="모델의 출력이 0과 1 사이의 확률이 아닙니다.",
-        en="The model's output is no probability.",
+        en="The model's output isn't a probability between 0 and 1.",
     )
     return torch.nn.functional.binary_cross_entropy(probability, PASSED).item()
 
@@ -91,7 +91,7 @@ def test_sigmoid(student):
     require(
         torch.all((result >= 0) & (result <= 1)),
         ko=f"z가 1000이나 -1000일 때도 0과 1 사이여야 합니다: {result.tolist()}",
-        en="The result must stay between 0 and 1, also for z = 1000 and z = -1000: "
+        en="The result must stay between 0 and 1 even for z = 1000 and z = -1000: "
         f"{result.tolist()}",
     )
 
@@ -169,7 +169,7 @@ def test_convergence(student):
     model = student.build_model()
     history = as_history(student.train(model, HOURS, PASSED))
     last, recomputed = history[-1].item(), true_loss(model)
-    # 시작 가중치에 따라 조금 다르므로 여유를 둡니다. / Some slack: starting weights differ.
+    # 시작 가중치에 따라 조금 다르므로 여유를 둡니다. / Allow some slack for other starting weights.
     require(
         last <= 0.35,
         ko=(
@@ -177,14 +177,14 @@ def test_convergence(student):
             "(채점할 때는 강의의 학습을 같은 시작 가중치에서 했을 때만큼 줄었으면 인정합니다)."
         ),
         en=(
-            f"The last loss should be about 0.31, not {last:.4f} (when graded, as low as the "
-            "lesson's training gets from the same starting weights is enough)."
+            f"The last loss should be about 0.31, not {last:.4f} (for grading, it is enough to "
+            "get as low as the lesson's training from the same starting weights)."
         ),
     )
     require(
         recomputed <= 0.35,
         ko=f"기록한 손실은 {last:.4f}인데 학습한 모델로 다시 구하면 {recomputed:.4f}입니다.",
-        en=f"The recorded loss is {last:.4f}, but the trained model's own loss {recomputed:.4f}.",
+        en=f"The recorded loss is {last:.4f}, but the trained model's loss is {recomputed:.4f}.",
     )
 
 

@@ -5,8 +5,8 @@
 # 네 개의 특성으로 세 개의 클래스(0, 1, 2) 가운데 하나를 예측하는 모델을 만듭니다. 함수를 차례로
 # 완성하세요. 함수의 이름과 인자는 바꾸지 마세요.
 #
-# *From four features we predict one of three classes. Complete the functions one after the other.
-# Keep the names and the parameters.*
+# *We predict one of three classes from four features. Complete the functions in order. Don't
+# change the names or parameters.*
 
 # %%
 import torch
@@ -20,8 +20,8 @@ from torch import nn
 # 특성이 네 개인 예제 열 개와 각 예제의 클래스입니다. 함수 안에서는 이 변수를 직접 쓰지 말고
 # 인자로 받은 값을 쓰세요.
 #
-# *Ten examples with four features each, and their classes. Inside your functions use the
-# arguments, not these variables.*
+# *Ten examples with four features each, and their classes. Inside your functions, use the
+# arguments instead of these variables.*
 
 # %%
 X_train = torch.tensor(
@@ -44,7 +44,7 @@ y_train = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
 # %% [markdown]
 # 소프트맥스 함수는 점수 세 개를 합이 1인 확률 세 개로 바꿉니다. 실행해서 살펴보세요.
 #
-# *Softmax turns three scores into three probabilities that add up to 1. Run it and look.*
+# *Softmax turns three scores into three probabilities that add up to 1. Run it and see.*
 
 # %% tags=["demo"]
 if __name__ == "__main__":
@@ -69,7 +69,7 @@ def build_model() -> nn.Module:
     """
     # 힌트: nn.Linear의 입력 크기와 출력 크기를 생각해 보세요.
     # Hint: think of the input size and the output size of nn.Linear.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("build_model: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -77,8 +77,8 @@ def build_model() -> nn.Module:
 # 확인해 보세요: 모양은 `(10, 3)`입니다. 강의에서는 같은 시드로 단항 모델 `nn.Linear(1, 1)`을 먼저
 # 만들었으므로, 값까지 같게 하려면 여기에서도 먼저 만듭니다.
 #
-# *Try it: the shape is `(10, 3)`. The lesson's seeded run builds the model with one variable
-# first, so we do the same to get the same values.*
+# *Try it: the shape is `(10, 3)`. With the same seed, the lesson first builds the model with one
+# variable, so we do the same here to get the same values.*
 
 # %% tags=["demo"]
 if __name__ == "__main__":
@@ -104,7 +104,7 @@ def cross_entropy_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tens
     """
     # 힌트: F.cross_entropy는 소프트맥스를 이미 포함합니다. 기울기를 구할 수 있는 텐서를 반환하세요.
     # Hint: F.cross_entropy contains the softmax. Return a tensor that can be differentiated.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("cross_entropy_loss: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -118,12 +118,12 @@ if __name__ == "__main__":
     print(f"{cross_entropy_loss(model(X_train), y_train).item():.4f}")
 
 # %% [markdown]
-# ## 3. 훈련
+# ## 3. 학습
 # *Training*
 #
 # 에포크마다 손실을 구해 기록하고, 경사 하강법으로 모델의 매개변수를 고칩니다.
 #
-# *In every epoch compute and record the loss, then update the model by gradient descent.*
+# *In every epoch, compute and record the loss, then update the model by gradient descent.*
 
 
 # %%
@@ -134,15 +134,15 @@ def train(
     epochs: int = 10000,
     lr: float = 0.01,
 ) -> list[float]:
-    """모델을 그 자리에서 훈련하고 에포크마다의 손실을 리스트로 반환합니다.
+    """모델을 그 자리에서 학습하고 에포크마다의 손실을 리스트로 반환합니다.
 
     Train the model in place and return the list of the loss of every epoch.
     """
     # 힌트: torch.optim.SGD에 학습률 lr을 주고, 반복문은 range(epochs + 1)로 만드세요.
     # 에포크마다 손실 계산, 기록, 기울기 초기화, 역전파, 매개변수 갱신이 필요합니다.
     # Hint: give torch.optim.SGD the learning rate lr and loop over range(epochs + 1).
-    # Every epoch: compute the loss, record it, clear the gradients, go backward, take a step.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # In every epoch: compute the loss, record it, clear the gradients, backpropagate, take a step.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("train: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -163,7 +163,7 @@ def predict_proba(model: nn.Module, X: torch.Tensor) -> torch.Tensor:
     """
     # 힌트: 소프트맥스를 어느 차원(dim)으로 계산해야 행의 합이 1이 될까요?
     # Hint: along which dimension must softmax run so that every row adds up to 1?
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("predict_proba: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -184,7 +184,7 @@ def predict(model: nn.Module, X: torch.Tensor) -> torch.Tensor:
     """
     # 힌트: 행마다 가장 큰 값의 위치를 찾으세요.
     # Hint: find the position of the largest value of every row.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("predict: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -192,19 +192,19 @@ def predict(model: nn.Module, X: torch.Tensor) -> torch.Tensor:
 # ## 실행해 보기
 # *Demonstration*
 #
-# 모두 완성했으면 훈련하고 그래프를 그려 보세요. 강의에서 나온 값은 다음과 같습니다.
+# 모두 완성했으면 학습하고 그래프를 그려 보세요. 강의에서 나온 값은 다음과 같습니다.
 #
-# *When all is done, train and plot. The lesson's figures:*
+# *When everything works, train and plot. The values from the lesson:*
 #
 # | 에포크 (epoch) | 0 | 100 | 1000 | 10000 |
 # |---|---|---|---|---|
 # | 손실 (loss) | 1.967613 | 0.872644 | 0.584434 | 0.345220 |
 #
-# 훈련 후 `[1, 9, 9, 8]`의 로짓은 -13.2952, 3.5899, 6.4243이고 확률은 0.00, 0.06, 0.94, 예측은
+# 학습 후 `[1, 9, 9, 8]`의 로짓은 -13.2952, 3.5899, 6.4243이고 확률은 0.00, 0.06, 0.94, 예측은
 # 2입니다.
 #
-# *After training the logits of `[1, 9, 9, 8]` are -13.2952, 3.5899, 6.4243, the probabilities
-# 0.00, 0.06, 0.94, the class 2.*
+# *After training, the logits of `[1, 9, 9, 8]` are -13.2952, 3.5899, 6.4243, the probabilities
+# are 0.00, 0.06, 0.94, and the prediction is 2.*
 
 # %% tags=["demo"]
 if __name__ == "__main__":

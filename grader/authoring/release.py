@@ -31,7 +31,7 @@ PUBLIC = "public"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _TODO = {
     "ko": "여기에 코드를 쓰고 아래 줄을 지우세요.",
-    "en": "Write your code here, delete the next line.",
+    "en": "Write your code here and delete the next line.",
 }
 _NOT_YET = {"ko": "아직 구현하지 않았습니다.", "en": "not implemented yet"}
 _SETUP = {
@@ -47,9 +47,18 @@ _CHECK = """\
 
 *This runs the public checks on your functions as they are defined now, saved or not. After a change, run the cell of
 the function again, then check. To check one item, write `grader.check("{item}")` in any cell.*"""
-_HEADER = "# What is asked and what it is worth. `grader check` reads it beside your file.\n"
-_PUBLIC_SETTINGS = ("name", "title", "functions", "lang", "aliases", "packages", "thresholds")
-_PUBLIC_ITEM = ("id", "title", "points")
+_HEADER = "# The functions and rubric items of this assignment. Keep it next to your file: `grader check` reads it.\n"
+_PUBLIC_SETTINGS = (
+    "name",
+    "title",
+    "short",
+    "functions",
+    "lang",
+    "aliases",
+    "packages",
+    "thresholds",
+)
+_PUBLIC_ITEM = ("id", "title", "short", "points")
 _TRIVIAL = 20  # shorter lines give nothing away
 _COMMON = re.compile(r"import |from |@|def |class |#|\"\"\"")
 

@@ -94,6 +94,7 @@ def _judge(item: RubricItem, checks: list[CheckResult]) -> ItemResult:
     return ItemResult(
         id=item.id,
         title=item.title,
+        short=item.short,
         points=None if verdict is Verdict.UNGRADED else points,
         max_points=item.points,
         verdict=verdict,

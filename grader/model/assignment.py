@@ -27,6 +27,8 @@ class RubricItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     title: Text
     points: Positive
+    short: Text | None = None
+    """A shorter title for narrow tables."""
     what: Text | None = None
     """What must hold, for the README; `{max_loss}` stands for the threshold of that name."""
     weights: dict[str, Positive] = {}
@@ -69,6 +71,8 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: tuple[RubricItem, ...]
     lang: Language | None = None
     """What its students read unless they ask for another; by default that of the course."""
+    short: Text | None = None
+    """A shorter title for narrow tables."""
     aliases: tuple[str, ...] = ()
     """Other names of the assignment, recognised as separate words in a file name, as in `kim_와인.py`."""
     packages: tuple[str, ...] = ()

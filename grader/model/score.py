@@ -116,6 +116,8 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
     """The points earned; None if the item is ungraded."""
     max_points: float
     verdict: Verdict
+    short: Text | None = None
+    """A shorter title for narrow tables."""
     message: Text
     """For the student: what was called, what came back, and what kind of value was expected. Never a hidden value."""
     detail: str = ""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -32,7 +33,7 @@ def item_table(report: ScoreReport, language: Language) -> RenderableType:
         table.add_column(head.in_(language), justify=justify, overflow="fold")  # type: ignore[arg-type]
     for item in report.items:
         table.add_row(
-            _line(item.title.in_(language)),
+            _line((item.short or item.title).in_(language)),
             f"{_points(item.points)} / {item.max_points:g}",
             _line(item.verdict.text.in_(language), style=_STYLES.get(item.verdict, "red")),
             f"{item.seconds:.2f} s",
@@ -85,7 +86,9 @@ def class_table(
     table.add_column(tr("student").in_(language))
     columns = list(assignments)
     for assignment in columns:
-        table.add_column(_line(assignment.title.in_(language)), justify="right")
+        table.add_column(
+            _line((assignment.short or assignment.title).in_(language)), justify="right"
+        )
     cells = {
         (record.report.student, record.report.assignment): record
         for record in records
@@ -117,24 +120,42 @@ def totals_table(totals: Iterable[Total], language: Language) -> RenderableType:
 
 
 def statistics_table(record: ClassRecord, language: Language) -> RenderableType:
-    """Return the statistics of a class: a row per rubric item. Undefined values are dashes."""
+    """Return the statistics of a class: a table per assignment, a row per rubric item. Undefined values are dashes."""
     from grader.gradebook.statistics import item_statistics
 
+    statistics = item_statistics(record)
+    tables = [
+        _item_statistics(each, [i for i in statistics if i.assignment == each.name], language)
+        for each in record.assignments
+    ]
     explained = tr(
-        "difficulty: mean score ÷ maximum · discrimination: correlation with the other items"
+        "diff.: difficulty, mean score ÷ maximum · disc.: discrimination, correlation with the other items"
     )
-    table = Table(caption=explained.in_(language))
-    for head in (tr("assignment"), tr("item")):
-        table.add_column(head.in_(language), overflow="fold")
-    heads = (tr("graded"), tr("mean"), tr("difficulty"), tr("discrimination"), tr("time"))
-    for head in heads:
-        table.add_column(head.in_(language), justify="right")
-    table.add_column(tr("verdicts").in_(language), overflow="fold")
-    titles = {each.name: each.title for each in record.assignments}
-    for each in item_statistics(record):
+    return Group(
+        *(part for each in tables for part in (each, "")),
+        _line(explained.in_(language), style="dim"),
+    )
+
+
+def _item_statistics(
+    assignment: Assignment, items: Iterable["ItemStatistics"], language: Language
+) -> Table:
+    titles = {item.id: item.short or item.title for item in assignment.items}
+    table = Table(
+        title=_line(assignment.title.in_(language)),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column(tr("item").in_(language), overflow="fold", min_width=14)
+    for head in (tr("graded"), tr("mean"), tr("diff."), tr("disc."), tr("time")):
+        table.add_column(head.in_(language), justify="right", no_wrap=True)
+    table.add_column(tr("verdicts").in_(language), overflow="fold", min_width=16)
+    for each in items:
         table.add_row(
-            _line(titles[each.assignment].in_(language)),
-            _line(each.title.in_(language)),
+            _line(titles[each.item].in_(language)),
             str(each.count),
             "–" if each.mean is None else f"{each.mean:.2f} / {each.max_points:g}",
             _decimal(each.difficulty),

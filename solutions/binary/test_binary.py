@@ -56,7 +56,7 @@ def test_values_shapes_and_extremes(student, rng):
         require(
             value.isfinite().all() and value.min() >= 0 and value.max() <= 1,
             ko="0과 1 사이의 유한한 값이어야 합니다",
-            en="finite values between 0 and 1 are expected",
+            en="expected finite values between 0 and 1",
         )
         assert_close(value, torch.sigmoid(z.double()))
     assert_unchanged(student)
@@ -100,7 +100,7 @@ def check_gradient(student, rng):
     require(
         close(tensor(gradient, 7, 1), leaf.grad),
         ko="손실에서 기울기를 구할 수 없거나, 구한 기울기가 올바르지 않습니다",
-        en="the loss gives no gradient, or not the right one",
+        en="the loss has no gradient, or a wrong one",
     )
 
 
@@ -125,7 +125,7 @@ class Trained:
     student: Student
     net: Handle
     line: torch.Tensor
-    """Where the model started: its probabilities for 0 and 1 hours, which tell its bias and its weight."""
+    """The model before training: its probabilities for 0 and 1 hours, which determine its bias and weight."""
     losses: list[float]
     thresholds: dict[str, float]
 
@@ -135,7 +135,7 @@ class Trained:
 
     @cached_property
     def lesson_loss(self) -> float:
-        """What 999 steps of the lesson's loop reach from the model's start."""
+        """The loss that 999 steps of the lesson's loop reach from the same starting weights."""
         b, at_1 = self.line.clamp(1e-12, 1 - 1e-12).logit()
         w = at_1 - b
         for _ in range(EPOCHS - 1):
@@ -144,7 +144,7 @@ class Trained:
         return loss_of("bce", torch.sigmoid(w * X.double() + b), Y)
 
     def bound(self, loss: float) -> float:
-        """What a loss may be: the threshold, or no worse than the lesson's loop from the same start."""
+        """The maximum loss: the threshold, or what the lesson's loop reaches from the same starting weights."""
         bound = self.thresholds["max_loss"]
         if loss <= bound:
             return bound
@@ -168,18 +168,18 @@ def test_default_training_converges(trained, threshold, draw):
     require(
         threshold.at_most("max_loss", last, trained.bound(last)),
         ko="기본값으로 학습했을 때 마지막 손실이 기준보다 큽니다",
-        en="the last loss of the default training is still too large",
+        en="the last loss after training with the defaults is too large",
     )
     require(
         threshold.at_most("max_loss", trained.final, trained.bound(trained.final)),
         ko="학습이 끝난 모델로 손실을 다시 계산하면 기준보다 큽니다",
-        en="the loss recomputed from the trained model is still too large",
+        en="the loss recomputed from the trained model is too large",
     )
 
 
 @pytest.fixture(scope="module")
 def trained_or_fitted(new_student, settings, request):
-    """The student's trained model, or one that our own loop trained where theirs is no good."""
+    """The student's trained model, or one trained by the grader's own loop if theirs is unusable."""
     try:
         found = request.getfixturevalue("trained")
         if found.final <= found.bound(found.final):
@@ -200,7 +200,7 @@ def test_classes_by_the_threshold(trained_or_fitted, rng, draw):
     require(
         tensor(student.predict(net, ten), 1, 1).item() == 1,
         ko="학습한 모델은 10시간일 때 1(합격)을 예측해야 합니다",
-        en="10 hours must be predicted as 1 after training",
+        en="after training, the prediction for 10 hours must be 1",
     )
     for x in (X, 20 * rng.uniform(5, 1), 20 * rng.uniform(33, 1)):
         p = tensor(net(x), len(x), 1)
@@ -230,5 +230,5 @@ def check_classes(value, p, threshold):
     require(
         bool((found == (p >= threshold))[clear].all()),
         ko="확률이 임계값 이상이면 1, 아니면 0이어야 합니다",
-        en="1 is expected where the probability is at least the threshold, else 0",
+        en="expected 1 where the probability is at least the threshold, else 0",
     )

@@ -55,7 +55,7 @@ def test_logits(student, settings, rng):
         require(
             not (value.min() >= 0 and close(value.sum(dim=1), torch.ones(len(x)))),
             ko="모델의 출력은 확률이 아니라 로짓이어야 합니다. 모델 안에서 소프트맥스를 쓰지 마세요",
-            en="the model's outputs must be logits, not probabilities: no softmax inside of the model",
+            en="the model's outputs must be logits, not probabilities: don't use softmax inside the model",
         )
 
 
@@ -79,7 +79,7 @@ def check_large_logits(student):
     require(
         0 < wrong < float("inf"),
         ko="로짓이 ±1000이어도 손실은 유한해야 합니다",
-        en="the loss must be finite for logits of ±1000 too",
+        en="the loss must also be finite for logits of ±1000",
     )
 
 
@@ -92,7 +92,7 @@ def check_gradient(student, rng):
     require(
         close(tensor(gradient, 9, 3), leaf.grad),
         ko="손실에서 기울기를 구할 수 없거나, 구한 기울기가 올바르지 않습니다",
-        en="the loss gives no gradient, or not the right one",
+        en="the loss has no gradient, or a wrong one",
     )
 
 
@@ -136,18 +136,18 @@ def test_default_training_converges(trained, threshold, draw):
     require(
         threshold.at_most("max_loss", trained.losses[-1]),
         ko="기본값으로 학습했을 때 마지막 손실이 기준보다 큽니다",
-        en="the last loss of the default training is still too large",
+        en="the last loss after training with the defaults is too large",
     )
     require(
         threshold.at_most("max_loss", trained.final),
         ko="학습이 끝난 모델로 손실을 다시 계산하면 기준보다 큽니다",
-        en="the loss recomputed from the trained model is still too large",
+        en="the loss recomputed from the trained model is too large",
     )
 
 
 @pytest.fixture(scope="module")
 def trained_or_fitted(new_student, settings, request):
-    """The student's trained model, or one that our own loop trained where theirs is no good."""
+    """The student's trained model, or one trained by the grader's own loop if theirs is unusable."""
     try:
         found = request.getfixturevalue("trained")
         if found.final <= settings.thresholds["max_loss"]:
@@ -169,7 +169,7 @@ def test_probabilities_of_the_logits(trained_or_fitted, rng):
         require(
             value.isfinite().all() and value.min() >= 0 and value.max() <= 1 + 1e-6,
             ko="0과 1 사이의 유한한 값이어야 합니다",
-            en="finite values between 0 and 1 are expected",
+            en="expected finite values between 0 and 1",
         )
         require(
             close(value.sum(dim=1), torch.ones(len(x))),
@@ -179,13 +179,13 @@ def test_probabilities_of_the_logits(trained_or_fitted, rng):
         require(
             close(value, torch.softmax(tensor(net(x), len(x), 3), dim=1)),
             ko="모델의 로짓에 소프트맥스를 적용한 확률과 다릅니다",
-            en="these are not the probabilities of the model's logits",
+            en="the probabilities don't match the model's logits",
         )
     assert_unchanged(student)
 
 
 def only_class(value):
-    """The class of a single row, however the row's dimension is kept."""
+    """The class of a single row, with or without its dimension."""
     return classes(value, 1)[0] if isinstance(value, list | tuple) else class_index(value)
 
 
@@ -196,7 +196,7 @@ def test_class_of_the_largest_probability(trained_or_fitted, rng, draw):
     require(
         only_class(student.predict(net, NEW)) == 2,
         ko="학습한 모델은 [1, 9, 9, 8]을 2로 예측해야 합니다",
-        en="[1, 9, 9, 8] must be predicted as 2 after training",
+        en="after training, the prediction for [1, 9, 9, 8] must be 2",
     )
     for x in (X, 8 * rng.uniform(17, 4), 8 * rng.uniform(40, 4)):
         found = classes(student.predict(net, x), len(x))
@@ -207,6 +207,6 @@ def test_class_of_the_largest_probability(trained_or_fitted, rng, draw):
         require(
             (torch.tensor(found) == best.indices[:, 0])[clear].all(),
             ko="확률이 가장 큰 클래스를 반환해야 합니다",
-            en="this is not the class of the largest probability",
+            en="this isn't the class with the largest probability",
         )
     assert_unchanged(student)

@@ -29,12 +29,12 @@ from grader.checks import (
 FEATURES, CULTIVARS = load_wine(return_X_y=True)
 TRAIN, TEST = 124, 54
 STATE = 2025
-"""The split that `load_data` makes by default."""
+"""The default split of `load_data`."""
 
 
 @dataclass
 class Data:
-    """A split: float32 features and int64 labels, and the rows of the data set that they are."""
+    """A split: float32 features, int64 labels, and their rows in the data set."""
 
     X_train: torch.Tensor
     X_test: torch.Tensor
@@ -43,7 +43,7 @@ class Data:
 
 
 def rows_of(random_state, stratify):
-    """The rows of the training and the test part, 7:3."""
+    """The rows of the training and test parts, split 7:3."""
     return train_test_split(
         np.arange(len(CULTIVARS)),
         test_size=0.3,
@@ -53,7 +53,7 @@ def rows_of(random_state, stratify):
 
 
 def own_data(random_state):
-    """Our own split, standardised: for items that need data where the student's is none."""
+    """The grader's own standardised split, for items that need data if the student's is unusable."""
     train, test = rows_of(random_state, stratify=False)
     scaler = StandardScaler().fit(FEATURES[train])
     X_train, X_test = (
@@ -71,7 +71,7 @@ def check_split(parts, random_state):
     require(
         isinstance(parts, list | tuple) and len(parts) == 4,
         ko=f"X_train, X_test, y_train, y_test 네 개를 반환해야 합니다: {describe(parts).ko}",
-        en=f"X_train, X_test, y_train, y_test are expected, not {describe(parts).en}",
+        en=f"expected X_train, X_test, y_train, y_test, got {describe(parts).en}",
     )
     X_train, X_test = tensor(parts[0], TRAIN, 13), tensor(parts[1], TEST, 13)
     y_train, y_test = tensor(parts[2], TRAIN), tensor(parts[3], TEST)
@@ -79,7 +79,7 @@ def check_split(parts, random_state):
     require(
         kinds == ["float32", "float32", "int64", "int64"],
         ko=f"특성은 float32, 품종은 int64여야 합니다: {', '.join(kinds)}",
-        en=f"features of float32 and labels of int64 are expected, not {', '.join(kinds)}",
+        en=f"expected float32 features and int64 labels, got {', '.join(kinds)}",
     )
     for stratify in (False, True):
         train, test = rows_of(random_state, stratify)
@@ -91,7 +91,8 @@ def check_split(parts, random_state):
             False,
             ko="품종(y)이 이 random_state로 7:3으로 나눈 결과와 다릅니다. "
             "test_size=0.3과 인자로 받은 random_state를 썼는지 확인하세요",
-            en="the labels are not in the order of the 7:3 split of this random_state",
+            en="the labels don't match the 7:3 split for this random_state. "
+            "Check that you use test_size=0.3 and the given random_state",
         )
     rows = np.concatenate([train, test])
     check_features(FEATURES[rows], torch.cat([X_train, X_test]).numpy())
@@ -107,15 +108,15 @@ def check_features(original, given):
     require(
         np.isfinite(given).all(),
         ko="특성에 유한하지 않은 값(NaN 또는 무한대)이 있습니다",
-        en="the features hold values that are not finite",
+        en="the features contain values that are not finite (NaN or infinite)",
     )
     require(
         all(map(monotone, original.T, given.T))
         or linear(original, given)
         or any(same_directions(scaled, given) for scaled in scalings(original)),
         ko="특성(X)과 품종(y)의 행이 서로 맞지 않거나, "
-        "훈련 데이터와 테스트 데이터에 서로 다른 스케일링을 적용했습니다",
-        en="the features are not the rows of the labels, or both parts are not scaled the same way",
+        "학습 데이터와 테스트 데이터에 서로 다른 스케일링을 적용했습니다",
+        en="the features don't belong to the labels, or the two parts are scaled differently",
     )
 
 
@@ -152,7 +153,7 @@ def same_directions(before, after):
 
 
 def fitted_on_all_rows(data, train):
-    """Whether the scaling makes all rows together standard, or fills [0, 1], but not the training part."""
+    """Whether the scaler was fitted on all rows: all are standardised (or fill [0, 1]), but the training part isn't."""
     both = torch.cat([data.X_train, data.X_test]).double()
     for middle, spread in (
         (lambda x: x.mean(dim=0), lambda x: x.std(dim=0, correction=0)),
@@ -172,14 +173,14 @@ def test_split_of_each_state(student, settings, remark):
     data, train = check_split(student.load_data(random_state=STATE), STATE)
     if fitted_on_all_rows(data, train):
         remark(
-            ko="스케일러를 테스트 데이터까지 포함해 fit했습니다. 훈련 데이터에만 fit하는 것이 좋습니다 (감점 없음)",
+            ko="스케일러를 테스트 데이터까지 포함해 fit했습니다. 학습 데이터에만 fit하는 것이 좋습니다 (감점 없음)",
             en="the scaler was fitted on the test part too; fit it on the training part only (no deduction)",
         )
     default, _ = check_split(student.load_data(), STATE)
     require(
         torch.equal(default.y_test, data.y_test),
         ko="random_state의 기본값은 2025여야 합니다",
-        en="random_state must be 2025 by default",
+        en="the default of random_state must be 2025",
     )
     for state in settings.random_states:
         check_split(student.load_data(random_state=state), state)
@@ -198,7 +199,7 @@ def test_logits(student, settings, rng):
         require(
             not (value.min() >= 0 and close(value.sum(dim=1), torch.ones(len(x)))),
             ko="모델의 출력은 확률이 아니라 로짓이어야 합니다. 모델 안에서 소프트맥스를 쓰지 마세요",
-            en="the model's outputs must be logits, not probabilities: no softmax inside of the model",
+            en="the model's outputs must be logits, not probabilities: don't use softmax inside the model",
         )
 
 
@@ -210,11 +211,11 @@ class Trained:
     net: Handle
     data: Data
     y_train: torch.Tensor
-    """The labels that it was trained with, permuted or not."""
+    """The labels used for training, possibly permuted."""
     first: float
     """The model's own loss before training."""
     losses: list[float] | None
-    """The history, None where it is no history."""
+    """The history; None if invalid."""
     problem: CheckFailedError | None
 
     @property
@@ -223,7 +224,7 @@ class Trained:
 
 
 def train_fresh(student, settings, random_state, permute=False):
-    """Train with the student's split of a state, or with ours where theirs is none."""
+    """Train on the student's split for a random state, or on ours if theirs is unusable."""
     try:
         data, _ = check_split(student.load_data(random_state=random_state), random_state)
     except (StudentCodeError, AssertionError):
@@ -232,9 +233,7 @@ def train_fresh(student, settings, random_state, permute=False):
     net = model(student.seed(settings.seed).build_model())
     try:
         first = true_loss("cross_entropy", net, data.X_train, y_train)
-    except (
-        CheckFailedError
-    ):  # told by the item of the shape; what training makes of it is another matter
+    except CheckFailedError:  # the item about the shape reports this; training may still work
         first = 0.0
     student.take_changed()
     patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
@@ -274,17 +273,17 @@ def check_convergence(trained, settings, threshold):
     require(
         threshold.at_most("max_loss", last),
         ko="기본값으로 학습했을 때 마지막 손실이 기준보다 큽니다",
-        en="the last loss of the default training is still too large",
+        en="the last loss after training with the defaults is too large",
     )
     require(
         threshold.at_most("max_loss_of_first", last, well_below),
         ko="학습하는 동안 손실이 충분히 줄지 않았습니다",
-        en="the last loss is not well below the first",
+        en="the loss didn't decrease enough during training",
     )
     require(
         threshold.at_most("max_loss", trained.final),
-        ko="학습이 끝난 모델로 훈련 데이터의 손실을 다시 계산하면 기준보다 큽니다",
-        en="the loss recomputed from the trained model on the training part is still too large",
+        ko="학습이 끝난 모델로 학습 데이터의 손실을 다시 계산하면 기준보다 큽니다",
+        en="the loss recomputed from the trained model on the training part is too large",
     )
 
 
@@ -304,7 +303,7 @@ def test_accuracy_on_the_test_part(trained, threshold, draw):
     require(
         threshold.at_least("min_accuracy", accuracy),
         ko="학습한 모델의 테스트 정확도가 기준보다 낮습니다",
-        en="the trained model's accuracy on the test part is still too low",
+        en="the trained model's accuracy on the test part is too low",
     )
 
 
@@ -315,12 +314,12 @@ def check_test_0(trained, truth):
     require(
         found == int(logits.argmax()),
         ko="인자로 받은 모델에서 X_test의 0번 행의 로짓이 가장 큰 클래스를 반환해야 합니다",
-        en="this is not the class of the model's largest logit for row 0 of the test part",
+        en="this isn't the class with the largest logit of the given model for row 0 of X_test",
     )
     require(
         found == truth,
         ko="예측한 품종이 테스트 0번의 실제 품종과 다릅니다",
-        en="this is not the cultivar of index 0 of the test part",
+        en="the prediction isn't the actual cultivar of the wine at index 0",
     )
     assert_unchanged(trained.student)
 

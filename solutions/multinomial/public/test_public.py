@@ -144,7 +144,7 @@ def test_training_loop(student):
 
 @pytest.mark.item("convergence")
 def test_convergence(student):
-    """빠른 검사이므로 1000 에포크만 학습합니다. / 1000 epochs only, to be quick."""
+    """빠른 검사이므로 1000 에포크만 학습합니다. / Only 1000 epochs, to stay quick."""
     model = student.build_model()
     history = as_history(student.train(model, FEATURES, CLASSES, epochs=1000))
     last, recomputed = history[-1].item(), true_loss(model)
@@ -156,7 +156,7 @@ def test_convergence(student):
     require(
         recomputed <= 0.8,
         ko=f"기록한 손실은 {last:.4f}인데 학습한 모델로 다시 구하면 {recomputed:.4f}입니다.",
-        en=f"The recorded loss is {last:.4f}, but the trained model's own loss {recomputed:.4f}.",
+        en=f"The recorded loss is {last:.4f}, but the trained model's loss is {recomputed:.4f}.",
     )
 
 
@@ -173,12 +173,12 @@ def test_predict_proba(student):
     require(
         torch.allclose(result.sum(dim=1), torch.ones(10), atol=1e-4),
         ko="각 행의 합은 1이어야 합니다. 소프트맥스의 dim이 맞나요?",
-        en="Every row must add up to 1. Is the dim of softmax right?",
+        en="Every row must sum to 1. Is the dim of softmax right?",
     )
     require(
         torch.allclose(result, torch.softmax(scores, dim=1), atol=1e-4),
         ko="확률이 모델의 로짓과 맞지 않습니다.",
-        en="The probabilities don't fit the model's logits.",
+        en="The probabilities don't match the model's logits.",
     )
 
 
@@ -201,5 +201,5 @@ def test_predict(student):
     require(
         torch.equal(chosen, best),
         ko="확률이 가장 큰 클래스를 예측해야 합니다.",
-        en="Predict the class of the largest probability.",
+        en="Predict the class with the largest probability.",
     )

@@ -40,7 +40,7 @@ def load(student, **arguments):
 
 
 def load_as_asked(student):
-    """The four parts in the types that a model needs, whatever load_data made of them."""
+    """The four parts converted to the types that a model needs."""
     X_train, X_test, y_train, y_test = load(student)
     return X_train.float(), X_test.float(), y_train.long(), y_test.long()
 
@@ -86,7 +86,7 @@ def test_data_split(student):
     require(
         not torch.equal(parts[3], other[3]),
         ko="random_state를 바꾸어도 같은 데이터가 나옵니다. 인자로 받은 random_state를 쓰세요.",
-        en="Another random_state gives the same split. Use the random_state that is passed in.",
+        en="Another random_state gives the same split. Use the given random_state.",
     )
 
 
@@ -133,7 +133,7 @@ def test_convergence(student):
     require(
         recomputed <= 0.3,
         ko=f"기록한 손실은 {last:.4f}인데 학습한 모델로 다시 구하면 {recomputed:.4f}입니다.",
-        en=f"The recorded loss is {last:.4f}, but the trained model's own loss {recomputed:.4f}.",
+        en=f"The recorded loss is {last:.4f}, but the trained model's loss is {recomputed:.4f}.",
     )
 
 
@@ -159,7 +159,7 @@ def test_accuracy(student):
 
 @pytest.mark.item("test_0_class")
 def test_test_0_class(student):
-    """학습하지 않은 모델로도 빠르게 확인할 수 있습니다. / An untrained model will do here."""
+    """학습하지 않은 모델로도 빠르게 확인할 수 있습니다. / An untrained model is enough here."""
     _, X_test, _, _ = load_as_asked(student)
     model = student.build_model()
     answer = as_tensor(student.predict_test_0(model, X_test), "predict_test_0")
@@ -177,5 +177,5 @@ def test_test_0_class(student):
     require(
         scores[int(answer.item())] == scores.max(),
         ko="인자로 받은 모델의 0번 행에서 로짓이 가장 큰 품종이어야 합니다.",
-        en="It must be the cultivar of the largest logit of row 0 of the model that is passed in.",
+        en="It must be the cultivar with the largest logit in row 0 of the given model.",
     )

@@ -4,8 +4,8 @@
 #
 # 환자 442명의 측정값 10개로 1년 뒤 당뇨병의 진행 정도를 예측합니다. 함수의 이름과 인자는 바꾸지 마세요.
 #
-# *From 10 measurements of 442 patients we predict how far diabetes has gone after a year. Keep the
-# names and the parameters of the functions.*
+# *We predict how far diabetes has progressed after a year from 10 measurements of 442 patients.
+# Don't change the names or parameters of the functions.*
 
 # %%
 import torch
@@ -32,8 +32,8 @@ def fit(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     Return the (K + 1, 1) weights for (N, K) inputs and (N, 1) targets, the bias last.
     """
     # 힌트: x의 오른쪽에 1로 된 열을 붙이고 torch.linalg.lstsq를 쓰세요.
-    # Hint: put a column of ones to the right of x, and use torch.linalg.lstsq.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # Hint: append a column of ones to x and use torch.linalg.lstsq.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("fit: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -50,7 +50,7 @@ def predict(weights: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """
     # 힌트: 마지막 행은 편향입니다.
     # Hint: the last row is the bias.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("predict: 아직 구현하지 않았습니다. / not implemented yet")
 
 
@@ -71,7 +71,7 @@ def r_squared(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """
     # 힌트: 완벽한 예측은 1, 늘 평균을 예측하면 0입니다.
     # Hint: perfect predictions give 1, always predicting the mean gives 0.
-    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here, delete the next line.
+    # TODO: 여기에 코드를 쓰고 아래 줄을 지우세요. / Write your code here and delete the next line.
     raise NotImplementedError("r_squared: 아직 구현하지 않았습니다. / not implemented yet")
 
 

@@ -15,7 +15,7 @@ def test_fit(student):
     require(
         weights == pytest.approx([2, 1], abs=1e-3),
         ko=f"가중치 2와 편향 1이 나와야 하는데 {weights}입니다.",
-        en=f"The weight 2 and the bias 1 are expected, not {weights}.",
+        en=f"Expected the weight 2 and the bias 1, got {weights}.",
     )
 
 
@@ -25,7 +25,7 @@ def test_predict(student):
     require(
         found == pytest.approx([3, 5, 7]),
         ko=f"3, 5, 7이 나와야 하는데 {found}입니다.",
-        en=f"3, 5 and 7 are expected, not {found}.",
+        en=f"Expected 3, 5 and 7, got {found}.",
     )
 
 
@@ -35,5 +35,5 @@ def test_r_squared(student):
     require(
         found == pytest.approx(0.75),
         ko=f"0.75가 나와야 하는데 {found:.4f}입니다.",
-        en=f"0.75 is expected, not {found:.4f}.",
+        en=f"Expected 0.75, got {found:.4f}.",
     )

@@ -4,8 +4,8 @@
 #
 # 환자 442명의 측정값 10개로 1년 뒤 당뇨병의 진행 정도를 예측합니다. 함수의 이름과 인자는 바꾸지 마세요.
 #
-# *From 10 measurements of 442 patients we predict how far diabetes has gone after a year. Keep the
-# names and the parameters of the functions.*
+# *We predict how far diabetes has progressed after a year from 10 measurements of 442 patients.
+# Don't change the names or parameters of the functions.*
 
 # %%
 import torch
@@ -32,7 +32,7 @@ def fit(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     Return the (K + 1, 1) weights for (N, K) inputs and (N, 1) targets, the bias last.
     """
     # 힌트: x의 오른쪽에 1로 된 열을 붙이고 torch.linalg.lstsq를 쓰세요.
-    # Hint: put a column of ones to the right of x, and use torch.linalg.lstsq.
+    # Hint: append a column of ones to x and use torch.linalg.lstsq.
     ### BEGIN SOLUTION
     with_ones = torch.cat([x, torch.ones(len(x), 1)], dim=1)
     return torch.linalg.lstsq(with_ones, y).solution

@@ -1,4 +1,4 @@
-# The variance divides by N - 1, the mean of the errors by N.
+# Divides the variance by N - 1, but the mean of the errors by N.
 # loses: r_squared
 import torch
 

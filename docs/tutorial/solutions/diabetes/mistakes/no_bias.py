@@ -1,4 +1,4 @@
-# The column of ones is forgotten, so that the line goes through zero.
+# Forgets the column of ones, so that the line goes through zero.
 # loses: fit, predict
 import torch
 

@@ -1,4 +1,4 @@
-# The library does the work, and NumPy arrays come back.
+# Uses library functions and returns NumPy arrays.
 import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
