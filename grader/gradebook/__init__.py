@@ -269,13 +269,19 @@ class Gradebook:
             return tuple(Total(*row) for row in connection.execute(query))
 
     def class_record(self) -> ClassRecord:
-        """Return the current data for the reports of the class."""
+        """Return the current data for the reports of the class.
+
+        With a roster these are its students; hand-ins of those who have dropped the course are kept, but not shown.
+        """
         with transaction(self._reading) as connection:
             assignments = _assignments(connection)
+            roster = _roster(connection)
+            enrolled = {entry.id for entry in roster}
+            records = _records(connection, {each.name: each for each in assignments})
             return ClassRecord(
                 assignments=assignments,
-                records=_records(connection, {each.name: each for each in assignments}),
-                roster=_roster(connection),
+                records=tuple(r for r in records if not roster or r.report.student in enrolled),
+                roster=roster,
                 unmatched=_unmatched(connection),
             )
 

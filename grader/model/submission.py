@@ -82,7 +82,7 @@ def read_submission(path: Path) -> Submission:
 def parse_submission(file: str, data: bytes) -> Submission:
     """Read the code in `data`, the content of the file named `file`."""
     file = readable(file)
-    notebook = file.lower().endswith(".ipynb")
+    notebook = file.lower().endswith(".ipynb") or _is_notebook(data)
     submission = Submission(file=file, sha256=hashlib.sha256(data).hexdigest(), notebook=notebook)
     try:
         if len(data) > MAX_BYTES:
@@ -140,6 +140,17 @@ class _NoSubmissionError(Exception):
         super().__init__(text.en)
         self.text = text
         self.python = python
+
+
+def _is_notebook(data: bytes) -> bool:
+    """Whether a file of any name holds a notebook's JSON."""
+    if len(data) > MAX_BYTES or not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return False
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"nbformat", "metadata"} <= content.keys()
 
 
 def _script_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text, ...]]:
@@ -263,6 +274,7 @@ def _decode(data: bytes) -> str:
     for encoding in candidates:
         try:
             text = data.decode(encoding)
+            text.encode()  # halves of characters are no text
         except (UnicodeError, LookupError):
             continue
         if "\0" in text:

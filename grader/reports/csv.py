@@ -2,12 +2,16 @@
 
 import csv
 import io
+import re
 
 from grader.model.assignment import Assignment
 from grader.model.record import ClassRecord, Record
 from grader.model.score import Verdict
 from grader.model.text import Language, Text, printable, tr
 from grader.reports.sheet import number
+
+_FORMULA = re.compile(r"(?:^|[;,\t])\s*[=+\-@＝＋－＠]")
+"""Also behind a semicolon or comma, where a spreadsheet of another locale begins a cell."""
 
 
 def to_csv(record: ClassRecord, language: Language) -> bytes:
@@ -72,4 +76,4 @@ def _points(points: float | None) -> str:
 def _text(words: str) -> str:
     """Escape text that a spreadsheet would read as a formula."""
     line = printable(words, 1000)
-    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
+    return f"'{line}" if _FORMULA.search(line) else line

@@ -962,3 +962,19 @@ def test_name_in_no_encoding_costs_nothing(name):
 
     check_whole(submission)
     assert submission.problem is None
+
+
+def test_notebook_under_the_name_of_a_script_is_read_as_a_notebook():
+    cell = {"cell_type": "code", "source": "x = 1", "metadata": {}, "outputs": []}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+
+    found = parse_submission("kim.py", json.dumps(notebook).encode())
+
+    assert (found.notebook, [each.source for each in found.cells]) == (True, ["x = 1\n"])
+
+
+def test_halves_of_characters_are_no_text():
+    found = parse_submission("kim.py", b"# coding: unicode_escape\n# \xff\nx = '\\ud800'\n")
+
+    for cell in found.cells:
+        cell.source.encode()
