@@ -74,6 +74,8 @@ def walk(path: Path, without: Path | None = None) -> Iterator[Entry | Unmatched]
     parts = (_name(path.resolve().name),)
     if path.is_dir():
         yield from _in_folder(path, parts, without)
+    elif path.is_symlink():
+        yield _refused((_name(path.name),), link())
     elif path.is_file():
         yield from _file(path, parts, depth=0)
     else:
@@ -137,7 +139,7 @@ def _in_folder(
             if _is_junk(each.name, is_folder):
                 continue
             if each.is_symlink():
-                yield _refused(here, _link())
+                yield _refused(here, link())
             elif is_folder:
                 if without is None or not without.exists() or not without.samefile(each.path):
                     pending.append((Path(each.path), here))
@@ -331,7 +333,7 @@ def _problem(below: tuple[str, ...] | None, kind: int) -> Text | None:
     if below is None:
         return tr("the name points outside the archive")
     if kind == stat.S_IFLNK:
-        return _link()
+        return link()
     return _device() if kind not in (0, stat.S_IFREG) else None
 
 
@@ -402,7 +404,8 @@ def _unreadable(error: OSError) -> Text:
     return tr("can't be read: {reason}", reason=error.strerror or error)
 
 
-def _link() -> Text:
+def link() -> Text:
+    """Return why a link is refused."""
     return tr("is a link; replace it with the file itself")
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from grader.intake.archive import Entry, walk
+from grader.intake.archive import Entry, link, walk
 from grader.intake.layouts import (
     Layout,
     Owner,
@@ -87,6 +87,8 @@ def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = N
         UserError: there is no such file or assignment, nothing tells which assignment the file is for, or the file is
             in another language than Python or has none of the assignment's functions.
     """
+    if path.is_symlink():
+        raise UserError(tr("{path}: {problem}", path=path.name, problem=link()))
     submission = read_submission(path)
     if not submission.python and submission.problem is not None:
         raise UserError(tr("{path}: {problem}", path=path.name, problem=submission.problem))

@@ -125,3 +125,12 @@ def test_broken_file_with_a_telling_name_is_handed_in_with_its_problem(write, as
 def test_missing_file(tmp_path, assignments):
     with pytest.raises(UserError, match=r"kim_wine\.py isn't a file"):
         hand_in(tmp_path / "kim_wine.py", assignments)
+
+
+def test_a_link_is_refused_as_below_folders(tmp_path, assignments, find):
+    (tmp_path / "solution.py").write_text("def train(): ...\n")
+    (tmp_path / "kim_wine.py").symlink_to(tmp_path / "solution.py")
+
+    with pytest.raises(UserError, match="is a link"):
+        hand_in(tmp_path / "kim_wine.py", assignments)
+    assert find(tmp_path / "kim_wine.py").hand_ins == ()

@@ -118,3 +118,10 @@ def test_any_name_is_one_plain_cell(in_class, hand_in, student):
     assert len(row) == 9
     assert not row[0].startswith(("=", "+", "-", "@"))
     assert [c for c in row[0] if not c.isprintable()] == []
+
+
+@pytest.mark.parametrize("name", ["＝1+1", "＋1", "－1", "＠x", "kim;=1+1", "kim, =1+1"])
+def test_no_cell_of_another_locale_is_a_formula(in_class, hand_in, name):
+    (row,) = table(in_class(hand_in(name)))[1:]
+
+    assert row[0] == f"'{name}"
