@@ -55,6 +55,8 @@ def fill(
                 why = tr("the file has no row for this student, so nothing was written")
             elif len(fitting) > 1 or any(claims[row] > 1 for row in fitting):
                 why = tr("more than one row or student matches, so nothing was written")
+            elif sheet.value(min(fitting), column).upper() == "EX":
+                why = tr("excused (EX), so nothing was written")
             else:
                 (row,) = fitting
                 values[row, column] = number(score)

@@ -195,3 +195,13 @@ def test_a_large_class_takes_seconds(in_class, hand_in):
     )
 
     assert filled.text.count("가,,30,") == 5_000
+
+
+@pytest.mark.parametrize("word", ["EX", "ex"])
+def test_an_excused_student_stays_excused(in_class, hand_in, word):
+    grades = GRADES.replace("가,4,,80.0", f"가,4,{word},80.0")
+
+    filled = fill_canvas(in_class(hand_in("2021001")), grades)
+
+    assert filled.text == grades
+    assert "excused (EX)" in said(filled)[0]
