@@ -47,8 +47,8 @@ def release(
         str,
         typer.Option(
             metavar="URL",
-            help="The address (https) below which you publish the released folders: "
-            "notebooks elsewhere, as on Colab, fetch their public checks from URL/NAME.",
+            help="The https address where you publish the released folders. Notebooks on "
+            "Colab and elsewhere fetch their public checks from URL/NAME.",
         ),
     ] = "",
     check_: Annotated[
@@ -166,11 +166,12 @@ def audit(
 def init(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
     empty: Annotated[
-        bool, typer.Option("--empty", help="Leave out the assignments of the lesson.")
+        bool,
+        typer.Option("--empty", help="Create an empty course, without the lesson's assignments."),
     ] = False,
     lang: LangOption = None,
 ) -> None:
-    """Start a course in a folder of your own, with the three assignments of the lesson."""
+    """Create a course folder with the three assignments of the lesson."""
     from grader.authoring.init import init_course
 
     language = language_of(lang)
@@ -179,9 +180,9 @@ def init(
     next_ = [
         (f"cd {shlex.quote(str(folder))}", ""),
         ("grader doctor", tr("check that this machine can grade").in_(language)),
-        ("grader new NAME", tr("add an assignment of your own").in_(language)),
-        ("grader release", tr("make the files for students").in_(language)),
-        ("grader batch FOLDER -o results", tr("grade what students handed in").in_(language)),
+        ("grader new NAME", tr("add your own assignment").in_(language)),
+        ("grader release", tr("create the students' files").in_(language)),
+        ("grader batch FOLDER -o results", tr("grade the hand-ins").in_(language)),
     ]
     say(tr("created {folder}. Next:", folder=folder), language)
     for command, purpose in next_:

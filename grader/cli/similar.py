@@ -47,7 +47,7 @@ def similar(
     gradebook: GradebookOption = None,
     lang: LangOption = None,
 ) -> None:
-    """List pairs of hand-ins that share more code than the homework explains, and write a page that shows them.
+    """List pairs of hand-ins that share unusually much code, and write a page that compares them.
 
     Similarity isn't proof of copying: read both hand-ins before you decide.
     """

@@ -289,7 +289,7 @@ class _Finder:
                 kept.append(each)
                 continue
             reason = tr(
-                "{student} is named in more than one place ({places}): keep one of them",
+                "{student} appears in more than one place ({places}): keep only one of them",
                 student=each.student,
                 places=", ".join(sorted("/".join(where) for where in found)[:3]),
             )

@@ -26,4 +26,4 @@ def require_secure(url: str) -> str:
         and '"' not in url
     ):
         return url
-    raise UserError(tr("{url} is not an address that begins with https://", url=printable(url)))
+    raise UserError(tr("{url} must start with https://", url=printable(url)))

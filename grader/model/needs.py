@@ -55,8 +55,8 @@ def require_staff() -> None:
     if missing := [name for name in STAFF if find_spec(name) is None]:
         raise UserError(
             tr(
-                "this command needs packages that aren't installed ({names}); install them: "
-                "pip install 'torch-grader[staff]'",
+                "this command needs packages that aren't installed ({names}): run pip install"
+                " 'torch-grader[staff]'",
                 names=", ".join(missing),
             )
         )

@@ -43,7 +43,7 @@ def _checked(
     except UserError as error:
         return Sentence(error.text.in_(language))
     except KeyboardInterrupt:
-        return Sentence(tr("stopped; nothing in the notebook has changed").in_(language))
+        return Sentence(tr("stopped; the notebook is unchanged").in_(language))
     from grader.notebook.card import Card
 
     return Card(checked, language)

@@ -107,8 +107,8 @@ def _card(checked: Checked, language: Language) -> _Card:
         notes=[say(note) for note in (*report.notes, PUBLIC_ONLY)],
         output=visible(report.output),
         words={
-            "calls": say(tr("what was called, and what came back")),
-            "output": say(tr("what your code printed")),
+            "calls": say(tr("calls and results")),
+            "output": say(tr("printed output")),
         },
     )
 
@@ -154,11 +154,11 @@ def _plot(checked: Checked, item: str, language: Language) -> _Plot | None:
 
     step = _WIDTH / (len(values) - 1)
     words = tr(
-        "the loss while training, from {first} to {last}",
+        "training loss, from {first} to {last}",
         first=f"{values[0]:.4g}",
         last=f"{values[-1]:.4g}",
     )
-    limit = tr("at most {limit} is asked", limit=f"{threshold:g}") if threshold else Text("", "")
+    limit = tr("required: at most {limit}", limit=f"{threshold:g}") if threshold else Text("", "")
     return _Plot(
         path="M" + "L".join(f"{n * step:.1f},{down(value):.1f}" for n, value in enumerate(values)),
         words=words.in_(language),

@@ -71,15 +71,14 @@ def assignment_of(namespace: dict[str, Any], name: str | None, url: str | None) 
         known, tied = known | found, tied or best
     if not known:
         raise UserError(
-            tr(
-                "there are no public checks for this notebook: run it in the folder that your assignment came in"
-            )
+            tr("no public checks found for this notebook: run it in the folder of your assignment")
         )
     if name is not None:
         raise unknown_assignment(printable(name, 60), known)
     raise UserError(
         tr(
-            "this notebook does not say which assignment it is for; say it with {call}; there are: {known}",
+            "can't tell which assignment this notebook is for: choose it with {call}; "
+            "available: {known}",
             call='grader.check(assignment="…")',
             known=", ".join(each.name for each in tied or known.values()),
         )
@@ -95,8 +94,8 @@ def require_functions(assignment: Assignment, namespace: dict[str, Any]) -> None
     if not any(name in namespace for name in assignment.functions):
         raise UserError(
             tr(
-                "no function of {assignment} is defined in this notebook yet ({names}): run the cells that define "
-                "them first",
+                "none of the functions of {assignment} is defined in this notebook yet "
+                "({names}): run the cells that define them first",
                 assignment=assignment.name,
                 names=", ".join(assignment.functions),
             )

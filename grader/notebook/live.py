@@ -95,7 +95,7 @@ def items_of(assignment: Assignment, name: str | None) -> tuple[str, ...]:
         return tuple(each for each in known if each in found)
     raise UserError(
         tr(
-            "there is no item {name} in {assignment}; there are: {known}",
+            "{assignment} has no item {name}; available: {known}",
             name=printable(name, 60),
             assignment=assignment.name,
             known=", ".join(known),
@@ -201,7 +201,8 @@ def _notes(assignment: Assignment, namespace: Namespace, held: Held) -> Iterator
         yield tr("not defined in this notebook yet: {names}", names=", ".join(missing))
     if not held.complete:
         yield tr(
-            "this notebook holds more than 1 GB of tensors; those that your functions changed stay changed"
+            "this notebook holds more than 1 GB of tensors, so tensors that your functions "
+            "changed were not restored"
         )
 
 

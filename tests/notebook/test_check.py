@@ -231,7 +231,7 @@ def test_a_stopped_check_ends_in_a_sentence(fresh):
     )
     fresh.run("train = old")
 
-    assert text == "stopped; nothing in the notebook has changed"
+    assert text == "stopped; the notebook is unchanged"
     assert told == "[] True\n"
     assert fresh.check('"training_loop"')[0].count("passed") == 1
 
@@ -253,7 +253,7 @@ def test_what_no_function_leaves_behind_breaks_the_kernel(fresh):
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        ('"nope"', "there is no item nope in binary; there are: weighted_sum, sigmoid, "),
+        ('"nope"', "binary has no item nope; available: weighted_sum, sigmoid, "),
         ('assignment="nope"', "there is no assignment nope"),
     ],
 )

@@ -128,7 +128,7 @@ def refused(*arguments):
 
 
 def test_without_checks_it_is_a_sentence():
-    assert refused(BINARY, None, None).startswith("there are no public checks for this notebook")
+    assert refused(BINARY, None, None).startswith("no public checks found for this notebook")
 
 
 def test_what_is_not_there_is_a_sentence(built_in):
