@@ -1,4 +1,4 @@
-"""Whether this machine can grade: what is here, what is missing, and how to get it."""
+"""Check that this machine can grade, and explain what is missing."""
 
 import platform
 import sys
@@ -14,14 +14,14 @@ _STAFF = ("scipy", "scikit-learn", "pandas", "matplotlib", "sqlalchemy")
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     good: bool
     text: Text
 
 
 def examine() -> list[Finding]:
-    """Return what was found, in the order in which to read it."""
+    """Return the findings in reading order."""
     python = tr(
         "Python {version} on {system} {release} ({machine})",
         version=platform.python_version(),

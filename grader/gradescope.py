@@ -1,4 +1,4 @@
-"""The autograder that Gradescope runs: the archive that is uploaded, and what it does in their container."""
+"""The Gradescope autograder: the archive to upload, and its code for Gradescope's container."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ from grader.model.text import Language, tr
 from grader.reports.gradescope import to_gradescope
 
 Level = Literal["reduced", "full"]
-"""The least isolation that a container must offer; below `reduced` nothing can be graded."""
+"""The minimum isolation of the container; below `reduced`, nothing can be graded."""
 
 _CACHES = {"__pycache__", ".pytest_cache", ".ipynb_checkpoints"}
 
@@ -114,14 +114,14 @@ def run(root: Path, grader: Grader, language: Language) -> None:
 
 
 def main() -> None:
-    """Run in a container: the root, the least isolation and the language are the arguments."""
+    """Entry point in the container. Arguments: the root folder, the minimum isolation, the language."""
     _, root, isolation, language = sys.argv
     with Grader(cast(Level, isolation)) as grader:
         run(Path(root), grader, cast(Language, language))
 
 
 def _the_submission(folder: Path, assignment: Assignment) -> Submission:
-    """The one file that was handed in; of several, the one that is for this assignment."""
+    """The submitted file; of several, the one for this assignment."""
     found = [read_submission(path) for path in _handed_in(folder)]
     if len(found) > 1:
         found = [s for s in found if match_assignment(s, {assignment.name: assignment})] or found
@@ -135,7 +135,7 @@ def _the_submission(folder: Path, assignment: Assignment) -> Submission:
 
 
 def _handed_in(folder: Path) -> Iterator[Path]:
-    """The scripts and notebooks below the folder; no link leads out of it, to the solutions."""
+    """The scripts and notebooks below the folder, ignoring links that lead out of it (to the solutions)."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
         inside = path.resolve().is_relative_to(folder.resolve())

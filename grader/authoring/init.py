@@ -1,4 +1,4 @@
-"""A course in a folder of its own: the lesson's three assignments, or none yet."""
+"""Create a course folder, with or without the lesson's three assignments."""
 
 import shutil
 from pathlib import Path
@@ -12,10 +12,10 @@ _CACHES = shutil.ignore_patterns("__pycache__", ".*", "*.zip")
 
 
 def init_course(folder: Path, *, empty: bool = False) -> None:
-    """Make a course in `folder`: what students receive in `assignments`, what they don't in `solutions`.
+    """Create a course in `folder`: students' files in `assignments`, hidden files in `solutions`.
 
     Raises:
-        UserError: the folder holds something already, or can't be written.
+        UserError: the folder isn't empty or can't be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(tr("{path} isn't an empty folder; choose another one", path=folder))

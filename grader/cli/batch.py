@@ -1,4 +1,4 @@
-"""The command `batch`: grades a class and prints it."""
+"""The command `batch`, which grades a class."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from grader.grading.progress import State
     from grader.model.record import Unmatched
 
-_MAX_PAGES = 2000  # hand-ins; the pages of more take minutes
+_MAX_PAGES = 2000  # hand-ins; larger reports take minutes
 _MAX_ROWS = 300
 _MAX_UNMATCHED = 50
 
@@ -123,7 +123,7 @@ def batch(
 
 
 def _present(book: "Gradebook", results: Path, language: Language, theirs: Language) -> Text:
-    """Print the class and write its pages, as far as it isn't too large for that; return where the pages are."""
+    """Print the class and write its HTML report unless the class is too large; return a line about the report."""
     from grader.reports.html import write_site
     from grader.reports.table import class_table, statistics_table, totals_table
 

@@ -1,4 +1,4 @@
-"""What commands share: their options, the folders they look in, and how they end when the user is at fault."""
+"""Shared by commands: options, folders to search, and the handling of user errors."""
 
 import os
 import sys
@@ -88,7 +88,7 @@ SolutionsOption = Annotated[
 def grader_of(
     context: typer.Context, isolation: Level = "full", tell: Callable[[Text], None] | None = None
 ) -> "Iterator[Grader]":
-    """Return the warm grader that the caller of the command line handed in, or start one for this command.
+    """Return the warm grader passed by the caller of the command line, or start one.
 
     `tell` is called with what it waits for.
     """
@@ -102,7 +102,7 @@ def grader_of(
 
 
 class user_errors:  # noqa: N801
-    """Ends the command with one sentence where the user, or this machine, is at fault."""
+    """Ends the command with a one-sentence error if the user or the machine is at fault."""
 
     def __init__(self, language: Language) -> None:
         """The sentence is in this language."""
@@ -123,7 +123,7 @@ class user_errors:  # noqa: N801
 
 
 class staff_errors(user_errors):  # noqa: N801
-    """As `user_errors`, and ends the command at once where the staff's packages aren't installed."""
+    """Like `user_errors`, but also ends the command if the packages of the extra `staff` aren't installed."""
 
     def __enter__(self) -> None:
         with user_errors(self._language):
@@ -131,14 +131,14 @@ class staff_errors(user_errors):  # noqa: N801
 
 
 def stop(message: str, code: int) -> Never:
-    """Print one sentence on standard error and exit."""
+    """Print a one-sentence error on standard error and exit."""
     words = printable(message, _MAX_SENTENCE)  # it may quote the name of a file
     console(stderr=True).print(words, style="red", soft_wrap=True)
     raise typer.Exit(code)
 
 
 def say(text: Text, language: Language, *, stderr: bool = False) -> None:
-    """Print one sentence as it is."""
+    """Print a text without markup."""
     console(stderr=stderr).print(text.in_(language), soft_wrap=not stderr)
 
 
@@ -155,7 +155,7 @@ def print_report(report: "ScoreReport", format_: Format, language: Language) -> 
 
 
 def write_out(data: str | bytes) -> None:
-    """Write what other programs read to standard output: text is in UTF-8, whatever the console's encoding is."""
+    """Write data for other programs to standard output; text is UTF-8, whatever the console's encoding."""
     sys.stdout.flush()
     sys.stdout.buffer.write(data.encode() if isinstance(data, str) else data)
     sys.stdout.buffer.flush()
@@ -165,7 +165,7 @@ def read_text(path: Path) -> str:
     """Return the text of a file in UTF-8.
 
     Raises:
-        UserError: it can't be read, or is no UTF-8.
+        UserError: it can't be read, or isn't UTF-8.
     """
     try:
         with reading(path):
@@ -185,10 +185,10 @@ def write_file(path: Path, data: bytes, add: bool = False) -> None:
 
 
 def named_assignments(solutions: Path | None, names: list[str] | None) -> list[Assignment]:
-    """Return the hidden assignments of these names, or all.
+    """Return the hidden assignments with these names, or all of them.
 
     Raises:
-        UserError: there are none, or not all of these.
+        UserError: there are none, or a name is unknown.
     """
     assignments = hidden_assignments(solutions)
     if unknown := [name for name in names or () if name not in assignments]:
@@ -197,7 +197,7 @@ def named_assignments(solutions: Path | None, names: list[str] | None) -> list[A
 
 
 def hidden_assignments(folder: Path | None) -> dict[str, Assignment]:
-    """Return the assignments in the folder that the user named, or in the nearest `solutions` here or above.
+    """Return the assignments in the given folder, or in the nearest `solutions` here or in a parent folder.
 
     Raises:
         UserError: there are none.

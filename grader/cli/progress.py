@@ -16,7 +16,7 @@ _LOG_SECONDS = 5.0
 
 
 class Display:
-    """Shows a batch's state on standard error. Use it in a `with` statement."""
+    """Shows the progress of a batch on standard error. Use it in a `with` statement."""
 
     def __init__(self, language: Language) -> None:
         self._language = language
@@ -44,7 +44,7 @@ class Display:
         self._bar.stop()
 
     def show(self, state: State) -> None:
-        """Show the state: at once on a terminal, else if the last line is some seconds old."""
+        """Show the state: immediately in a terminal, otherwise at most every few seconds."""
         now = time.monotonic()
         if self._console.is_terminal:
             words = describe(state, now - self._began).in_(self._language)
@@ -57,7 +57,7 @@ class Display:
 
 
 def describe(state: State, seconds: float) -> Text:
-    """Return the state in words, `seconds` after the batch began."""
+    """Return a description of the state, `seconds` after the start of the batch."""
     done = state.kept + state.graded
     rate = state.graded / seconds if seconds > 0 else 0.0
     left = str(timedelta(seconds=round((state.total - done) / rate))) if rate else "?"

@@ -1,4 +1,4 @@
-"""Commands about a class that was graded: `report`, `adjust`."""
+"""Commands for a graded class: `report`, `adjust`."""
 
 import getpass
 import sys
@@ -30,7 +30,7 @@ app = typer.Typer()
 
 
 @app.command(
-    context_settings={"ignore_unknown_options": True},  # so that -5 is a number
+    context_settings={"ignore_unknown_options": True},  # so that -5 is a number, not an option
     epilog="Examples: `grader adjust results kim wine 5 --reason 'right idea' --item convergence` · "
     "`grader adjust results lee wine -10 --reason 'copied from kim'`",
 )
@@ -80,7 +80,7 @@ def adjust(
 def _login_name() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError) as error:  # the user of a container may have none
+    except (KeyError, OSError) as error:  # a container's user may have no name
         raise UserError(
             tr("can't determine your user name; pass your name with --author")
         ) from error

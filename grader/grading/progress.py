@@ -1,4 +1,4 @@
-"""How far a batch or an audit is, and how many submissions are graded side by side."""
+"""The progress of a batch or an audit, and the number of parallel jobs."""
 
 import os
 from collections import Counter

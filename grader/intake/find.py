@@ -277,7 +277,7 @@ class _Finder:
         return known
 
     def _without_two_places(self, hand_ins: list[HandIn]) -> list[HandIn]:
-        """All files but those of a student whom folders or files in different places name: a person decides."""
+        """All files except those of a student named in different places, which an assistant must decide."""
         places: defaultdict[tuple[str, str], set[tuple[str, ...]]] = defaultdict(set)
         for each in hand_ins:
             if where := self._where.get((each.origin, each.student)):
@@ -355,7 +355,7 @@ class _Finder:
 
 
 def _is_template(hand_in: HandIn) -> bool:
-    """Whether every function of the assignment is as the template leaves it: it only raises NotImplementedError."""
+    """Whether every function of the assignment is unchanged from the template."""
     bodies = []
     for cell in hand_in.submission.cells:
         try:
@@ -379,14 +379,14 @@ def _is_template(hand_in: HandIn) -> bool:
 
 
 def _released(assignment: Assignment) -> set[str]:
-    """The files beside the template that students are given."""
+    """The files that students get together with the template."""
     given = assignment.folder / "public"
     names = {path.name for path in given.iterdir()} if given.is_dir() else set()
     return {SETTINGS, "README.md", "test_public.py", *names}
 
 
 def _each_once(hand_ins: Iterable[HandIn]) -> list[HandIn]:
-    """The same bytes from one student for one assignment are one hand-in, from the time that is known best."""
+    """Merge identical files of one student for one assignment into one hand-in, with the most reliable time."""
     found: dict[tuple[str, str, str], HandIn] = {}
     for each in hand_ins:
         key = (each.student, each.assignment.name, each.sha256)
@@ -396,7 +396,7 @@ def _each_once(hand_ins: Iterable[HandIn]) -> list[HandIn]:
 
 
 def _surer(hand_in: HandIn) -> tuple[bool, float]:
-    """The platform's latest time, else the earliest of a file."""
+    """The platform's latest time, or else the earliest file time."""
     platform = hand_in.time_from == "platform"
     seconds = hand_in.handed_in.timestamp() if hand_in.handed_in else 0.0
     return platform, seconds if platform else -seconds

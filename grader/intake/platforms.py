@@ -1,4 +1,4 @@
-"""The learning platforms whose downloads are recognised by their paths alone: a new platform is a new entry here.
+"""Learning platforms whose downloads are recognised by their paths alone. To add a platform, add an entry here.
 
 Canvas, Moodle, Gradescope and nbgrader need more than a path (namesakes, a list of submitters): see `layouts`.
 """
@@ -12,7 +12,7 @@ from grader.model.text import printable
 
 
 class Platform(msgspec.Struct, frozen=True):
-    """How a platform names the files of a download."""
+    """The naming scheme of a platform's downloads."""
 
     name: str
     path: re.Pattern[str]
@@ -21,14 +21,14 @@ class Platform(msgspec.Struct, frozen=True):
     times: tuple[str, ...] = ()
     """The formats of `time`, as `strptime` reads them; the zone is that of the course."""
     time_file: str = ""
-    """A file beside the folder of the attachments that holds the time."""
+    """A file next to the attachments' folder that contains the time."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What the path of a file says on one of these platforms."""
+    """The information in the path of a file on one of these platforms."""
 
     depth: int
-    """How many parts of the path stand above those that the platform made."""
+    """The number of path parts above the platform's own."""
     student: str
     words: tuple[str, ...]
     file: str
@@ -37,7 +37,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     handed_in: datetime | None = None
     """Without a time zone."""
     time_file: tuple[str, ...] | None = None
-    """The path of the file that holds the time."""
+    """The path of the file that contains the time."""
 
 
 PLATFORMS = (
@@ -90,7 +90,7 @@ PLATFORMS = (
 
 
 def platform_of(path: str) -> Found | None:
-    """Return what the end of `path` says by the naming of any of the platforms; None if it is none of theirs."""
+    """Return the information in the end of `path` for the matching platform, or None."""
     parts = path.split("/")
     for platform in PLATFORMS:
         for start in range(len(parts)):
@@ -100,7 +100,7 @@ def platform_of(path: str) -> Found | None:
 
 
 def time_in(words: str) -> datetime | None:
-    """Return the time that a platform wrote, in any of the formats known; without a zone."""
+    """Parse a platform's time in any known format, without a zone."""
     line = printable(words, 60)
     for platform in PLATFORMS:
         for form in platform.times:

@@ -1,4 +1,4 @@
-"""`grader.check`: the public checks in a live notebook, on the functions that its kernel holds now."""
+"""`grader.check`: run the public checks in a live notebook on the functions in its kernel."""
 
 import sys
 from typing import Any
@@ -18,9 +18,9 @@ def check(
     variables are afterwards what they were. What can't be checked ends in a sentence that says why.
 
     Args:
-        item: An item of the rubric, or a function: then the items whose checks call it. By default all items.
-        assignment: The name of the assignment, where neither the notebook nor its folder says it.
-        url: The address (https) of the folder that holds the public checks, where your course names one.
+        item: A rubric item, or a function to run the items whose checks call it. By default all items.
+        assignment: The name of the assignment, if neither the notebook nor its folder identifies it.
+        url: The https address of the folder with the public checks, if your course provides one.
     """
     namespace = sys._getframe(1).f_globals
     return _checked(namespace, item, assignment, url).show()

@@ -1,4 +1,4 @@
-"""What came of a check, as a card for a notebook and as text for a terminal."""
+"""Show the result of a check as a card in a notebook or as text in a terminal."""
 
 import sys
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _KINDS = {Verdict.PASSED: "passed", Verdict.NOT_IMPLEMENTED: "open"}
 
 
 class Card(Shown):
-    """What came of the public checks. A notebook shows it as a card, a terminal as text."""
+    """The result of the public checks, shown as a card in a notebook and as text in a terminal."""
 
     def __init__(self, checked: Checked, language: Language) -> None:
         self._view = _card(checked, language)
@@ -49,14 +49,14 @@ class _Call(msgspec.Struct, frozen=True):
 
 
 class _Plot(msgspec.Struct, frozen=True):
-    """A curve in the pixels of its picture."""
+    """A curve in pixel coordinates."""
 
     path: str
     words: str
     highest: str
     lowest: str
     limit: float | None
-    """How far down the threshold's line is."""
+    """The y coordinate of the threshold line."""
     limit_words: str
     width: float = _WIDTH
     height: float = _HEIGHT
@@ -131,7 +131,7 @@ def _item(item: ItemResult, checked: Checked, language: Language) -> _Item:
 
 
 def _calls(calls: Sequence[LiveCall], language: Language) -> list[_Call]:
-    """The calls of an item, equal ones once."""
+    """The calls of an item without duplicates."""
     raised = tr("an exception")
     words = [
         _Call(printable(c.what.in_(language)), printable((c.returned or raised).in_(language)))
@@ -181,7 +181,7 @@ def _text(card: _Card, letters: bool) -> str:
 
 
 def _letters() -> bool:
-    """Whether the terminal lacks the marks, so that letters stand for them."""
+    """Whether the terminal can't display the marks and needs letters instead."""
     try:
         "✓✗○".encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):

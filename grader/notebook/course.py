@@ -1,4 +1,4 @@
-"""Which assignment a notebook is for, and where its public checks come from."""
+"""Find the assignment of a notebook and its public checks."""
 
 import os
 import sys
@@ -37,11 +37,11 @@ _COLAB_SECONDS = 5.0
 
 
 class Released(msgspec.Struct, frozen=True):
-    """What `grader release` writes into a notebook's metadata, below `grader`."""
+    """The metadata that `grader release` writes into a notebook under `grader`."""
 
     assignment: str = ""
     url: str = ""
-    """The address of the folder that holds the public checks; empty if none was given."""
+    """The address of the folder with the public checks, or empty."""
 
 
 def assignment_of(namespace: dict[str, Any], name: str | None, url: str | None) -> Assignment:
@@ -86,7 +86,7 @@ def assignment_of(namespace: dict[str, Any], name: str | None, url: str | None) 
 
 
 def require_functions(assignment: Assignment, namespace: dict[str, Any]) -> None:
-    """Refuse to check where there is nothing to be checked.
+    """Raise an error if there is nothing to check.
 
     Raises:
         UserError: none of the assignment's functions is defined.
@@ -103,7 +103,7 @@ def require_functions(assignment: Assignment, namespace: dict[str, Any]) -> None
 
 
 def notebook_path(namespace: dict[str, Any]) -> Path | None:
-    """Return the file of the running notebook, where the editor tells it: VS Code, Jupyter."""
+    """Return the file of the running notebook if the editor reveals it (VS Code, Jupyter)."""
     for told in (namespace.get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME")):
         for path in (Path(told), Path(Path(told).name)) if isinstance(told, str) and told else ():
             if path.suffix == ".ipynb" and path.is_file():
@@ -112,7 +112,7 @@ def notebook_path(namespace: dict[str, Any]) -> Path | None:
 
 
 def _released(path: Path | None) -> Released:
-    """What the metadata of the notebook says, nothing where it can't be read."""
+    """The notebook's metadata, or nothing if it can't be read."""
     with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
         if path is not None and path.stat().st_size <= MAX_BYTES:
             return _Notebook.of(path.read_bytes()).metadata.grader
@@ -160,7 +160,7 @@ def _settings(folder: Path) -> Iterable[Path]:
 
 
 def _built_in() -> Path | None:
-    """The assignments of the lesson, which come with this package."""
+    """The lesson's assignments, which are part of this package."""
     folder = Path(grader.__file__).parents[1] / ASSIGNMENTS
     return folder if any(_settings(folder)) else None
 
@@ -181,7 +181,7 @@ def fetched(url: str) -> Path:
 
 
 _FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
-"""Removed when the kernel ends."""
+"""Removed when the kernel exits."""
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -1,4 +1,4 @@
-"""Run the public checks on the functions that a kernel holds now, and leave the kernel as it was."""
+"""Run the public checks on the functions in a kernel, and leave the kernel unchanged."""
 
 import ast
 import io
@@ -31,25 +31,25 @@ Namespace = dict[str, Any]
 
 _CELL = re.compile(r"<(?:ipython|python)-input-(\d+)")
 _TRAINING = "train"
-"""The function that returns a history of losses."""
+"""The function that returns the loss history."""
 _MIN_HISTORY = 10
-"""Fewer losses are no curve."""
+"""The minimum number of losses for a curve."""
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What came of the public checks of one assignment, or of some of its items."""
+    """The result of the public checks of an assignment or of some of its items."""
 
     assignment: Assignment
     report: ScoreReport
-    """Of the items that were checked."""
+    """For the checked items only."""
     calls: dict[str, tuple[LiveCall, ...]]
-    """What the checks of an item called, by its id."""
+    """The calls made by an item's checks, by its id."""
 
 
 def check_namespace(
     assignment: Assignment, namespace: Namespace, items: Collection[str]
 ) -> Checked:
-    """Run the public checks of these items on the functions that a namespace holds.
+    """Run the public checks of these items on the functions in a namespace.
 
     Raises:
         AssignmentError: the checks can't be run.
@@ -83,10 +83,10 @@ def check_namespace(
 
 
 def items_of(assignment: Assignment, name: str | None) -> tuple[str, ...]:
-    """Return the ids of all items, of the one of this name, or of those whose public checks call this function.
+    """Return the ids of all items, of the item with this name, or of those whose public checks call this function.
 
     Raises:
-        UserError: there is no item and no function of this name, or the function is in no check.
+        UserError: no item or function has this name, or no check calls the function.
     """
     known = tuple(each.id for each in assignment.items)
     if name is None or name in known:
@@ -104,7 +104,7 @@ def items_of(assignment: Assignment, name: str | None) -> tuple[str, ...]:
 
 
 def _items_that_call(assignment: Assignment, function: str) -> set[str]:
-    """The items whose public checks call a function, themselves or through a helper, as their source says."""
+    """The items whose public checks call a function, directly or through a helper, according to their source."""
     path = assignment.folder / PUBLIC_CHECKS
     try:
         with reading(path):
@@ -146,7 +146,7 @@ def loss_curve(checked: Checked, item: str) -> Curve | None:
 
 
 def code_files(namespace: Namespace) -> dict[str, str]:
-    """Return the files that the student's functions were compiled from, and what messages call each: `In [7]`."""
+    """Return the files of the student's functions and their names in messages, such as `In [7]`."""
     cells = _cells()
     functions = [each for each in namespace.values() if isinstance(each, types.FunctionType)]
     classes = [each for each in namespace.values() if isinstance(each, type)]
@@ -166,7 +166,7 @@ def code_files(namespace: Namespace) -> dict[str, str]:
 
 
 def _cells() -> dict[str, str]:
-    """The cells that were run, by the file names that IPython gives them."""
+    """The executed cells, by the file names that IPython gives them."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is None:
         return {}
@@ -189,7 +189,7 @@ def _is_library(file: str) -> bool:
 
 
 def _namespaces(functions: list[Any], namespace: Namespace) -> Iterator[Namespace]:
-    """The globals of functions that the student imported from files of their own."""
+    """The globals of functions imported from the student's own files."""
     for each in functions:
         own = getattr(each, "__globals__", namespace)
         if own is not namespace and not _is_library(str(own.get("__file__", ""))):
@@ -207,7 +207,7 @@ def _notes(assignment: Assignment, namespace: Namespace, held: Held) -> Iterator
 
 
 class _Calls:
-    """A plugin of pytest that keeps what the checks of each item called."""
+    """A pytest plugin that records the calls made by each item's checks."""
 
     def __init__(self, sandbox: KernelSandbox) -> None:
         self.found: defaultdict[str, list[LiveCall]] = defaultdict(list)
@@ -222,7 +222,7 @@ class _Calls:
 
 
 class _Sink(io.TextIOBase):
-    """Keeps what is printed, up to the limit of the settings."""
+    """Keeps printed output up to the limit in the settings."""
 
     def __init__(self, printed: Printed) -> None:
         self._printed = printed

@@ -1,4 +1,4 @@
-"""What `grader.check` returns: it shows itself where it is made, once, and again wherever it is asked for."""
+"""The return value of `grader.check`, which displays itself once, and again on request."""
 
 import html
 import sys
@@ -6,10 +6,10 @@ from typing import Any, Self
 
 
 class Shown:
-    """Something for whoever called `grader.check`: HTML in a notebook, text in a terminal."""
+    """A result for the caller of `grader.check`: HTML in a notebook, text in a terminal."""
 
     _cell: int | None = None
-    """The number of the cell that has shown it."""
+    """The number of the cell that has displayed it."""
 
     def show(self) -> Self:
         """Show it now: in a loop, or above other lines of a cell, nobody else would."""
@@ -37,7 +37,7 @@ class Shown:
 
 
 class Sentence(Shown):
-    """A sentence that says why nothing was checked."""
+    """A message that says why nothing was checked."""
 
     def __init__(self, text: str) -> None:
         self._text = text

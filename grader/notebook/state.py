@@ -1,4 +1,4 @@
-"""What a check leaves as it was: the kernel's settings, and what its names hold."""
+"""Save and restore the kernel's state: its settings and the values of its names."""
 
 import contextlib
 import copy
@@ -24,7 +24,7 @@ Undo = Callable[[], None]
 _Pair = tuple[Callable[[], Any], Callable[[Any], object]]
 
 MAX_BYTES = 2**30
-"""Of tensors and arrays no more is copied; what is above that is not put back."""
+"""The maximum size of copied tensors and arrays; beyond it, they aren't restored."""
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type, types.ModuleType)
 _MISSING = object()
@@ -34,7 +34,7 @@ _MISSING = object()
 
 
 def library_settings() -> Undo:
-    """Return what puts the settings and random generators of PyTorch, NumPy and Python back as they are now."""
+    """Return a function that restores the current settings and random generators of PyTorch, NumPy and Python."""
     saved = [(read(), read, write) for read, write in _settings()]
     generators = [(read(), write) for read, write in _generators()]
     printing = copy.copy(vars(torch._tensor_str.PRINT_OPTS))
@@ -51,7 +51,7 @@ def library_settings() -> Undo:
 
 
 def neutral_settings() -> None:
-    """Set what checks are written for: as in a Python that has just started."""
+    """Set the defaults that checks expect, as in a fresh Python."""
     torch.set_default_dtype(torch.float32)
     torch.set_grad_enabled(True)
     if torch.get_default_device().type != "cpu":
@@ -99,7 +99,7 @@ def _attribute(owner: object, name: str) -> _Pair:
 
 
 class Sides:
-    """The settings that the student's functions and the checks each find as they left them."""
+    """Separate settings for the student's functions and for the checks."""
 
     def __init__(self, held: "Held") -> None:
         """The student's are those of the kernel now, the checks' are those of a Python that has just started."""
@@ -119,23 +119,23 @@ class Sides:
             checks()
 
     def refresh(self) -> None:
-        """Begin again with what the kernel holds, and with known random numbers: a check ends the same each time."""
+        """Restore the kernel's values and the random state, so that a check gives the same result each time."""
         self._held.put_back()
         self._students = self._kernel
         with self.student():
             seed_all()
 
     def put_back(self) -> None:
-        """Make names and settings what they were."""
+        """Restore names and settings."""
         self._held.put_back()
         self._kernel()
 
 
 @contextlib.contextmanager
 def unchanged(held: "Held", sink: Any) -> Iterator[Sides]:
-    """Let checks run, and leave the kernel as it is.
+    """Run checks and leave the kernel unchanged.
 
-    What they print goes to `sink`, what they display goes nowhere.
+    Printed output goes to `sink`; displayed output is dropped.
     """
     undo = python_settings()
     sides = Sides(held)
@@ -270,7 +270,7 @@ def _signals() -> Iterator[Undo]:
 
 
 def _plots() -> Iterator[Undo]:
-    """Put the figures aside: `plt.show()` would show and close also those that were there before."""
+    """Set existing figures aside, because `plt.show()` would show and close them too."""
     if "matplotlib.pyplot" not in sys.modules:
         yield _close_figures  # a student's function may load it
         return
@@ -298,7 +298,7 @@ def _close_figures() -> None:
 
 
 def forget_modules(folder: Path) -> None:
-    """Take the modules out of `sys.modules` that were loaded from files in a folder."""
+    """Remove modules loaded from files in a folder from `sys.modules`."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and Path(file).parent == folder:
@@ -314,9 +314,9 @@ class Held:
     """
 
     def __init__(self, *namespaces: dict[str, Any]) -> None:
-        """Remember it as it is now."""
+        """Save the current state."""
         self.complete = True
-        """False where tensors and arrays were too large to be copied."""
+        """False if tensors and arrays were too large to copy."""
         self._left = MAX_BYTES
         self._undos: list[Undo] = []
         self._seen: dict[int, object] = {}
@@ -325,7 +325,7 @@ class Held:
             self._look(namespace)
 
     def put_back(self) -> None:
-        """Make everything what it was; it can be called again."""
+        """Restore everything; can be called repeatedly."""
         for undo in self._undos:
             with contextlib.suppress(
                 Exception

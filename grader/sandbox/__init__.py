@@ -1,7 +1,7 @@
-"""The boundary: a submission runs in a process of its own, and only data comes back.
+"""The boundary: a submission runs in a separate process, and only data comes back.
 
-Nothing outside of this package knows how it works; what it offers is listed here. Each name loads its module when it is
-first asked for: a student's own check needs no locks, and runs where the system has none.
+No other package knows how this works; the public names are listed here. Each name loads its module on first use,
+because a student's own check doesn't need the lockdown and must run on systems without it.
 """
 
 import socket
@@ -57,11 +57,11 @@ def open_sandbox(
 ) -> "Sandbox":
     """Load a submission in a locked-down process of the server behind `control`.
 
-    All its calls may take `wall_seconds` by the wall clock, by default those of the limits. With a `tape` that knows
-    the submission's answers, loading is put off until something else is asked.
+    `wall_seconds` limits the wall-clock time of all its calls, by default as in the limits. With a `tape` that knows
+    the submission's answers, it is loaded only when something else is asked.
 
     Raises:
-        SandboxError: the process could not be started.
+        SandboxError: the process can't be started.
     """
     from grader.sandbox.libraries import mentioned
     from grader.sandbox.live import LiveProcesses

@@ -1,4 +1,4 @@
-"""The functions that this process holds, answered in the process itself: for checks within a live notebook."""
+"""Call functions in this process itself, for checks in a live notebook."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,21 +17,21 @@ from grader.sandbox.worker import MissingError, Worker
 
 
 class LiveCall(msgspec.Struct, frozen=True):
-    """A call of one of the student's functions."""
+    """A call of a student's function."""
 
     function: str
     what: Text
-    """The call in words: the kinds of its arguments."""
+    """A description of the call with the kinds of its arguments."""
     returned: Text | None
-    """What kind of thing came back; None where it raised."""
+    """A description of the result; None if it raised."""
     value: Any
-    """A copy of it."""
+    """A copy of the result."""
 
 
 class KernelSandbox:
-    """What a namespace holds now, as a sandbox. Functions get copies of what checks pass, and there is no time limit.
+    """A sandbox over the functions in a namespace. They get copies of the arguments, and there is no time limit.
 
-    A `KeyboardInterrupt` while a function runs leaves through the check that called it.
+    A `KeyboardInterrupt` while a function runs propagates through the check that called it.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class KernelSandbox:
         side: Callable[[], AbstractContextManager[None]],
         refresh: Callable[[], None],
     ) -> None:
-        """Each call of a function runs in a `side()`; `refresh` puts the namespace back before each student.
+        """Each call of a function runs in a `side()`; `refresh` restores the namespace before each student.
 
-        `files` tells the file names of the student's own code, and what messages call them.
+        `files` maps the file names of the student's own code to their names in messages.
         """
         self.meter = Meter(msgspec.structs.replace(limits, total_cpu_seconds=float("inf")))
         self.notes: tuple[Text, ...] = ()
         self.calls: list[LiveCall] = []
-        """The calls since it was last cleared."""
+        """The calls since the list was last cleared."""
         self._namespace = namespace
         self._files = files
         self._side = side

@@ -1,4 +1,4 @@
-"""The libraries that submissions are likely to import, and which of them one mentions."""
+"""The libraries that submissions are likely to import, and which of them a submission mentions."""
 
 import re
 
@@ -32,13 +32,13 @@ LIBRARIES = frozenset(
         *("sklearn.svm", "sklearn.tree", "tqdm", "tqdm.auto", "tqdm.notebook"),
     ]
 )
-"""What the sandbox's server may load: importing them runs nothing of the student's, and leaves nothing behind."""
+"""Libraries that the sandbox's server may load: importing them runs no student code and has no side effects."""
 
 
 def mentioned(submission: Submission) -> list[str]:
-    """Return the libraries of which every part of the name is a word of the submission, however it imports them.
+    """Return the libraries whose name consists of words in the submission, however it imports them.
 
-    Its code isn't parsed for that: nothing that a student writes can make this slow, or fail.
+    The code isn't parsed, so nothing that a student writes can make this slow or fail.
     """
     words = {word for cell in submission.cells for word in re.findall(r"\w+", cell.source)}
     return sorted(name for name in LIBRARIES if words.issuperset(name.split(".")))

@@ -1,4 +1,4 @@
-"""The real processes of a submission: the one that it is loaded in, the copies of that one, and what they print."""
+"""The real processes of a submission: the one that loaded it, its copies, and their printed output."""
 
 import contextlib
 import os
@@ -10,12 +10,12 @@ from grader.sandbox.process import Family, ForkedProcess, ProcessError
 from grader.sandbox.server import WorkerLimits, request_worker
 from grader.sandbox.session import Printed
 
-_START_SECONDS = 120.0  # for what is our own work, on a machine however busy
+_START_SECONDS = 120.0  # generous, because this is our own work on a busy machine
 _FORK_SECONDS = 30.0
 
 
 class LiveProcesses:
-    """A locked-down process, to be loaded with a submission and forked."""
+    """A locked-down process that loads a submission and is forked."""
 
     def __init__(
         self,
@@ -24,18 +24,18 @@ class LiveProcesses:
         libraries: list[str],
         wall_seconds: float | None = None,
     ) -> None:
-        """Start it in the server behind `control`, which loads the `libraries` first.
+        """Start the process in the server behind `control`, which first loads the `libraries`.
 
-        All its calls may take `wall_seconds` by the wall clock, by default those of the limits.
+        `wall_seconds` limits the wall-clock time of all its calls, by default as in the limits.
 
         Raises:
-            SandboxError: it could not be started.
+            SandboxError: it can't be started.
         """
         self._output = _Output(limits)
         memory_bytes = limits.memory_mb * 2**20
         self._family = Family(memory_bytes, wall_seconds or limits.total_wall_seconds)
         ours, theirs = socket.socketpair()
-        # Before anything is sent to it: the kernel tells a sender's number only to who has asked for it.
+        # Before anything is sent: the kernel reveals a sender's process id only to those who asked for it.
         self.loaded = ForkedProcess(ours, self._output.drain, self._output.read_end, self._family)
         with theirs:
             try:
@@ -65,14 +65,14 @@ class LiveProcesses:
 
     @property
     def output(self) -> str:
-        """What all of them have printed so far, cut at its limit."""
+        """The output of all processes so far, cut at its limit."""
         return self._output.text
 
     def copy(self) -> ForkedProcess:
-        """Return a copy of the loaded process as it is now.
+        """Return a copy of the loaded process in its current state.
 
         Raises:
-            ProcessError: no copy came.
+            ProcessError: the copy failed.
         """
         ours, theirs = socket.socketpair()
         process = ForkedProcess(
@@ -88,14 +88,14 @@ class LiveProcesses:
         return process
 
     def close(self) -> None:
-        """End all of them."""
+        """Kill all processes."""
         self.loaded.close()
         self._child.close()
         self._output.close()
 
 
 class _Output:
-    """The pipe that processes print to: it is read to the end and kept up to a limit."""
+    """The pipe for printed output. All of it is read, but only a limited amount is kept."""
 
     def __init__(self, limits: Limits) -> None:
         self.read_end, self.write_end = os.pipe()
@@ -108,9 +108,9 @@ class _Output:
         return self._printed.text
 
     def drain(self) -> bool:
-        """Keep what can be read now; False if nothing more can ever come."""
+        """Read what is available now; return False at the end of the output."""
         with contextlib.suppress(OSError):
-            for _ in range(64):  # a flood must not keep us from looking at the clock
+            for _ in range(64):  # a flood of output must not delay the clock
                 data = os.read(self.read_end, 65536)
                 if not data:
                     return False

@@ -1,4 +1,4 @@
-"""How well the student's process is locked in, found by trying to get out."""
+"""Measure how well the student's process is locked in, by trying to get out."""
 
 import contextlib
 import os
@@ -21,24 +21,24 @@ LEVELS: tuple[Level, ...] = ("none", "reduced", "full")
 
 
 class Isolation(msgspec.Struct, frozen=True):
-    """What the probes found."""
+    """The result of the probes."""
 
     level: Level
-    """full: nothing got through; reduced: files are out of reach, something else is not; none: files are in reach."""
+    """full: everything was blocked; reduced: files are out of reach, something else isn't; none: files are in reach."""
     open: tuple[str, ...] = ()
-    """The probes that got through."""
+    """The probes that were not blocked."""
     reason: str = ""
-    """Why the kernel's rules could not be put in force, where they couldn't."""
+    """The reason why the kernel's rules couldn't be applied, if so."""
     namespaces: bool = False
-    """Whether the kernel grants a network and a file system of its own to each process, on top of the other rules."""
+    """Whether the kernel also grants each process its own network and file system."""
 
     @property
     def holes(self) -> tuple[str, ...]:
-        """What is not blocked, in words."""
+        """A description of what isn't blocked."""
         return self.open or ((self.reason,) if self.reason else ())
 
     def require(self, minimum: Level) -> None:
-        """Refuse to go on where the isolation is below `minimum`.
+        """Raise an error if the isolation is below `minimum`.
 
         Raises:
             UserError: it is.
@@ -56,10 +56,10 @@ class Isolation(msgspec.Struct, frozen=True):
 
 
 def refuse_readable(path: Path) -> None:
-    """Refuse a path that submissions can read, because it lies among Python's libraries.
+    """Refuse a path inside Python's installation, which submissions can read.
 
     Raises:
-        UserError: it does.
+        UserError: submissions can read it.
     """
     from grader.sandbox.lockdown import HIDDEN, READABLE
 
@@ -78,7 +78,7 @@ def refuse_readable(path: Path) -> None:
 
 
 def probe(root: Path, hiding: int | None) -> Isolation:
-    """Lock a child of this process down below `root` as `lock_down` does it, and let it try each probe."""
+    """Lock down a child process below `root` as `lock_down` does, and let it try each probe."""
     workdir = Path(tempfile.mkdtemp(dir=root))
     secret = root / "secret"
     secret.write_text("what no submission may read")

@@ -1,4 +1,4 @@
-"""One process of a submission as the trusted side sees it: frames out and in, under a deadline."""
+"""A process of a submission as seen from the trusted side: frames out and in, with a deadline."""
 
 import contextlib
 import math
@@ -17,20 +17,18 @@ from typing import Protocol, Self
 from grader.sandbox import wire
 from grader.sandbox.wire import Fork, Ready, Reply, Request, WireError
 
-_MAX_CREDIT = 10  # how many times its wall time a process may wait for a processor
-_TICK = 0.05  # seconds between looks at the clock
-_SHARES_TICK = 1.0  # seconds between looks at shared memory, of which one costs milliseconds
-_MAX_WRITTEN = (
-    2 * 2**30
-)  # to files and output; where it has a file system of its own, that is smaller
+_MAX_CREDIT = 10  # a process may wait this many times its wall time for a processor
+_TICK = 0.05  # seconds between clock checks
+_SHARES_TICK = 1.0  # seconds between checks of shared memory, which take milliseconds
+_MAX_WRITTEN = 2 * 2**30  # to files and output; its own file system, if it has one, is smaller
 _MAX_THREADS = 256
-_PATIENCE_WITH_FORKS = 5.0  # seconds, for what takes microseconds
+_PATIENCE_WITH_FORKS = 5.0  # seconds, although it takes microseconds
 _DESCRIPTOR = struct.Struct("i")
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid of the sender, filled in by the kernel
 
 
 class ProcessError(Exception):
-    """A process that was asked something gave no answer; it has been killed."""
+    """A process didn't answer a request, and has been killed."""
 
 
 class ProcessTimeoutError(ProcessError):
@@ -39,22 +37,22 @@ class ProcessTimeoutError(ProcessError):
     def __init__(self, spent: bool = False) -> None:
         super().__init__()
         self.spent = spent
-        """Whether that was the time of the whole submission, not of one call."""
+        """Whether the whole submission's time is used up, not just that of one call."""
 
 
 class ProcessMemoryError(ProcessError):
-    """The processes of the submission held too much memory together."""
+    """The submission's processes used too much memory in total."""
 
 
 class ProcessDiedError(ProcessError):
-    """The process died, or sent what is no reply."""
+    """The process died, or its reply was malformed."""
 
 
 class Process(Protocol):
     """A process that answers requests."""
 
     memory_bytes: int
-    """How far its resident memory rose above where it began."""
+    """The rise of its resident memory since the start."""
 
     def exchange(
         self, request: Request, cpu_seconds: float, wall_seconds: float
@@ -62,9 +60,9 @@ class Process(Protocol):
         """Send a request; return the reply and the CPU seconds it took.
 
         Raises:
-            ProcessTimeoutError: neither within `cpu_seconds` of its own time nor within `wall_seconds`.
-            ProcessMemoryError: it took too much memory.
-            ProcessDiedError: there is no reply, nor will be.
+            ProcessTimeoutError: no reply within `cpu_seconds` of CPU time or within `wall_seconds`.
+            ProcessMemoryError: it used too much memory.
+            ProcessDiedError: it died without a reply.
         """
 
     def close(self) -> None:
@@ -72,13 +70,13 @@ class Process(Protocol):
 
 
 class Family:
-    """All processes of a submission: what they use together, and what they may."""
+    """All processes of a submission: their total resource usage and limits."""
 
     def __init__(self, memory_bytes: float, wall_seconds: float) -> None:
         self.memory_bytes = 0
-        """How far their memory rose at most above where it began, as far as it was looked at."""
+        """The largest observed rise of their memory since the start."""
         self.wall_left = wall_seconds
-        """Seconds that it may still be waited for them altogether."""
+        """The remaining seconds to wait for them in total."""
         self._most_memory = memory_bytes
         self._resident_at_start = self._shared_at_start = 0
         self._living: list[ForkedProcess] = []
@@ -87,28 +85,28 @@ class Family:
         self._next_look = self._next_look_at_shares = 0.0
 
     def add(self, process: "ForkedProcess") -> None:
-        """Count a process from now on."""
+        """Start counting a process."""
         self._living.append(process)
         if not self._shared_at_start:
             self._resident_at_start = process.resident_memory()
             self._shared_at_start = process.shared_memory()
 
     def remove(self, process: "ForkedProcess") -> None:
-        """Count what a process has used, and no more."""
+        """Stop counting a process, keeping what it has used."""
         if process in self._living:
             self._living.remove(process)
             self._ended_cpu += process.cpu()
             self._ended_written += process.written()
 
     def cpu(self) -> float:
-        """Return the CPU seconds of all, those that have ended included."""
+        """Return the CPU seconds of all processes, including ended ones."""
         return self._ended_cpu + sum(process.cpu() for process in self._living)
 
     def look(self) -> None:
-        """Look at what they use, unless that was done a moment ago.
+        """Check their resource usage, at most once per tick.
 
         Raises:
-            ProcessDiedError: too many threads, or too much that was written.
+            ProcessDiedError: too many threads, or too much output.
             ProcessMemoryError: too much memory.
         """
         now = time.monotonic()
@@ -125,7 +123,7 @@ class Family:
     def _look_at_memory(self, now: float) -> None:
         if now < self._next_look_at_shares:
             return
-        # What copies share counts in each of them here, so that it is seldom worth a closer look.
+        # This counts shared memory in every copy, so a closer look is rarely needed.
         resident = sum(process.resident_memory() for process in self._living)
         suspicious = resident - self._resident_at_start > self._most_memory
         self._next_look_at_shares = now + (_SHARES_TICK / 5 if suspicious else _SHARES_TICK)
@@ -136,7 +134,7 @@ class Family:
 
 
 class ForkedProcess:
-    """A sandboxed process at the other end of a socket. Its time is read from the kernel, not from its words."""
+    """A sandboxed process at the other end of a socket. Its time is read from the kernel, not from its replies."""
 
     def __init__(
         self,
@@ -167,10 +165,10 @@ class ForkedProcess:
         self._last_cpu = 0.0
 
     def greet(self, wall_seconds: float) -> None:
-        """Wait for the process's first frame, by which the kernel tells us its number.
+        """Wait for the process's first frame, with which the kernel reveals its process id.
 
         Raises:
-            ProcessTimeoutError: it didn't come.
+            ProcessTimeoutError: it didn't arrive.
             ProcessDiedError: the process died before.
         """
         with self._clocks(wall_seconds) as clocks:
@@ -213,7 +211,7 @@ class ForkedProcess:
     def ask(
         self, frame: bytes, cpu_seconds: float, wall_seconds: float
     ) -> tuple[tuple[bytes, bytearray], float]:
-        """Exchange a request for a reply, both encoded; otherwise as `Process.exchange`."""
+        """Exchange an encoded request for an encoded reply, like `Process.exchange`."""
         if self._pidfd < 0:
             raise ProcessDiedError("the process has ended")
         try:
@@ -230,7 +228,7 @@ class ForkedProcess:
             raise ProcessDiedError(str(error)) from error
 
     def fork(self, channel: socket.socket, wall_seconds: float) -> None:
-        """Ask the process for a copy of itself that answers on `channel`, and grant it that one fork.
+        """Ask the process to fork a copy that answers on `channel`, and grant it this one fork.
 
         Raises:
             ProcessDiedError: it is gone.
@@ -248,7 +246,7 @@ class ForkedProcess:
         return _Clocks(self._family, wall_seconds, cpu_seconds, self._starved)
 
     def _wait_for_fork(self, clocks: "_Clocks") -> bool:
-        """Answer one wish to fork; return whether it was granted."""
+        """Answer one request to fork; return whether it was granted."""
         poll = select.poll()
         poll.register(self._forks, select.POLLIN)
         poll.register(self._socket, select.POLLRDHUP)
@@ -307,7 +305,7 @@ class ForkedProcess:
         self._poll.modify(self._socket, select.POLLIN)
 
     def _wait(self, clocks: "_Clocks") -> None:
-        """Return when the socket is ready; meanwhile drain what is printed and look at the clocks."""
+        """Return when the socket is ready, draining output and checking the clocks in the meantime."""
         while True:
             ready = {fd for fd, _ in self._poll.poll(_TICK * 1000)}
             clocks.look()
@@ -319,7 +317,7 @@ class ForkedProcess:
                 return
 
     def _answer_fork(self, granted_to: int | None) -> bool:
-        """Whether a wish to fork was granted. Who takes it back just then would let us wait for the next one."""
+        """Whether a request to fork was granted. If it is withdrawn now, the kernel call waits for the next one."""
         from grader.sandbox.lockdown import grant_fork  # Linux only
 
         forks = os.dup(self._forks)
@@ -338,19 +336,19 @@ class ForkedProcess:
         return answers == [True]
 
     def written(self) -> int:
-        """Return how many bytes the process has written anywhere, 0 if it is gone."""
+        """Return the number of bytes written by the process, 0 if it has ended."""
         return max(self._facts("io", "wchar", "write_bytes"), default=0)
 
     def threads(self) -> int:
-        """Return how many threads the process has, 0 if it is gone."""
+        """Return the number of threads of the process, 0 if it has ended."""
         return sum(self._facts("status", "Threads"))
 
     def resident_memory(self) -> int:
-        """Return the bytes of memory that it has a part in, 0 if it is gone."""
+        """Return its resident memory in bytes, including shared memory; 0 if it has ended."""
         return self._memory("VmRSS")
 
     def shared_memory(self) -> int:
-        """Return the bytes of memory that it has, each divided by the number of its owners; 0 if it is gone."""
+        """Return its proportional share of memory in bytes; 0 if it has ended."""
         return sum(self._facts("smaps_rollup", "Pss")) * 1024
 
     def cpu(self) -> float:

@@ -81,7 +81,7 @@ class Processes(Protocol):
 
     @property
     def output(self) -> str:
-        """What all of them have printed so far, cut at its limit."""
+        """The output of all processes so far, cut at its limit."""
 
     def copy(self) -> Process:
         """Return a copy of the loaded process.

@@ -1,4 +1,4 @@
-"""Numbers of the system calls that the sandbox knows, for x86_64 and aarch64 (None: it has no such call).
+"""System call numbers known to the sandbox, for x86_64 and aarch64 (None: no such call).
 
 Source: Linux `arch/x86/entry/syscalls/syscall_64.tbl` and `include/uapi/asm-generic/unistd.h`.
 """
@@ -145,7 +145,7 @@ ALLOWED: dict[str, tuple[int, int | None]] = {
     "exit_group": (231, 94),
     "seccomp": (317, 277),
 }
-"""Calls that ordinary numerical Python needs, and that reach nothing outside of the process."""
+"""Calls that numerical Python needs and that reach nothing outside the process."""
 
 CHECKED: dict[str, tuple[int, int | None]] = {
     "open": (2, None),
@@ -158,7 +158,7 @@ CHECKED: dict[str, tuple[int, int | None]] = {
     "prlimit64": (302, 261),
     "tgkill": (234, 131),
 }
-"""Calls that are allowed with some arguments only."""
+"""Calls that are allowed only with certain arguments."""
 
 REFUSED: dict[str, tuple[int, int | None]] = {
     "fork": (57, None),

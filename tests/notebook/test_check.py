@@ -119,7 +119,7 @@ def test_a_right_notebook_passes_everything(kernel):
     assert "grading also uses other data" in text
     assert html.count("✓") == 7
     assert html.count("<svg") == 1
-    assert "at most 0.31 is asked" in html
+    assert "required: at most 0.31" in html
     assert "weighted_sum(tensor (3,) float32, tensor (3,) float32, float)" in html
     assert "<script" not in html
 
