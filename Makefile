@@ -62,12 +62,12 @@ screenshots: setup ## the pictures of the reports in docs/screenshots; needs chr
 messages: setup ## take new messages into the Korean catalogue
 	$(BIN)/pybabel -q extract --sort-output -F babel.cfg -k tr --no-location --omit-header -o $(VENV)/grader.pot .
 	$(BIN)/pybabel -q update --omit-header --ignore-obsolete -N -i $(VENV)/grader.pot -o $(CATALOGUE).po -l ko
-	$(BIN)/pybabel -q compile -i $(CATALOGUE).po -o $(CATALOGUE).mo
+	$(BIN)/pybabel -q compile -f -i $(CATALOGUE).po -o $(CATALOGUE).mo
 
 setup: $(STAMP) $(CATALOGUE).mo
 
 $(CATALOGUE).mo: $(CATALOGUE).po | $(STAMP)
-	$(BIN)/pybabel -q compile -i $< -o $@
+	$(BIN)/pybabel -q compile -f -i $< -o $@
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed") if sys.version_info < (3, 11) else None'

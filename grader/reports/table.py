@@ -57,7 +57,7 @@ def _losses(report: ScoreReport, language: Language) -> Iterator[Text]:
                 from uniplot import plot_to_string
 
                 head = tr(
-                    "training loss, from {first} to {last} (x axis: % of the epochs)",
+                    "training loss, from {first} to {last} (x axis: percent of the epochs)",
                     first=f"{curve.values[0]:.3f}",
                     last=f"{curve.values[-1]:.3f}",
                 )
