@@ -237,11 +237,3 @@ class _Calls(ast.NodeTransformer):
         if node.id not in self._functions:
             return node
         return ast.Attribute(ast.Name("student", ast.Load()), node.id, node.ctx)
-
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        self.generic_visit(node)
-        sides = [
-            ast.List(side.elts, ast.Load()) if isinstance(side, ast.Tuple) else side
-            for side in (node.left, *node.comparators)
-        ]
-        return ast.Compare(sides[0], node.ops, sides[1:])

@@ -27,14 +27,14 @@ class RubricItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     title: Text
     points: Positive
-    short: Text | None = None
-    """A shorter title for narrow tables."""
-    what: Text | None = None
-    """What must hold, for the README; `{max_loss}` stands for the threshold of that name."""
     weights: dict[str, Positive] = {}
     """Weights of the item's checks by test name. Without weights, the item is all or nothing."""
     hints: dict[Verdict, Text] = {}
     """Hints for students by verdict, shown in addition to the check's message."""
+    short: Text | None = None
+    """A shorter title for narrow tables."""
+    what: Text | None = None
+    """What must hold, for the README; `{max_loss}` stands for the threshold of that name."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ import msgspec
 from grader.model.errors import SandboxError
 from grader.sandbox import forkserver
 from grader.sandbox.forkserver import Child, ForkServer
+from grader.sandbox.libraries import LIBRARIES
 from grader.sandbox.probe import Isolation, probe
 
 _PR_SET_PDEATHSIG = 1
@@ -159,8 +160,6 @@ def _warm_up() -> None:
 
 def _load(note: bytes) -> None:
     """Import the libraries that the next submission mentions: once here, so that no process of its own pays for it."""
-    from grader.sandbox.libraries import LIBRARIES
-
     names = [
         name for name in note.decode().split() if name in LIBRARIES and name not in sys.modules
     ]

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import tomllib
 import zipfile
 
 import nbformat
@@ -122,9 +123,13 @@ def test_regions_become_stubs_beside_their_hints(mean):
 
 def test_notebook_has_the_same_cells_with_ids_that_stay(mean):
     files = make_release(mean())
-    title, code, demo = cells(files)
+    everything = cells(files)
+    setup, title, code, demo, words, check = everything
 
-    assert [cell.id for cell in (title, code, demo)] == ["mean-01", "mean-02", "mean-03"]
+    assert [cell.id for cell in everything] == [f"mean-{number:02}" for number in range(1, 7)]
+    assert "pip install" in setup.source
+    assert (words.cell_type, check.source) == ("markdown", "grader.check()")
+    assert check.metadata.tags == ["demo"]
     assert title.source == "# 평균\n*The mean*"
     assert code.source in files["mean.py"].decode()
     assert demo.source == "print(mean([1.0, 2.0]))"
@@ -137,7 +142,7 @@ def test_students_get_no_thresholds_and_no_seed(mean):
     assert "secret" not in settings
     assert "0.123" not in settings
     assert "918273" not in settings
-    assert "points = 10\n" in settings
+    assert tomllib.loads(settings)["items"][0]["points"] == 10
 
 
 @pytest.mark.parametrize(

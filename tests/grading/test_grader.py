@@ -197,7 +197,7 @@ def test_checks_that_do_not_parse_are_the_authors_error(grader, tiny, submit):
 
 
 def test_a_check_of_no_item_is_the_authors_error(grader, tiny, submit):
-    with pytest.raises(AssignmentError, match="no rubric item"):
+    with pytest.raises(AssignmentError, match="isn't marked with a rubric item"):
         grader.grade(tiny(CHECKS.replace('"whole"', '"hole"')), submit("x = 1"), "x")
 
 

@@ -257,7 +257,9 @@ def test_one_public_check_per_item(name):
 
     assert items == list(RUBRIC[name])
     assert modules == ["pytest", "torch"]
-    assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree))
+    assert [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)] == [
+        "grader.checks"
+    ]
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
@@ -269,4 +271,6 @@ def test_readme_lists_functions_and_points(name):
     assert sum(RUBRIC[name].values()) == 100
     for function in SIGNATURES[name]:
         assert f"| `{function}(" in readme
-    assert f"grader check {name}.py" in readme
+    assert f"grader check {name}.ipynb" in readme
+    assert "pip install torch-grader" in readme
+    assert "grader.check()" in readme

@@ -409,7 +409,7 @@ def test_no_namespace_is_made(student_of, kind):
     source = f"early = syscall({clone}, {flags | 17}), syscall({unshare}, {flags})"
 
     with student_of(source) as student:
-        assert student.value("early") == [errno.EPERM, errno.EPERM]
+        assert student.value("early") == (errno.EPERM, errno.EPERM)
         assert student.syscall(unshare, flags) == errno.EPERM
 
 
@@ -475,9 +475,7 @@ def test_nothing_of_our_environment_is_known(student):
 def test_no_module_of_the_trusted_side_is_loaded(student):
     loaded = student.value("sorted(name for name in sys.modules if name.startswith('grader'))")
 
-    assert "grader.sandbox.worker" in loaded
-    for name in ("grading", "plugin", "expect", "training", "scoring", "gradebook", "cli"):
-        assert f"grader.{name}" not in loaded
+    assert loaded == ["grader"]  # what stands in for it
     assert student.value("'pytest' not in sys.modules")
 
 

@@ -1351,9 +1351,11 @@ def test_a_forged_exception_is_told_in_one_clean_line(student_of):
 SPOILER = """
 import sys, torch
 from torch import nn
-worker = sys.modules["grader.sandbox.worker"]
+frame = sys._getframe()
+while "_OPERATIONS" not in frame.f_globals: frame = frame.f_back
+operations = frame.f_globals["_OPERATIONS"]
 def build(): return nn.Linear(1, 1)
-def spoil(name, answer): worker._OPERATIONS[name] = lambda *_: ANSWERS[answer]
+def spoil(name, answer): operations[name] = lambda *_: ANSWERS[answer]
 ANSWERS = {"tensor": torch.ones(2), "array": torch.ones(2).numpy(), "list": [1], "none": None, "text": "no"}
 """
 
