@@ -31,7 +31,7 @@ def an_assignment(*items):
 
 
 def an_item(name="item", points=10.0, **weights):
-    return RubricItem(name, TITLE, points, weights)
+    return RubricItem(name, TITLE, points, weights=weights)
 
 
 def a_check(verdict, name="test", item="item", words="", **more):
