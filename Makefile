@@ -13,16 +13,16 @@ grade: setup ## set up and grade the example class
 
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal -q --durations=10 --durations-min=1
 
-test: setup ## every test, with a part of the cases: of the class every item, right and wrong; of the attacks each eighth
+test: setup ## every test with a sample of its cases
 	$(PYTEST)
 
-test-installed: setup ## the package as people install it: the README's commands, as root and as another user
+test-installed: setup ## the installed package and the README's commands, as root and as another user
 	$(BIN)/pytest tests/installed -q --all
 
-test-all: setup ## every test with all its cases, the example class, long audits, and batches under load
+test-all: setup ## every test with all cases, the example class, long audits, batches under load
 	$(PYTEST) --all
 
-test-fast: setup ## the tests that take seconds; no attacks
+test-fast: setup ## the quick tests, without attacks
 	$(PYTEST) -m "not slow and not sampled"
 
 check: setup ## lint, format, types and the layers of the package
@@ -31,35 +31,35 @@ check: setup ## lint, format, types and the layers of the package
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-audit: setup ## the checks themselves: variants, mistakes and mutants of every solution
+audit: setup ## test the checks with variants, mistakes and mutants of every solution
 	$(BIN)/grader audit --jobs $(JOBS)
 
-benchmark: setup ## what grading costs above the student's own time
+benchmark: setup ## cost of grading on top of the student's own time
 	$(BIN)/python benchmarks/overhead.py
 
-endurance: setup ## what is left behind by 2,000 submissions in one batch
+endurance: setup ## what 2,000 submissions in one batch leave behind
 	$(BIN)/python benchmarks/endurance.py
 
-fuzz: setup ## the codec under a coverage-guided fuzzer, SECONDS long
+fuzz: setup ## fuzz the codec for SECONDS
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python tests/fuzz/fuzz_wire.py -max_total_time=$(or $(SECONDS),60)
 
-benchmark-batch: setup ## what grading a class costs, against a fresh process for each submission
+benchmark-batch: setup ## cost of grading a class, compared with a fresh process per submission
 	$(BIN)/python benchmarks/batch.py
 
-benchmark-pages: setup ## what the pages of 1,000 students cost
+benchmark-pages: setup ## time for the HTML report of 1,000 students
 	$(BIN)/python benchmarks/pages.py
 
-benchmark-replay: setup ## what grading again by the recorded answers costs
+benchmark-replay: setup ## cost of grading again from recorded answers
 	$(BIN)/python benchmarks/replay.py
 
-bands: setup ## the reference's losses, which reports draw behind a student's
+bands: setup ## compute the reference losses that reports draw
 	$(BIN)/python tools/loss_band.py
 
-screenshots: setup ## the pictures of the reports in docs/screenshots; needs chromium and chromedriver
+screenshots: setup ## take the screenshots in docs/screenshots; needs chromium and chromedriver
 	$(BIN)/python tools/screenshots.py
 
-messages: setup ## take new messages into the Korean catalogue
+messages: setup ## add new messages to the Korean catalogue
 	$(BIN)/pybabel -q extract --sort-output -F babel.cfg -k tr --no-location --omit-header -o $(VENV)/grader.pot .
 	$(BIN)/pybabel -q update --omit-header --ignore-obsolete -N -i $(VENV)/grader.pot -o $(CATALOGUE).po -l ko
 	$(BIN)/pybabel -q compile -f -i $(CATALOGUE).po -o $(CATALOGUE).mo

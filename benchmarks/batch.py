@@ -1,14 +1,13 @@
-"""What grading a class costs, against a fresh Python process for each submission.
+"""Measure the cost of grading a class, compared with a fresh Python process per submission.
 
     python benchmarks/batch.py [SUBMISSIONS] [ASSIGNMENT ...]
 
-For each assignment, a class of its own: every submission is the reference solution with a comment of its own. `own` is
-the CPU time that the submissions' processes used for the calls of the checks, read from the kernel. `batch` is what the
-machine could have computed meanwhile, the wall time times the cores: the servers' start, sandbox, checks and gradebook
-are in it. Own over that is the efficiency. `fresh` is the same for a process for each submission that imports PyTorch
-and runs the same checks without sandbox and gradebook, as many at once as there are cores; of a tenth of the
-submissions, times ten. The last column compares what both use above `own`. Other work on the machine makes both look
-worse.
+Each assignment gets its own class of reference solutions with different comments. `own` is the CPU time of the
+submissions' processes for the checks' calls, read from the kernel. `batch` is wall time times cores, including the
+start of the servers, the sandbox, the checks and the gradebook. Efficiency is `own` divided by `batch`. `fresh` is the
+same for a new process per submission that imports PyTorch and runs the checks without sandbox and gradebook, with as
+many processes as cores, extrapolated from a tenth of the submissions. The last column compares what both need on top of
+`own`. Other work on the machine makes both look worse.
 """
 
 import subprocess

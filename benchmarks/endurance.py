@@ -1,9 +1,9 @@
-"""What is left behind by many submissions in one batch: memory, descriptors, zombies, temporary files.
+"""Measure what many submissions in one batch leave behind: memory, descriptors, zombies, temporary files.
 
     python benchmarks/endurance.py [SUBMISSIONS]
 
-Every tenth submission is one that dies, loops or floods. Of the columns only the first two and the gradebook may grow,
-and those evenly: the last column is the time of a tenth of the batch.
+Every tenth submission crashes, loops or floods the output. Only the first two columns and the gradebook may grow, and
+only linearly: the last column is the time for a tenth of the batch.
 """
 
 import sys
@@ -76,7 +76,7 @@ def tiny(folder: Path) -> Assignment:
 
 
 class Watch:
-    """Prints what there is after each tenth of the batch."""
+    """Prints the current state after each tenth of the batch."""
 
     def __init__(self, count: int, folder: Path) -> None:
         self._step = self._next = max(1, count // 10)

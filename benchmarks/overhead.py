@@ -1,10 +1,9 @@
-"""What grading costs above the student's own time, for the reference solution of each assignment.
+"""Measure the cost of grading on top of the student's own time, with each assignment's reference solution.
 
     python benchmarks/overhead.py [RUNS]
 
-`own` is the CPU time that the submission's processes used for the calls of the checks, read from the kernel; `all` is
-the CPU time of every process that took part: both servers, the grading processes, the sandboxes. Both come from the
-same run.
+`own` is the CPU time of the submission's processes for the checks' calls, read from the kernel. `all` is the CPU time
+of every process involved: both servers, the grading processes, the sandboxes. Both come from the same run.
 """
 
 import os
@@ -74,7 +73,7 @@ def grading(runs: int) -> None:
 
 
 def fresh_state(runs: int) -> None:
-    """Forking the loaded submission again, against loading it again."""
+    """Compare forking the loaded submission again with loading it again."""
     submission = read_submission(ROOT / "solutions" / "binary" / "solution.py")
     with SandboxServer() as server:
         server.isolation  # noqa: B018  (waits until it is warm)
@@ -96,7 +95,7 @@ def fresh_state(runs: int) -> None:
 
 
 def training_itself() -> None:
-    """The default training in the sandbox, against the same call in a warm bare process."""
+    """Compare the default training in the sandbox with the same call in a warm bare process."""
     solution = ROOT / "solutions" / "binary" / "solution.py"
     printed = subprocess.run(
         [sys.executable, "-c", WARM, str(solution)], capture_output=True, text=True, check=True

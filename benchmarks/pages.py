@@ -1,9 +1,9 @@
-"""What the pages of a large class cost, made from the gradebook alone.
+"""Measure the time for the HTML report of a large class.
 
     python benchmarks/pages.py [STUDENTS]
 
-The submissions of the example class are graded, and the gradebook is filled with their reports under other names until
-each student has one for every assignment. Then `grader report --format html` is timed, as a whole process.
+Grade the example class, fill the gradebook with copies of its reports under other names until each student has one for
+every assignment, and time `grader report --format html` as a whole process.
 """
 
 import subprocess
@@ -37,7 +37,7 @@ def graded() -> Iterator[tuple[Entry, Submission, Graded]]:
 
 
 def fill(results: Path, students: int) -> int:
-    """Fill a gradebook; return how many hand-ins are in it."""
+    """Fill a gradebook; return the number of hand-ins."""
     work = list(graded())
     assignments = {entry.digest: entry.assignment for entry, _, _ in work}
     count = 0

@@ -1,9 +1,9 @@
-"""What grading again costs when the answers are recorded, against running the reference solution of each assignment.
+"""Measure grading again from recorded answers, compared with running each assignment's reference solution.
 
     python benchmarks/replay.py [RUNS]
 
-`run` and `replay` are the CPU time of every process that took part, from the same run of this program; `class of 500`
-is the wall time of as many replays, one at a time for each processor.
+`run` and `replay` are the CPU time of every process involved, from the same run of this program. `class of 500` is the
+wall time of 500 replays, one at a time per processor.
 """
 
 import os
@@ -25,7 +25,7 @@ CLASS = 500
 
 
 def cpu_ms(grade: Callable[[], Graded], runs: int) -> float:
-    """CPU milliseconds of one grading, in this process and those that it started."""
+    """CPU milliseconds of one grading, in this process and its children."""
 
     def used() -> float:
         return time.process_time() + sum(map(cpu_of_tree, our_processes()))

@@ -1,4 +1,4 @@
-"""What several test modules share: warm servers, so that PyTorch is imported once in a run."""
+"""Shared fixtures: warm servers, so that PyTorch is imported once per run."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The archive for Gradescope, unpacked and run as their container does it, below a root of our own."""
+"""The Gradescope archive, unpacked and run as their container does, below a root of our own."""
 
 import ctypes
 import io

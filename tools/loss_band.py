@@ -1,9 +1,9 @@
-"""Compute what reports draw behind a student's losses: those of the reference solution's default training.
+"""Compute the reference losses that reports draw behind a student's: the solution's training with its defaults.
 
     python tools/loss_band.py
 
-Each `solutions/<name>/solution.py` is trained on its own public data from five seeds; the lowest and the highest loss
-at each point go to `solutions/<name>/loss_band.json`. Run it again when a solution or its data changes.
+Train each `solutions/<name>/solution.py` on its public data with five seeds, and write the lowest and highest losses to
+`solutions/<name>/loss_band.json`. Run it again when a solution or its data changes.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ SEEDS = range(2025, 2030)
 
 
 def main() -> None:
-    """Write a band beside each solution."""
+    """Write a loss band next to each solution."""
     for path in sorted(Path("solutions").glob("*/solution.py")):
         solution = _load(path)
         runs = [_history(solution, seed) for seed in SEEDS]

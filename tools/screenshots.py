@@ -1,8 +1,8 @@
-"""Take the pictures of `docs/screenshots`: the example class, graded, as a browser shows its pages.
+"""Take the screenshots in `docs/screenshots`: the reports of the graded example class in a browser.
 
     python tools/screenshots.py
 
-It needs Chromium with its driver.
+Needs Chromium and its driver.
 """
 
 import shutil
@@ -26,7 +26,7 @@ LANGUAGES: tuple[Language, ...] = ("ko", "en")
 
 
 def main() -> None:
-    """Grade the example class, write its pages, and take their pictures in both languages."""
+    """Grade the example class, write its reports, and take screenshots in both languages."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, _browser() as browser:
         whole = _graded(Path(folder, "results"))

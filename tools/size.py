@@ -1,4 +1,4 @@
-"""Prints how many packages and megabytes `torch-grader` and its extra `staff` bring, without PyTorch's own."""
+"""Print the number and size of packages that `torch-grader` and its extra `staff` install, without PyTorch's own."""
 
 from importlib.metadata import Distribution, distribution
 
@@ -6,7 +6,7 @@ from packaging.requirements import Requirement
 
 
 def closure(name: str, extra: str = "") -> dict[str, Distribution]:
-    """Return all that is installed for a package, by name."""
+    """Return all packages installed for a package, by name."""
     found: dict[str, Distribution] = {}
     left = [(name, extra)]
     while left:

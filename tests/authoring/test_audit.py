@@ -1,4 +1,4 @@
-"""An audit tells checks that are too lax, too strict or unstable, each by an assignment that has one such fault."""
+"""An audit finds checks that are too lax, too strict or unstable; each test uses an assignment with one such fault."""
 
 import shutil
 import time
@@ -161,7 +161,7 @@ def test_what_a_threshold_refuses_is_lost_and_recorded_on_the_wrong_side(changed
 
 
 @pytest.mark.slow
-def test_a_mutant_that_no_longer_exists_is_told(changed, grader):
+def test_a_mutant_that_no_longer_exists_is_reported(changed, grader):
     assignment = changed("equivalent.toml", "", "")
     with (assignment.folder / "equivalent.toml").open("a", encoding="utf-8") as file:
         file.write('"no_step:train:00000000" = "gone"\n')

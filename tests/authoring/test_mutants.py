@@ -1,4 +1,4 @@
-"""Mutants are solutions with one fault each, only inside of regions, and named so that the name stays."""
+"""Mutants have one fault each, only inside solution regions, and stable names."""
 
 import ast
 import textwrap

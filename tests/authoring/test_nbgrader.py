@@ -1,4 +1,4 @@
-"""An nbgrader notebook becomes an assignment that grades; what can't be taken over is told."""
+"""An nbgrader notebook becomes a working assignment, and whatever can't be imported is listed."""
 
 import nbformat
 import pytest
@@ -104,7 +104,7 @@ def test_what_does_more_than_compare_is_left_to_the_author(notebook, test):
     assert "3 points" in left.en
 
 
-def test_an_answer_graded_by_hand_and_a_cell_without_region_are_told(notebook):
+def test_an_answer_graded_by_hand_and_a_cell_without_region_are_reported(notebook):
     path = whole(
         notebook,
         code("def cube(n):\n    return n**3", solution=True, grade_id="cube"),

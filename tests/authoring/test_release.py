@@ -1,4 +1,4 @@
-"""What students receive is made from the solution: whole, in step, and without the answers."""
+"""Students' files are generated from the solution: complete, up to date, and without the answers."""
 
 import io
 import json

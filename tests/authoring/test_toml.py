@@ -1,4 +1,4 @@
-"""Settings that are written as TOML read back as they were."""
+"""Settings written as TOML read back unchanged."""
 
 import tomllib
 from datetime import datetime, timedelta, timezone

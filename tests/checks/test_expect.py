@@ -1,4 +1,4 @@
-"""What checks accept as an answer and what they refuse, for values that a submission really returned."""
+"""Which answers checks accept and refuse, for values returned by real submissions."""
 
 import math
 
@@ -360,7 +360,7 @@ def test_no_classes(answer, expression):
         classes(answer(expression), 3)
 
 
-def test_classes_that_are_no_whole_numbers_are_told(answer):
+def test_classes_that_are_no_whole_numbers_are_reported(answer):
     with pytest.raises(CheckFailedError, match="whole numbers"):
         classes(answer("torch.tensor([0.1, 0.2, 0.7])"), 3)
 
@@ -470,7 +470,7 @@ def test_no_history(answer, expression, epochs):
         history(answer(expression), epochs)
 
 
-def test_history_that_is_not_finite_is_told(answer):
+def test_history_that_is_not_finite_is_reported(answer):
     with pytest.raises(CheckFailedError, match="not finite"):
         history(answer("[3.0, float('nan'), 1.0]"), 3)
 
@@ -556,7 +556,7 @@ def test_values_that_agree_pass():
     assert_close(1.0, 1.0)
 
 
-def test_values_that_differ_are_told_without_the_expected_ones():
+def test_values_that_differ_are_reported_without_the_expected_ones():
     with pytest.raises(CheckFailedError) as caught:
         assert_close(1.25, 9.75)
 
@@ -573,7 +573,7 @@ def test_unchanged_arguments_pass(student):
     assert_unchanged(student)
 
 
-def test_each_changed_argument_is_told_once(student):
+def test_each_changed_argument_is_reported_once(student):
     student.double(torch.ones(2), y=torch.ones(2))
     student.double(torch.ones(2), y=torch.ones(2))
 
@@ -584,7 +584,7 @@ def test_each_changed_argument_is_told_once(student):
     assert_unchanged(student)
 
 
-def test_changed_list_is_told(student):
+def test_changed_list_is_reported(student):
     student.append([])
 
     with pytest.raises(CheckFailedError, match="append: 1"):

@@ -1,4 +1,4 @@
-"""`grader check` as students run it: on any system, on any console, and with whatever may be wrong with their file."""
+"""`grader check` as students run it: on any system, on any console, and with any problem in their file."""
 
 import io
 import json

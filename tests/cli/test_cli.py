@@ -1,4 +1,4 @@
-"""The commands as their users type them."""
+"""The commands as users type them."""
 
 import json
 import subprocess
@@ -66,7 +66,7 @@ def test_a_users_mistake_is_one_sentence_and_exit_code_2(command, args, words):
     assert done.stdout == ""
 
 
-def test_a_broken_notebook_is_told_as_such(command):
+def test_a_broken_notebook_is_reported_as_such(command):
     done = command("grade", EXAMPLES / "s11_wine.ipynb", "--format", "json", "--lang", "en")
 
     report = json.loads(done.stdout)

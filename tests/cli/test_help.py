@@ -1,4 +1,4 @@
-"""`--help` is in the reader's language, of every command."""
+"""`--help` of every command is in the reader's language."""
 
 import os
 import re

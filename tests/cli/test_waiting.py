@@ -1,4 +1,4 @@
-"""What a command waits for is told on a terminal, after a moment."""
+"""In a terminal, a command says what it is waiting for."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The gradebook keeps all of a report or nothing, on SQLite and on PostgreSQL, and never forgets one."""
+"""The gradebook stores reports atomically, on SQLite and PostgreSQL, and never loses one."""
 
 import os
 import shutil
@@ -359,7 +359,7 @@ def test_the_best_hand_in_counts_where_the_settings_say_so(book, tiny):
     assert [(r.score, r.counts) for r in records] == [(9, True), (5, False)]
 
 
-def test_lateness_that_is_told_otherwise_later_is_taken_in(book, tiny):
+def test_lateness_that_is_reported_otherwise_later_is_taken_in(book, tiny):
     grade(book, hand_in(tiny(), late_days=2, penalty=4))
 
     assert grade(book, hand_in(tiny(), late_days=0, penalty=0)) == []

@@ -1,4 +1,4 @@
-"""Copies in disguise are found, and stand above every pair of honest hand-ins of the same homework."""
+"""Disguised copies are found, and rank above every pair of honest hand-ins of the same homework."""
 
 import ast
 import builtins

@@ -1,4 +1,4 @@
-"""Item statistics are those of the textbooks, and nothing where they are undefined."""
+"""Item statistics match the textbook definitions, and are None where undefined."""
 
 from datetime import UTC, datetime
 

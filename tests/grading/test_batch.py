@@ -198,7 +198,7 @@ def test_checks_that_fail_leave_it_ungraded_and_the_next_run_grades_it(batch, ho
     assert "10 / 10" in mended.stdout
 
 
-def test_a_file_without_a_match_is_told_and_is_exit_code_3(batch, home):
+def test_a_file_without_a_match_is_reported_and_is_exit_code_3(batch, home):
     hand_in(home, 1)
     (home / "in" / "notes.py").write_text("x = 1\n")
 

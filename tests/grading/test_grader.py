@@ -1,4 +1,4 @@
-"""Grading one submission: whatever it does, there is a result for every item."""
+"""Grading one submission gives a result for every item, whatever the submission does."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`pytest solutions/<name> --submission FILE`, as a teaching assistant debugs a check."""
+"""`pytest solutions/<name> --submission FILE`, as an assistant uses it to debug a check."""
 
 import os
 import subprocess

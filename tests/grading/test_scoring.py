@@ -1,4 +1,4 @@
-"""From the results of checks to points: every item has a result, and only we leave one ungraded."""
+"""Results of checks become points: every item has a result, and only the grader's own failures are ungraded."""
 
 import hypothesis.strategies as st
 import msgspec

@@ -1,4 +1,4 @@
-"""Sandboxes with a defence switched off, so that each test of a defence can show that it would fail without it."""
+"""Sandboxes with one defence switched off, to show that the tests of that defence would fail without it."""
 
 import contextlib
 import platform

@@ -1,4 +1,4 @@
-"""Submissions that try to use up the machine, to hang the grader or to outlive it: each gets its verdict, in time."""
+"""Submissions that try to exhaust the machine, hang the grader or outlive it get their verdict in time."""
 
 import contextlib
 import gc
@@ -480,7 +480,7 @@ MEMORY = {
 
 
 @pytest.mark.parametrize("name", MEMORY)
-def test_too_much_memory_is_told_as_such(attacked, name):
+def test_too_much_memory_is_reported_as_such(attacked, name):
     report = attacked(call(MEMORY[name]))
 
     assert only_the_attack(Verdict.MEMORY) == verdicts(report)

@@ -1,4 +1,4 @@
-"""One hand-in that nobody can read or grade is `ungraded`: it never stops a class."""
+"""A hand-in that can't be read or graded becomes `ungraded` and never stops a batch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -115,7 +115,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_whatever_goes_wrong_with_a_hand_in_is_told_in_its_report(graded, name):
+def test_whatever_goes_wrong_with_a_hand_in_is_reported_in_its_report(graded, name):
     state, found = graded(load=UNREADABLE[name])
 
     assert (state.graded, state.ungraded) == (3, 1)

@@ -1,4 +1,4 @@
-"""Files that are no submissions, or whose names are attacks, given to the command line: one clear sentence, no harm."""
+"""Files that aren't submissions, or have malicious names, give one clear message and do no harm."""
 
 import json
 import os
@@ -213,7 +213,7 @@ def test_a_link_to_another_file_is_not_graded_as_ones_own(batch, folder):
     }
 
 
-def test_a_folder_of_nothing_but_traps_is_told_in_a_sentence(batch, folder):
+def test_a_folder_of_nothing_but_traps_is_reported_in_a_sentence(batch, folder):
     (folder / "good_quick.py").unlink()
     os.mkfifo(folder / "evil_quick.py")
 
@@ -254,7 +254,7 @@ CONTENTS = {
 }
 
 
-def test_contents_that_are_no_submission_are_told_in_a_sentence(batch, folder):
+def test_contents_that_are_no_submission_are_reported_in_a_sentence(batch, folder):
     for name, (data, _) in CONTENTS.items():
         stem, _, suffix = name.partition(".")
         (folder / f"{stem}_quick.{suffix}").write_bytes(data)

@@ -1,4 +1,4 @@
-"""Nothing that a submission reads is a secret: each attack fails, and gets through once its defences are off."""
+"""Submissions can't read secrets: each attack fails, and succeeds once its defences are off."""
 
 import contextlib
 import os
@@ -294,7 +294,7 @@ def test_of_a_hidden_path_only_its_outside_is_seen(
     assert {outcome.how for outcome in outcomes} == {"done"}
 
 
-def test_nobody_is_told_when_a_hidden_file_is_opened(
+def test_nobody_is_reported_when_a_hidden_file_is_opened(
     strong_server, server_without, assault, submit, targets
 ):
     watch = "c('inotify_add_watch', c('inotify_init1', 0), os.fsencode(folder), 0x20)"

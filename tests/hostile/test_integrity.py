@@ -1,4 +1,4 @@
-"""Nothing that a submission does changes anything outside of it: attacks fail, and work once their defences are off."""
+"""Submissions can't change anything outside: each attack fails, and succeeds once its defences are off."""
 
 import contextlib
 import ctypes

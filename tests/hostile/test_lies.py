@@ -1,4 +1,4 @@
-"""Answers that lie about what they are, and work that was not done: plain data or a clear verdict, and no points."""
+"""Forged answers and work that wasn't done earn no points."""
 
 import contextlib
 import math

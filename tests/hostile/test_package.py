@@ -1,4 +1,4 @@
-"""The grader's own files, solutions among them, where they are installed beside the libraries that submissions read."""
+"""Submissions can't read the installed grader, including its solutions, in Python's library folder."""
 
 from pathlib import Path
 

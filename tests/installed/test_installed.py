@@ -1,4 +1,4 @@
-"""The package as people install it: a wheel in an environment of its own, outside of this checkout."""
+"""The package as people install it: a wheel in a separate environment, outside this checkout."""
 
 import json
 import os

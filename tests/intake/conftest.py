@@ -1,4 +1,4 @@
-"""Folders and archives as they are handed in, and what is found in them."""
+"""Folders and archives as students hand them in, and a fixture that finds their content."""
 
 import io
 import zipfile

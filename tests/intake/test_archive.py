@@ -1,4 +1,4 @@
-"""What is read of folders and archives, and what is refused: nothing is fatal for the rest, or leads outside."""
+"""Reading folders and archives: refused files never affect the rest, and no path leads outside."""
 
 import contextlib
 import gzip
@@ -338,12 +338,12 @@ def test_folder_that_cannot_be_read_is_listed(folder, who):
     assert "Permission denied" in refused["class/lee"]
 
 
-def test_path_that_is_not_there_is_told(find, tmp_path):
+def test_path_that_is_not_there_is_reported(find, tmp_path):
     with pytest.raises(UserError, match="no such file, folder or archive"):
         find(tmp_path / "missing")
 
 
-def test_folder_without_anything_is_told(find, tmp_path):
+def test_folder_without_anything_is_reported(find, tmp_path):
     with pytest.raises(UserError, match=r"contains no script \(\.py\) or notebook \(\.ipynb\)"):
         find(tmp_path)
 

@@ -1,4 +1,4 @@
-"""Real-looking names of each platform: whose a file is, for which assignment, and what is left for a person."""
+"""Realistic file names of each platform: the student, the assignment, and what is left to an assistant."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -379,7 +379,7 @@ def test_helper_beside_a_submission_is_no_attempt_though_the_user_says_the_assig
     assert "doesn't look like a submission" in unmatched["class/kim/utils.py"]
 
 
-def test_unknown_assignment_is_told(folder, find):
+def test_unknown_assignment_is_reported(folder, find):
     with pytest.raises(UserError, match="there is no assignment beer"):
         find(folder("kim_wine.py"), name="beer")
 

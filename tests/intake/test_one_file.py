@@ -1,4 +1,4 @@
-"""From file names to students and assignments."""
+"""Students and assignments are recognised from file names."""
 
 import os
 import unicodedata
@@ -100,7 +100,7 @@ def test_name_of_a_person_stays_whole(write, assignments):
     assert (found.student, found.assignment.name) == ("이진호", "binary")
 
 
-def test_unknown_assignment_is_told_with_those_there_are(write, assignments):
+def test_unknown_assignment_is_reported_with_those_there_are(write, assignments):
     with pytest.raises(UserError) as caught:
         hand_in(write("kim_wine.py"), assignments, "beer")
 

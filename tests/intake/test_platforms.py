@@ -1,4 +1,4 @@
-"""Downloads of learning platforms that are known by their paths, and names that must not be believed."""
+"""Downloads that are recognised by their paths, and names that must not be trusted."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Class lists and extensions as spreadsheets write them."""
+"""Rosters and extensions as spreadsheets write them."""
 
 import csv
 import io
@@ -76,17 +76,17 @@ def test_names_of_a_mac_are_composed(write):
         ("id,name\n" + "1" * 200_000, "line 2: field larger than field limit"),
     ],
 )
-def test_class_list_that_is_wrong_is_told_with_the_line(write, text, complaint):
+def test_class_list_that_is_wrong_is_reported_with_the_line(write, text, complaint):
     with pytest.raises(UserError, match=complaint):
         read_roster(write(text))
 
 
-def test_class_list_that_cannot_be_read_is_told(tmp_path):
+def test_class_list_that_cannot_be_read_is_reported(tmp_path):
     with pytest.raises(UserError, match=r"can't read .*no\.csv: No such file"):
         read_roster(tmp_path / "no.csv")
 
 
-def test_class_list_in_another_encoding_is_told(tmp_path):
+def test_class_list_in_another_encoding_is_reported(tmp_path):
     path = tmp_path / "roster.xlsx"
     path.write_bytes(b"PK\3\4\xff\xff\x81")
 
@@ -125,7 +125,7 @@ def test_student_with_an_extension_is_known_to_the_roster(write, dated, student)
         ("20251234,wine,2025-05-01T12:00:00Z", "after 2025-05-01T23:59:00"),
     ],
 )
-def test_extension_that_is_wrong_is_told_with_the_line(write, dated, row, complaint):
+def test_extension_that_is_wrong_is_reported_with_the_line(write, dated, row, complaint):
     with pytest.raises(UserError, match=complaint):
         read_extensions(write(f"student,assignment,due\n{row}\n"), dated, CLASS)
 

@@ -1,4 +1,4 @@
-"""What students receive: the templates are whole, harmless to load, and give no solution away."""
+"""The templates that students get are complete, safe to load, and reveal no solution."""
 
 import ast
 import importlib.util

@@ -1,4 +1,4 @@
-"""Settings files: what they mean, and that what is wrong with one is said in one clear error."""
+"""Settings files: their meaning, and one clear error for each mistake."""
 
 from pathlib import Path
 
@@ -223,12 +223,12 @@ def test_two_assignments_of_one_name_are_refused(write):
         load_assignments(folder)
 
 
-def test_a_folder_without_assignments_is_told(tmp_path):
+def test_a_folder_without_assignments_is_reported(tmp_path):
     with pytest.raises(UserError, match="contains no assignment"):
         load_assignments(tmp_path)
 
 
-def test_a_folder_that_is_missing_is_told(tmp_path):
+def test_a_folder_that_is_missing_is_reported(tmp_path):
     with pytest.raises(UserError, match="contains no assignment"):
         load_assignments(tmp_path / "nowhere")
 

@@ -1,4 +1,4 @@
-"""One language is left of prose in two, and what has no partner stays."""
+"""One language is extracted from bilingual prose, and text without a counterpart stays."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The course's settings: what they say, who finds them, and the language and times that come of them."""
+"""The course settings: their meaning, where they are found, and the resulting language and times."""
 
 from datetime import UTC, datetime
 

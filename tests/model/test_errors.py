@@ -1,4 +1,4 @@
-"""The tree that `grader.model.errors` draws is the real one."""
+"""The tree drawn in `grader.model.errors` is the real one."""
 
 import importlib
 import inspect

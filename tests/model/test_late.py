@@ -1,4 +1,4 @@
-"""What lateness costs: days begun, in whatever zone clocks stand."""
+"""Late days and penalties, in any time zone."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -121,7 +121,7 @@ def test_policy_stands_in_the_settings(tmp_path):
         ("{ due = 2025-05-01T23:59:00Z, percent_per_day = 1, grace = 3 }", "grace"),
     ],
 )
-def test_policy_that_is_wrong_is_told(tmp_path, late, complaint):
+def test_policy_that_is_wrong_is_reported(tmp_path, late, complaint):
     (tmp_path / "assignment.toml").write_text(SETTINGS.replace("LATE", late), encoding="utf-8")
 
     with pytest.raises(AssignmentError, match=complaint):

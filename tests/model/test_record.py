@@ -1,4 +1,4 @@
-"""What a class says about itself: its students, the hand-ins that count, a part of it."""
+"""A class record: its students, the hand-ins that count, and parts of it."""
 
 from datetime import UTC, datetime
 
@@ -93,12 +93,12 @@ def test_only_nothing_in_particular_is_all(two_by_two):
     assert two_by_two.only() == two_by_two
 
 
-def test_an_unknown_assignment_is_told_with_those_that_there_are(two_by_two):
+def test_an_unknown_assignment_is_reported_with_those_that_there_are(two_by_two):
     with pytest.raises(UserError, match="wine, binary"):
         two_by_two.only(assignment="beer")
 
 
-def test_an_unknown_student_is_told(two_by_two):
+def test_an_unknown_student_is_reported(two_by_two):
     with pytest.raises(UserError, match="park"):
         two_by_two.only(student="park")
 

@@ -1,4 +1,4 @@
-"""Submissions as data: files in every form that students hand in become cells, and what is none is told."""
+"""Files in every form that students hand in become cells; other files are reported."""
 
 import ast
 import codecs
@@ -318,7 +318,7 @@ def test_a_cell_is_named_by_its_first_line_too(source, quoted):
     )
 
 
-def test_problem_is_told_in_korean_too():
+def test_problem_is_reported_in_korean_too():
     assert "MB" in script(b"#" * (MAX_BYTES + 1)).problem.ko
 
 
@@ -734,7 +734,7 @@ def test_too_large_a_file_is_not_read_whole(tmp_path):
         ("x" * 300 + ".py", "File name too long"),
     ],
 )
-def test_what_cannot_be_read_is_told(tmp_path, name, complaint):
+def test_what_cannot_be_read_is_reported(tmp_path, name, complaint):
     (tmp_path / "folder.py").mkdir()
     (tmp_path / "dangling.py").symlink_to(tmp_path / "nowhere")
     (tmp_path / "notes.txt").touch()

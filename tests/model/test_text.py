@@ -1,4 +1,4 @@
-"""The Korean catalogue is whole, and `tr` and `default_language` choose the right language."""
+"""The Korean catalogue is complete, and `tr` and `default_language` choose the right language."""
 
 import ast
 import gettext

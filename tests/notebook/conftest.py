@@ -1,4 +1,4 @@
-"""Real kernels: cells are run in them one by one, as a student runs them."""
+"""Real kernels that run cells one by one, as a student does."""
 
 import os
 from collections.abc import Callable, Iterator

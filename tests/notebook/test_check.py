@@ -1,4 +1,4 @@
-"""`grader.check` in a real kernel: what it shows, and that it leaves the kernel as it was."""
+"""`grader.check` in a real kernel: its output, and the unchanged state of the kernel."""
 
 from pathlib import Path
 

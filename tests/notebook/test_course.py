@@ -1,4 +1,4 @@
-"""Which assignment a notebook is for, and where its checks come from."""
+"""A notebook's assignment, and where its checks come from."""
 
 import json
 import shutil

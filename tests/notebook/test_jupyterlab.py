@@ -1,4 +1,4 @@
-"""The card as students see it: JupyterLab in a real browser."""
+"""The card as students see it, in JupyterLab in a real browser."""
 
 import os
 import shutil

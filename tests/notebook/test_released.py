@@ -1,4 +1,4 @@
-"""Released notebooks in a real kernel, and what the grader makes of them."""
+"""Released notebooks in a real kernel and in the grader."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Classes that the tests of reports show: made of what grading says, without grading."""
+"""Classes for the tests of reports, built from score reports without grading."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The gradebook that Canvas gave comes back with scores in it and nothing else changed."""
+"""A Canvas gradebook comes back with the scores filled in and nothing else changed."""
 
 import unicodedata
 
@@ -75,7 +75,7 @@ def test_a_name_that_begins_with_an_equals_sign(in_class, hand_in):
     assert '="=이, 도윤",1002,2021002,doyun,나,"5",30,""' in filled.text
 
 
-def test_an_unknown_student_is_told_and_nothing_is_written(in_class, hand_in):
+def test_an_unknown_student_is_reported_and_nothing_is_written(in_class, hand_in):
     filled = fill_canvas(in_class(hand_in("choi\x1b[2J")), GRADES)
 
     assert filled.text == GRADES
@@ -115,13 +115,13 @@ def test_two_students_who_fit_one_row_get_no_score(in_class, hand_in):
     assert len(filled.notes) == 2
 
 
-def test_the_rows_above_the_students_are_nobodys(in_class, hand_in):
+def test_the_rows_above_the_students_are_no_ones(in_class, hand_in):
     filled = fill_canvas(in_class(hand_in("Points Possible")), GRADES)
 
     assert filled.text == GRADES
 
 
-def test_another_maximum_is_told(in_class, hand_in):
+def test_another_maximum_is_reported(in_class, hand_in):
     filled = fill_canvas(in_class(hand_in("1001")), GRADES.replace(",30.0,", ",100.0,"))
 
     assert "maximum is 100, but the rubric's is 30" in said(filled)[0]
@@ -162,7 +162,7 @@ def test_semicolons_and_plain_line_ends(in_class, hand_in):
         (GRADES, "Homework 3", "no column"),
     ],
 )
-def test_what_cannot_be_filled_is_told(in_class, hand_in, text, column, words):
+def test_what_cannot_be_filled_is_reported(in_class, hand_in, text, column, words):
     with pytest.raises(UserError) as error:
         fill_canvas(in_class(hand_in("1001")), text, column)
 
@@ -175,7 +175,7 @@ def test_a_column_for_several_assignments_is_refused(in_class, wine, binary):
 
 
 @pytest.mark.slow
-def test_an_assignment_without_a_column_is_told(in_class, hand_in, wine, binary):
+def test_an_assignment_without_a_column_is_reported(in_class, hand_in, wine, binary):
     both = in_class(
         hand_in("2021001"), hand_in("2021001", (5,), assignment=binary), assignments=(wine, binary)
     )

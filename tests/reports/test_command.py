@@ -1,4 +1,4 @@
-"""`grader report` and `grader pack` as their users type them, on a class that `grader batch` has graded."""
+"""`grader report` and `grader pack` as users type them, on a class graded by `grader batch`."""
 
 import csv
 import io
@@ -93,7 +93,7 @@ def test_junit(command, results):
     assert len(ElementTree.fromstring(done.stdout.encode()).findall("testsuite/testcase")) == 2
 
 
-def test_canvas_is_filled_and_the_unmatched_are_told(command, results, tmp_path):
+def test_canvas_is_filled_and_the_unmatched_are_reported(command, results, tmp_path):
     template, upload = tmp_path / "Grades.csv", tmp_path / "upload.csv"
     template.write_bytes(CANVAS.encode())
 
@@ -152,7 +152,7 @@ def test_pack_writes_the_archive(cold_command, tmp_path):
     assert "solutions/wine/assignment.toml" in zipfile.ZipFile(path).namelist()
 
 
-def test_pack_takes_less_isolation_only_where_it_is_told(command, tmp_path):
+def test_pack_takes_less_isolation_only_where_it_is_reported(command, tmp_path):
     args = ["pack", "gradescope", "wine", "--solutions", ROOT / "solutions", "--lang", "ko"]
     strict, open_ = tmp_path / "strict.zip", tmp_path / "open.zip"
     command(*args, "-o", strict)

@@ -1,4 +1,4 @@
-"""CSV opens in a spreadsheet: right numbers, right letters, no formulas, nothing ungraded as 0."""
+"""CSV opens in a spreadsheet: correct numbers and letters, no formulas, and nothing ungraded as 0."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ def test_heads_are_student_then_each_assignment(in_class, wine, binary):
     ]
 
 
-def test_heads_are_in_korean_where_asked(in_class):
+def test_heads_are_in_korean_on_request(in_class):
     heads, *_ = table(in_class(), "ko")
 
     assert heads[0] == "학생"

@@ -1,4 +1,4 @@
-"""A class in every format that is asked for, and the summary that a terminal shows."""
+"""A class in every export format, and its summary in a terminal."""
 
 import json
 import re

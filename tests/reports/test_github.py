@@ -1,4 +1,4 @@
-"""GitHub Classroom gets the points of what is graded, and none where something is not."""
+"""GitHub Classroom gets points only if everything is graded."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Gradescope takes the results as valid, shows students their messages, and never the details."""
+"""Gradescope accepts the results; they show students their messages, but never the details."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""JUnit XML is well-formed whatever a student is called, and tells our failures from theirs."""
+"""JUnit XML is well-formed for any student name, and separates our failures from theirs."""
 
 from xml.etree import ElementTree
 

@@ -1,4 +1,4 @@
-"""The worksheet that Moodle gave comes back with grades in it, whatever language its header is in."""
+"""A Moodle worksheet comes back with the grades filled in, whatever language its header is in."""
 
 import pytest
 
@@ -86,7 +86,7 @@ def test_what_is_ungraded_keeps_its_cell(in_class, hand_in):
     assert "ungraded" in said(filled)[0]
 
 
-def test_another_maximum_is_told(in_class, hand_in):
+def test_another_maximum_is_reported(in_class, hand_in):
     filled = fill_moodle(in_class(hand_in("이도윤")), ENGLISH.replace("30.00", "100.00"))
 
     assert "maximum is 100, but the rubric's is 30" in said(filled)[0]
@@ -108,7 +108,7 @@ def test_a_column_by_its_name(in_class, hand_in):
         (ENGLISH, "Mark", "--column"),
     ],
 )
-def test_what_cannot_be_filled_is_told(in_class, hand_in, text, column, words):
+def test_what_cannot_be_filled_is_reported(in_class, hand_in, text, column, words):
     with pytest.raises(UserError) as error:
         fill_moodle(in_class(hand_in("이도윤")), text, column)
 

@@ -1,4 +1,4 @@
-"""Reports show what grading said, in both languages, and nothing that a student wrote is more than text."""
+"""Reports show the results in both languages, and students' text is only ever text."""
 
 import json
 from datetime import UTC, datetime
@@ -141,7 +141,7 @@ def test_json_has_no_points_for_what_is_ungraded():
         ("en", ("Prediction", "this is wrong", "a magic was skipped")),
     ],
 )
-def test_json_is_in_the_language_that_is_asked_for(language, texts):
+def test_json_is_in_the_language_requested(language, texts):
     document = json.loads(to_json(REPORT, language))
 
     item = document["items"][1]
@@ -171,7 +171,7 @@ def test_json_keeps_every_character(words):
         ("en", ("Training loop", "Prediction", "this is wrong", "a magic was skipped")),
     ],
 )
-def test_item_table_is_in_the_language_that_is_asked_for(language, texts):
+def test_item_table_is_in_the_language_requested(language, texts):
     shown = printed(item_table(REPORT, language))
 
     assert [text for text in texts if text not in shown] == []
@@ -214,7 +214,7 @@ def test_item_table_begins_with_student_assignment_and_score():
     assert "!" not in title
 
 
-def test_item_table_marks_what_a_person_must_look_at():
+def test_item_table_marks_what_a_person_should_look_at():
     assert "– / 40 !" in printed(item_table(LEFT, "en")).splitlines()[0]
 
 
@@ -271,13 +271,13 @@ def test_class_table_has_a_row_for_each_student_and_a_column_for_each_assignment
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
-def test_class_table_is_in_the_language_that_is_asked_for(assignments, language):
+def test_class_table_is_in_the_language_requested(assignments, language):
     shown = printed(class_table(recorded(REPORT), list(assignments.values()), language))
 
     assert all((a.short or a.title).in_(language) in shown for a in assignments.values())
 
 
-def test_class_table_marks_what_a_person_must_look_at(assignments):
+def test_class_table_marks_what_a_person_should_look_at(assignments):
     shown = printed(class_table(recorded(LEFT), list(assignments.values()), "en"))
 
     assert "– / 40 !" in shown

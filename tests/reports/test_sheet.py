@@ -1,4 +1,4 @@
-"""A downloaded CSV file is read as any CSV reader does, and only what is replaced changes."""
+"""A downloaded CSV file is read like any CSV reader does, and only replaced cells change."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The warm process that forks: how a child's end is told, and that nothing outlives its lifeline."""
+"""The warm process that forks: children's exit status is reported, and nothing outlives its lifeline."""
 
 import contextlib
 import os
@@ -108,12 +108,12 @@ def descriptors(pid: int | str) -> int:
         (-signal.SIGSEGV, "os.kill(os.getpid(), signal.SIGSEGV)"),
     ],
 )
-def test_how_a_child_ended_is_told(running, status, command):
+def test_how_a_child_ended_is_reported(running, status, command):
     with running.child(command) as (child, _):
         assert child.wait(10).status == status
 
 
-def test_the_cpu_time_of_a_child_is_told(running):
+def test_the_cpu_time_of_a_child_is_reported(running):
     command = "while time.process_time() < 0.3: pass"
 
     with running.child(command) as (child, _):
@@ -123,7 +123,7 @@ def test_the_cpu_time_of_a_child_is_told(running):
     assert 0.2 < exit_.cpu_seconds < 2
 
 
-def test_of_a_child_that_runs_on_nothing_is_told(running):
+def test_of_a_child_that_runs_on_nothing_is_reported(running):
     with running.child(SLEEP) as (child, answer):
         answer()
         assert child.wait(0.1) is None

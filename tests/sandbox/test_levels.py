@@ -1,4 +1,4 @@
-"""How well submissions are locked in on kernels that lack something, and for users who are not root."""
+"""Isolation on kernels that lack features, and for users other than root."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What the sandbox's server loads for a submission: the libraries that it mentions, out of a fixed list."""
+"""The sandbox's server loads the libraries that a submission mentions, from a fixed list."""
 
 import pytest
 

@@ -350,7 +350,7 @@ def test_nothing_listens(outcome):
     assert outcome("socket.create_server(('127.0.0.1', 0))") == "PermissionError"
 
 
-def test_downloading_is_told_as_forbidden(student_of):
+def test_downloading_is_reported_as_forbidden(student_of):
     source = "def f(url): return urllib.request.urlopen(url, timeout=2).read()"
 
     with (

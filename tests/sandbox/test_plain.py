@@ -1,4 +1,4 @@
-"""The sandbox of a student's own machine: the same answers as the real one, without its locks."""
+"""The sandbox for a student's own computer gives the same answers as the real one, without its locks."""
 
 import contextlib
 import os
@@ -188,7 +188,7 @@ def test_changed_arguments_are_reported(student):
         (Verdict.FAILED, "large", "too large"),
     ],
 )
-def test_what_goes_wrong_is_told_as_in_the_real_sandbox(
+def test_what_goes_wrong_is_reported_as_in_the_real_sandbox(
     sandbox_server, student, verdict, function, words
 ):
     here = error_of(getattr(student, function))

@@ -1,4 +1,4 @@
-"""Recorded answers: replayed without a process, mixed with a running submission, or refused."""
+"""Recorded answers are replayed without a process, combined with a running submission, or refused."""
 
 import contextlib
 import socket

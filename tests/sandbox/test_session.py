@@ -1,4 +1,4 @@
-"""Submissions loaded and called in the real sandbox: what comes back, what is told, and when it ends."""
+"""Submissions loaded and called in the real sandbox: results, messages and time limits."""
 
 import contextlib
 import time
@@ -93,7 +93,7 @@ def test_tensors_and_arrays_go_both_ways(student_of):
     assert (np.dtype("int64"), [6, 8]) == (array.dtype, array.tolist())
 
 
-def test_what_was_asked_and_what_came_back_is_told_in_kind(opened):
+def test_what_was_asked_and_what_came_back_is_reported_in_kind(opened):
     with (
         opened("def f(x, y): return x") as sandbox,
         fresh(sandbox) as student,
@@ -169,7 +169,7 @@ def test_what_is_no_function_is_an_error(student_of):
         assert error_of(student.train).verdict == Verdict.ERROR
 
 
-def test_an_exception_is_told_with_its_line(student_of):
+def test_an_exception_is_reported_with_its_line(student_of):
     source = "def inner(x):\n    return 1 / x\n\ndef f(x):\n    return inner(x)"
 
     with student_of(source, name="lee.py") as student:
@@ -184,7 +184,7 @@ def test_an_exception_is_told_with_its_line(student_of):
     ]
 
 
-def test_an_exception_in_a_notebook_is_told_with_its_cell(student_of):
+def test_an_exception_in_a_notebook_is_reported_with_its_cell(student_of):
     source = notebook("# nothing yet", "\ndef f():\n    return missing")
 
     with student_of(source, name="lee.ipynb") as student:
@@ -221,7 +221,7 @@ def test_whatever_is_raised_is_an_error_and_no_end(student_of, body):
         assert student.alive()
 
 
-def test_what_is_forbidden_is_told_as_such(student_of):
+def test_what_is_forbidden_is_reported_as_such(student_of):
     with student_of("def f(): return open('/etc/passwd').read()") as student:
         error = error_of(student.f)
 
@@ -621,7 +621,7 @@ def test_a_student_after_a_timeout_is_as_good_as_new(opened):
         "return 'x' * 10**11",
     ],
 )
-def test_a_memory_bomb_is_told_as_such_and_survived(student_of, body):
+def test_a_memory_bomb_is_reported_as_such_and_survived(student_of, body):
     source = f"import numpy as np\nimport torch\ndef f(): {body}\ndef g(): return 1"
     limits = Limits(cpu_seconds=20, train_cpu_seconds=20, memory_mb=256)
 
@@ -1329,7 +1329,7 @@ def test_an_answer_that_never_comes_to_its_end_is_a_timeout(student_of, parts):
     assert time.monotonic() - begin < 10
 
 
-def test_a_forged_exception_is_told_in_one_clean_line(student_of):
+def test_a_forged_exception_is_reported_in_one_clean_line(student_of):
     forged = {
         "type": "Raised",
         "exception": "Evil\n\x1b[31m",

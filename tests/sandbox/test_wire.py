@@ -1,4 +1,4 @@
-"""The codec: what is sent comes out the same, and whatever bytes come in, only plain values come out."""
+"""The codec: values survive a round trip, and any incoming bytes give only plain values."""
 
 import collections
 import datetime

@@ -1,4 +1,4 @@
-"""A class whose students write whatever they like, as the gradebook gives it to the reports."""
+"""A class with hostile students' text, as the gradebook passes it to the reports."""
 
 from datetime import UTC, datetime
 

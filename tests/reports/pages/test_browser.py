@@ -1,4 +1,4 @@
-"""The pages in a real browser: clicks, keys, console, screen readers, and what hostile students wrote."""
+"""The pages in a real browser: clicks, keys, console, screen readers, and hostile text."""
 
 import shutil
 import warnings

@@ -1,4 +1,4 @@
-"""The pages say everything to whom it is meant for, in one language, and nothing that a student wrote is markup."""
+"""The pages show everything to the right reader, in one language, and students' text is never markup."""
 
 import re
 from datetime import UTC, datetime
@@ -188,7 +188,7 @@ def test_ids_are_unique_but_for_equal_marks_of_plots(pages):
         ("en", ("Rubric items", "failed", "Hint", "loss")),
     ],
 )
-def test_page_is_in_the_language_that_is_asked_for(record, wine, language, words):
+def test_page_is_in_the_language_requested(record, wine, language, words):
     page = student_page(record(), wine, language)
 
     assert ("html", {"lang": language}) in Page(page).elements
@@ -234,7 +234,7 @@ def test_hint_is_that_of_the_verdict(record, wine):
     assert wine.items[1].hints[Verdict.FAILED].en not in words
 
 
-def test_score_is_told_with_its_parts(hostile_class, wine):
+def test_score_is_reported_with_its_parts(hostile_class, wine):
     cho, dan = (
         " ".join(Page(student_page(each, wine, "en")).text.split())
         for each in hostile_class.records
@@ -335,7 +335,7 @@ def test_class_page_begins_with_what_needs_attention(hostile_class):
     assert "dan" in rest
 
 
-def test_low_isolation_is_told(record, wine):
+def test_low_isolation_is_reported(record, wine):
     made = record("eve")
     report = msgspec.structs.replace(made.report, isolation="reduced")
     one = ClassRecord(assignments=(wine,), records=(msgspec.structs.replace(made, report=report),))
@@ -343,7 +343,7 @@ def test_low_isolation_is_told(record, wine):
     assert "graded with isolation level reduced, not full" in class_page(one, "en")
 
 
-def test_what_is_no_submission_is_told(record, wine):
+def test_what_is_no_submission_is_reported(record, wine):
     made = record("eve")
     report = msgspec.structs.replace(made.report, gradable=False, isolation="none")
     one = ClassRecord(assignments=(wine,), records=(msgspec.structs.replace(made, report=report),))

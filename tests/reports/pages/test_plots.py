@@ -1,4 +1,4 @@
-"""Plots are elements that a strict page can hold, whatever numbers they draw."""
+"""Plots of any numbers are elements that a strict content policy allows."""
 
 from xml.etree import ElementTree
 
