@@ -201,7 +201,7 @@ def _notes(assignment: Assignment, namespace: Namespace, held: Held) -> Iterator
         yield tr("not defined in this notebook yet: {names}", names=", ".join(missing))
     if not held.complete:
         yield tr(
-            "this notebook holds more than 1 GB of tensors, so tensors that your functions "
+            "this notebook has more than 1 GB of tensors, so tensors that your functions "
             "changed were not restored"
         )
 

@@ -176,7 +176,7 @@ def _no_copy(error: ProcessError) -> StudentCodeError:
                 Verdict.TIMEOUT, tr("the submission has used up its total time limit")
             )
         case ProcessMemoryError():
-            return StudentCodeError(Verdict.MEMORY, tr("the submission holds too much memory"))
+            return StudentCodeError(Verdict.MEMORY, tr("the submission used too much memory"))
         case _:
             return StudentCodeError(
                 Verdict.CRASHED, tr("the submission's process died between two checks")
