@@ -33,6 +33,7 @@ def make_report(
     checks: list[CheckResult],
     notes: tuple[Text, ...] = (),
     output: str = "",
+    needs_python: str = "",
 ) -> ScoreReport:
     """Return a report with every rubric item; an item without a check result is `ungraded`."""
     items = tuple(
@@ -49,6 +50,7 @@ def make_report(
         and all(item.verdict is not Verdict.UNGRADED for item in items),
         notes=submission.notes + notes,
         output=output,
+        needs_python=needs_python,
     )
 
 

@@ -51,6 +51,7 @@ def self_check(assignment: Assignment, submission: Submission, student: str) -> 
             grading.checks,
             (PUBLIC_ONLY, *sandbox.notes, *grading.remarks),
             sandbox.output,
+            sandbox.meter.loading.newer,
         )
 
 

@@ -116,4 +116,5 @@ class _GradingSession:
             self._grading.checks,
             notes,
             sandbox.output,
+            sandbox.meter.loading.newer,
         )

@@ -12,12 +12,30 @@ _FOR_IPYTHON = re.compile(
     r"\A[ \t]|^[ \t]*(?:[%!?,;/]|>>>|\.\.\.|In \[)|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE
 )
 """What its transformer may change: escapes, prompts, an indented cell. Most cells have none, and it is slow to load."""
+_BARE = re.compile(
+    r"^([ \t]*)((?:(?:pip3?|conda|mamba|apt|apt-get|brew)[ \t]+(?:install|uninstall|update|upgrade|list|show)\b"
+    r"|(?:sudo|wget|curl|unzip|git|cd|mkdir|ls|cat|cp|mv|rm|matplotlib|load_ext|nvidia-smi)[ \t]+"
+    r"(?![-+*/%|&^<>=.,:;)\]}]+[ \t]|(?:in|is|and|or|not|if|else|for)\b)[^\n=(]*$)[^\n]*)$",
+    re.MULTILINE,
+)
+"""Commands that Jupyter runs without a sign before them, and that Python can't read."""
+_IN_SCRIPT = re.compile(r"^[ \t]*[%!]|=[ \t]*[%!]|^[^#'\"\n]*\?[ \t]*$", re.MULTILINE)
 _RUN_BELOW = ("time", "timeit", "capture", "prun")
 
 
 def effort(source: str) -> int:
     """Return how many characters IPython may read for a cell: it rereads everything for each magic."""
     return len(source) * (1 + len(_LIKE_MAGIC.findall(source)))
+
+
+def was_notebook(script: str) -> bool:
+    """Whether a script may hold magics and shell lines, as those that Colab downloads do."""
+    return bool(_IN_SCRIPT.search(script) or _BARE.search(script))
+
+
+def without_script_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]:
+    """As `without_magics`, for a script of many cells: a cell's magic stands in a line of its own."""
+    return without_magics(re.sub(r"^%%", "%", source, flags=re.MULTILINE), shell)
 
 
 def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]:
@@ -38,7 +56,7 @@ def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]
     lines = source.split("\n")
     while len(lines) > 1 and not lines[0].strip():
         above, lines = above + 1, lines[1:]
-    source = "\n".join(lines)
+    source = _BARE.sub(r"\1%\2", "\n".join(lines))
     if not _FOR_IPYTHON.search(source):
         return "\n" * above + source.removesuffix("\n") + "\n", skipped
     try:

@@ -154,6 +154,8 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
     """Remarks that don't affect the score: skipped magics, errors while loading, remarks of checks."""
     output: str = ""
     """Printed output, cut at the limit of the settings. For assistants."""
+    needs_python: str = ""
+    """The Python version that a part of the code needs, if the one that graded can't read it."""
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -16,7 +16,7 @@ import msgspec
 
 from grader.model.assignment import Assignment
 from grader.model.errors import UserError, reading
-from grader.model.magics import effort, without_magics
+from grader.model.magics import effort, was_notebook, without_magics, without_script_magics
 from grader.model.text import Text, printable, tr
 
 MAX_BYTES = 20 * 2**20
@@ -55,6 +55,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[Cell, ...] = ()
     notes: tuple[Text, ...] = ()
     """Parts that were skipped."""
+    misplaced: tuple[tuple[str, Text], ...] = ()
+    """Names that Markdown and raw cells would define if they were code, and where each stands."""
     problem: Text | None = None
     """The reason why the file isn't a submission, if it isn't."""
     python: bool = True
@@ -89,12 +91,12 @@ def parse_submission(file: str, data: bytes) -> Submission:
             raise _NoSubmissionError(
                 tr("the file is larger than {limit} MB", limit=MAX_BYTES // 2**20)
             )
-        cells, notes = (_notebook_cells if notebook else _script_cells)(file, data)
+        cells, notes, misplaced = (_notebook_cells if notebook else _script_cells)(file, data)
         if not cells:
             raise _NoSubmissionError(tr("the file contains no code"))
     except _NoSubmissionError as error:
         return msgspec.structs.replace(submission, problem=error.text, python=error.python)
-    return msgspec.structs.replace(submission, cells=cells, notes=notes)
+    return msgspec.structs.replace(submission, cells=cells, notes=notes, misplaced=misplaced)
 
 
 def match_assignment(
@@ -153,21 +155,33 @@ def _is_notebook(data: bytes) -> bool:
     return isinstance(content, dict) and {"nbformat", "metadata"} <= content.keys()
 
 
-def _script_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text, ...]]:
+_Parts = tuple[tuple[Cell, ...], tuple[Text, ...], tuple[tuple[str, Text], ...]]
+"""The cells, what was skipped, and what stands outside of code cells."""
+
+
+def _script_cells(file: str, data: bytes) -> _Parts:
     source = _decode(data)
     if not source.strip():
-        return (), ()
-    return (Cell(name=file, source=source),), ()
+        return (), (), ()
+    skipped: list[tuple[int, str]] = []
+    if was_notebook(source) and effort(source) <= _MAX_EFFORT:
+        source, skipped = without_script_magics(source, SHELL)
+    notes = tuple(_skipped(file, line, what) for line, what in skipped[:_MAX_NOTES])
+    return (Cell(name=file, source=source),), notes, ()
 
 
-def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Text, ...]]:
+def _notebook_cells(file: str, data: bytes) -> _Parts:
     cells: list[Cell] = []
     notes: list[Text] = []
+    misplaced: dict[str, Text] = {}
     patience = _MAX_EFFORT
-    for number, cell in enumerate(_code_cells(_decode(data)), start=1):
-        if cell is None:
-            continue
+    for number, cell in enumerate(_cells_of(_decode(data)), start=1):
         name = _cell_name(number, cell.source)
+        if cell.kind != "code":
+            where = _OTHER_CELLS.get(cell.kind, _OTHER_CELLS["raw"])
+            for each in _DEFINED.findall(cell.source)[:_MAX_NOTES]:
+                misplaced.setdefault(each, tr("{place}, {kind}", place=place(name), kind=where))
+            continue
         if DEMO_TAG in cell.tags:
             notes.append(tr("{place}: demonstration code was not run", place=place(name)))
             continue
@@ -178,7 +192,11 @@ def _notebook_cells(file: str, data: bytes) -> tuple[tuple[Cell, ...], tuple[Tex
         cells.append(Cell(name=name, source=source))
         if SETUP_TAG not in cell.tags:
             notes.extend(_skipped(name, line, what) for line, what in skipped)
-    return tuple(cells), tuple(notes[:_MAX_NOTES])
+    return tuple(cells), tuple(notes[:_MAX_NOTES]), tuple(misplaced.items())
+
+
+_DEFINED = re.compile(r"^(?:(?:async +)?def|class) +(\w+)", re.MULTILINE)
+_OTHER_CELLS = {"markdown": tr("a Markdown cell"), "raw": tr("a raw cell")}
 
 
 def _cell_name(number: int, source: str) -> str:
@@ -186,13 +204,14 @@ def _cell_name(number: int, source: str) -> str:
     return f"cell {number} (`{printable(first, _QUOTED)}`)" if first else f"cell {number}"
 
 
-class _CodeCell(msgspec.Struct):
+class _NotebookCell(msgspec.Struct):
+    kind: str
     source: str
     tags: list[str]
 
 
-def _code_cells(text: str) -> list[_CodeCell | None]:
-    """The cells of a notebook of any version; None for cells without code."""
+def _cells_of(text: str) -> list[_NotebookCell]:
+    """The cells of a notebook of any version."""
     try:
         notebook = json.loads(text)
         if notebook["nbformat"] != 4:
@@ -210,9 +229,7 @@ def _code_cells(text: str) -> list[_CodeCell | None]:
                 python=False,
             )
         return [
-            _CodeCell(source=_joined(cell.get("source", "")), tags=_tags(cell))
-            if cell.get("cell_type") == "code"
-            else None
+            _NotebookCell(str(cell.get("cell_type")), _joined(cell.get("source", "")), _tags(cell))
             for cell in notebook["cells"]
         ]
     except _NoSubmissionError:

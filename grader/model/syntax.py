@@ -1,6 +1,10 @@
-"""Where Python can't read a submission: found by compiling its cells, running nothing."""
+"""Where Python can't read a submission, and whether a newer one can: nothing is run."""
 
 import ast
+import json
+import re
+import subprocess
+import sys
 import warnings
 
 import msgspec
@@ -43,3 +47,45 @@ def _problem(cell: Cell, flags: int) -> SyntaxProblem | None:
     except (ValueError, RecursionError, MemoryError):
         pass  # told when it is loaded
     return None
+
+
+_ADDED = re.compile(r"\(syntax was added in Python 3\.(\d+)\)")
+_PATIENCE = 10.0  # seconds for a parser that needs milliseconds
+
+
+def newer_python(source: str) -> str | None:
+    """Return the Python version that code needs, such as "3.12", if this one can't read it and that one can.
+
+    Ruff knows what each version added, up to the one that it was released with. Without it, nobody can tell.
+    """
+    try:
+        import ruff
+    except ImportError:
+        return None
+    this = f"py3{sys.version_info.minor}"
+    command = [ruff.find_ruff_bin(), "check", "--isolated", "--no-cache", "--quiet", "--exit-zero"]
+    command += [
+        "--target-version",
+        this,
+        "--select",
+        "PLE0100",
+        "--output-format",
+        "json-lines",
+        "-",
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            input=source.encode("utf-8", "replace"),
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=True,
+        )
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    words = [each["message"] for each in found if each["code"] == "invalid-syntax"]
+    added = [_ADDED.search(each) for each in words]
+    if not added or not all(added):
+        return None  # no version reads it, or this one does
+    return f"3.{max(int(match[1]) for match in added if match)}"

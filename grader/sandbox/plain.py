@@ -18,7 +18,7 @@ from grader.model.submission import Submission
 from grader.model.text import Text, tr
 from grader.sandbox import wire
 from grader.sandbox.process import ProcessDiedError, ProcessTimeoutError
-from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_note
+from grader.sandbox.proxy import Meter, Student, StudentCodeError
 from grader.sandbox.wire import Load, Loaded, Reply, Request, WireError
 from grader.sandbox.worker import Worker, adapt, hide_grader, prepare, without_widgets
 
@@ -32,7 +32,6 @@ class PlainSandbox:
     def __init__(self, submission: Submission, limits: Limits) -> None:
         """Prepare to load `submission`; the process is started when it is first needed."""
         self.meter = Meter(limits)
-        self.notes: tuple[Text, ...] = ()
         self._submission = submission
         self._numbers = itertools.count()
         self._folder = tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True)
@@ -54,6 +53,11 @@ class PlainSandbox:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def notes(self) -> tuple[Text, ...]:
+        """See `Sandbox`."""
+        return self.meter.loading.notes
 
     @property
     def output(self) -> str:
@@ -95,8 +99,7 @@ class PlainSandbox:
             )
             raise self._broken from error
         if isinstance(reply, Loaded):
-            self.meter.load_errors = reply.errors
-            self.notes = tuple(itertools.starmap(loading_note, reply.errors))
+            self.meter.loading.read(self._submission, reply)
         return Student(process, self.meter)
 
     def close(self) -> None:

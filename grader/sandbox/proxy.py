@@ -11,6 +11,13 @@ from grader.model.assignment import Limits
 from grader.model.score import Place, Verdict
 from grader.model.submission import place
 from grader.model.text import Text, printable, tr
+from grader.sandbox.loading import (
+    Loading,
+    loading_note,
+    loading_place,
+    place_of,
+    words_of,
+)
 from grader.sandbox.process import (
     Process,
     ProcessDiedError,
@@ -48,7 +55,7 @@ class Meter:
         self.memory_bytes = 0
         self.last_call: Text | None = None
         """What was called with what, and what kind of thing came back."""
-        self.load_errors: list[tuple[str, Raised]] = []
+        self.loading = Loading()
 
     def add(self, cpu_seconds: float) -> None:
         """Count CPU seconds of the submission."""
@@ -196,9 +203,10 @@ class Student:
 
     def _value(self, function: str, reply: Reply, what: Text) -> Any:
         if isinstance(reply, Raised):
-            raise told(reply, function, what, self._meter.load_errors)
+            raise told(reply, function, what, self._meter.loading)
         if not isinstance(reply, Returned):
             raise self._nonsense(function)
+        self._meter.loading.accelerator |= reply.accelerator
         self._changed += [f"{function}: {printable(name)}" for name in reply.changed[:20]]
         return self._adopt(reply.value)
 
@@ -222,26 +230,24 @@ class Student:
         return value
 
 
-def told(
-    raised: Raised, function: str, what: Text, load_errors: list[tuple[str, Raised]]
-) -> StudentCodeError:
+def told(raised: Raised, function: str, what: Text, loading: Loading) -> StudentCodeError:
     """Turn what a call raised into a verdict with a message.
 
     Raises:
         InternalError: it was our own code that raised.
     """
     where = _where(raised)
-    words = _words(raised)
+    words = words_of(raised)
     match raised.kind:
         case "not_implemented":
             stub = printable(raised.frames[-1].function) if raised.frames else function
             return StudentCodeError(
                 Verdict.NOT_IMPLEMENTED,
                 tr("`{name}` is not implemented yet", name=stub),
-                place=_place(raised),
+                place=place_of(raised),
             )
         case "missing":
-            return _missing(function, load_errors)
+            return _missing(function, loading)
         case "memory":
             verdict, text = Verdict.MEMORY, tr("{call} asked for too much memory", call=what)
         case "forbidden":
@@ -266,50 +272,46 @@ def told(
         case "error":
             verdict = Verdict.ERROR
             text = tr("{call} raised {words}{where}", call=what, words=words, where=where)
+            why = loading.why_missing(raised.name) if raised.name else None
+            if why is not None:
+                text = tr("{error}. {reason}", error=text, reason=why[0])
+            elif raised.name and loading.newer:
+                verdict, text = Verdict.UNGRADED, loading.newer_text
         case unknown:
             assert_never(unknown)
-    return StudentCodeError(verdict, text, _trace(raised), _place(raised))
+    return StudentCodeError(verdict, text, _trace(raised), place_of(raised))
 
 
-def _missing(function: str, load_errors: list[tuple[str, Raised]]) -> StudentCodeError:
-    if not load_errors:
+def _missing(function: str, loading: Loading) -> StudentCodeError:
+    if (why := loading.why_missing(function)) is not None:
+        text, cause = why
+        verdict = Verdict.ERROR if cause else Verdict.NOT_IMPLEMENTED
+        return StudentCodeError(verdict, text, place=place_of(cause) if cause else None)
+    if loading.newer:
+        return StudentCodeError(Verdict.UNGRADED, loading.newer_text)
+    if not loading.errors:
         return StudentCodeError(
             Verdict.NOT_IMPLEMENTED, tr("`{name}` is not defined", name=function)
         )
-    late = [(cell, raised) for cell, raised in load_errors if raised.kind == "timeout"]
-    cell, raised = (late or load_errors)[0]
-    return StudentCodeError(
-        Verdict.TIMEOUT if late else Verdict.ERROR,
+    late = [(cell, raised) for cell, raised in loading.errors if raised.kind == "timeout"]
+    cell, raised = (late or loading.errors)[0]
+    text = (
         tr(
+            "`{name}` is not defined, because loading the submission took too long ({place})",
+            name=function,
+            place=loading_place(cell, raised),
+        )
+        if late
+        else tr(
             "`{name}` is not defined; loading the submission raised: {reason}",
             name=function,
             reason=loading_note(cell, raised),
         )
-        if not late
-        else tr(
-            "`{name}` is not defined, because loading the submission took too long ({place})",
-            name=function,
-            place=_loading_place(cell, raised),
-        ),
-        "\n".join(_trace(raised) for _, raised in load_errors),
-        _place(raised),
     )
-
-
-def loading_note(cell: str, raised: Raised) -> Text:
-    """Return what loading a cell raised, in a sentence."""
-    words = (
-        tr("loading took too long")
-        if raised.kind == "timeout"
-        else Text(ko=_words(raised), en=_words(raised))
+    detail = "\n".join(_trace(raised) for _, raised in loading.errors)
+    return StudentCodeError(
+        Verdict.TIMEOUT if late else Verdict.ERROR, text, detail, place_of(raised)
     )
-    return tr("{where}: {words}", where=_loading_place(cell, raised), words=words)
-
-
-def _loading_place(cell: str, raised: Raised) -> Text:
-    if not raised.frames:
-        return place(printable(cell))
-    return place(printable(raised.frames[-1].cell), raised.frames[-1].line)
 
 
 def called(
@@ -351,11 +353,6 @@ def describe(value: object) -> Text:
             return Text(ko=type(value).__name__, en=type(value).__name__)
 
 
-def _words(raised: Raised) -> str:
-    """`ValueError: bad shape`, or the name alone of an exception without a message."""
-    return ": ".join(filter(None, (printable(raised.exception), printable(raised.message))))
-
-
 def _where(raised: Raised) -> Text:
     if not raised.frames:
         return Text(ko="", en="")
@@ -363,17 +360,12 @@ def _where(raised: Raised) -> Text:
     return tr(" ({place})", place=place(printable(frame.cell), frame.line))
 
 
-def _place(raised: Raised) -> Place | None:
-    frame = raised.frames[-1] if raised.frames else None
-    return Place(printable(frame.cell), frame.line) if frame and 0 < frame.line < 2**31 else None
-
-
 def _trace(raised: Raised) -> str:
     lines = [
         f"  {place(printable(f.cell), f.line).en}, in {printable(f.function)}"
         for f in raised.frames[:20]
     ]
-    return "\n".join([*lines, _words(raised)])
+    return "\n".join([*lines, words_of(raised)])
 
 
 def _has_ref(value: Iterable[Any]) -> bool:

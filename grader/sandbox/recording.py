@@ -38,7 +38,10 @@ MAX_BYTES = 32 * 2**20
 _VERSION = 1
 _DIGEST_BYTES = 16
 _FAST = 1  # zlib's level: the better ones take ten times as long for a fifth of the size
-_SANDBOX_SIDE = ("libraries.py", "lockdown.py", "server.py", "syscalls.py", "wire.py", "worker.py")
+_SANDBOX_SIDE = (
+    "accelerators.py", "libraries.py", "lockdown.py", "server.py", "statements.py", "syscalls.py", "wire.py",
+    "worker.py",
+)  # fmt: skip
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):

@@ -1,6 +1,5 @@
 """A submission loaded in a sandbox, from which each check gets a fresh copy."""
 
-from itertools import starmap
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -15,18 +14,18 @@ from grader.sandbox.process import (
     ProcessMemoryError,
     ProcessTimeoutError,
 )
-from grader.sandbox.proxy import Meter, Student, StudentCodeError, loading_note
+from grader.sandbox.proxy import Meter, Student, StudentCodeError
 from grader.sandbox.wire import Load, Loaded
-
-_MAX_LOAD_ERRORS = 100  # one a cell; what comes from a submission has limits
 
 
 class Sandbox(Protocol):
     """A loaded submission."""
 
     meter: Meter
-    notes: tuple[Text, ...]
-    """What loading raised."""
+
+    @property
+    def notes(self) -> tuple[Text, ...]:
+        """What was not loaded, or otherwise than it is written; complete when all is graded."""
 
     @property
     def output(self) -> str:
@@ -100,7 +99,7 @@ class ForkingSandbox:
     def __init__(self, processes: Processes, submission: Submission, limits: Limits) -> None:
         """Load `submission` in `processes`, which nothing was asked yet."""
         self.meter = Meter(limits)
-        self.notes: tuple[Text, ...] = ()
+        self._load_failure: StudentCodeError | None = None
         self._processes = processes
         self._broken: StudentCodeError | None = None
         self._load(submission)
@@ -115,6 +114,12 @@ class ForkingSandbox:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def notes(self) -> tuple[Text, ...]:
+        """See `Sandbox`."""
+        failure = self._load_failure
+        return self.meter.loading.notes if failure is None else (failure.text,)
 
     @property
     def output(self) -> str:
@@ -163,10 +168,8 @@ class ForkingSandbox:
             )
         else:
             self.meter.add(used)
-            self.meter.load_errors = reply.errors[:_MAX_LOAD_ERRORS]
-            self.notes = tuple(starmap(loading_note, self.meter.load_errors))
-        if self._broken is not None:
-            self.notes = (self._broken.text,)
+            self.meter.loading.read(submission, reply)
+        self._load_failure = self._broken
 
 
 def _no_copy(error: ProcessError) -> StudentCodeError:

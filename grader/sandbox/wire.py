@@ -95,6 +95,8 @@ class Returned(msgspec.Struct, frozen=True, tag=True):
     value: Any
     changed: list[str] = []
     """The arguments that are no longer what they were before the call."""
+    accelerator: bool = False
+    """Whether the submission asked for a GPU."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -122,12 +124,35 @@ class Raised(msgspec.Struct, frozen=True, tag=True):
     message: str
     kind: Kind
     frames: list[Frame] = []
+    name: str = ""
+    """The name that isn't defined, if it is that."""
+
+
+Reason = Literal["package", "import", "colab", "depends"]
+"""Why a statement is passed over: a package isn't installed, an import failed otherwise, it works in Colab only, or it
+uses a name that such a statement would have bound."""
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A statement that raised while the submission was loaded, and after which its cell went on."""
+
+    statement: str
+    """Its first line."""
+    raised: Raised
+    reason: Reason
+    about: str
+    """The package or the name that is missing, if it is one."""
+    names: list[str]
+    """What the statement would have bound; `*` stands for everything in a module."""
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
     """What running the cells raised, by cell."""
 
     errors: list[tuple[str, Raised]]
+    skipped: list[Skipped] = []
+    accelerator: bool = False
+    """Whether the submission asked for a GPU."""
 
 
 Reply = Ready | Returned | Raised | Loaded

@@ -28,7 +28,8 @@ import numpy as np
 import torch
 
 from grader.model.submission import SHELL
-from grader.sandbox import wire
+from grader.sandbox import accelerators, wire
+from grader.sandbox.statements import GUARD, Guard
 from grader.sandbox.wire import (
     Call,
     Fork,
@@ -42,6 +43,7 @@ from grader.sandbox.wire import (
     Reply,
     Request,
     Returned,
+    Skipped,
 )
 
 MODULE = "submission"
@@ -49,6 +51,8 @@ MODULE = "submission"
 _GRADER = __name__.partition(".")[0]
 _MAX_TEXT = 2000
 _MAX_FRAMES = 20
+_MAX_SKIPPED = 100
+_MAX_NAMES = 100
 
 
 class Channel(Protocol):
@@ -177,12 +181,15 @@ class Worker:
         self._module.__dict__["__builtins__"] = __builtins__
         self._objects = []
         self._cells = {name: name for name, _ in request.cells}
+        accelerators.asked = False
         sys.modules[MODULE] = self._module
         sys.modules["grader"] = stub = _stub()
         shell = _Shell(self._module.__dict__)
         self._module.__dict__["get_ipython"] = lambda: shell  # also for scripts that were notebooks
+        guard = Guard()
+        self._module.__dict__.update({SHELL: shell, GUARD: guard})
         if request.notebook:
-            self._module.__dict__.update({SHELL: shell, "display": print, "grader": stub})
+            self._module.__dict__.update({"display": print, "grader": stub})
         else:
             self._module.__file__ = str(Path.cwd() / next(iter(self._cells), ""))
         errors = []
@@ -192,13 +199,23 @@ class Worker:
             # TorchScript and dataclasses ask for a function's source
             linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
             try:
-                code = compile(source, name, "exec", flags, dont_inherit=True)
+                code = guard.compile(source, name, flags)
                 flags |= code.co_flags & _FUTURE
                 _run(code, self._module.__dict__)
             except BaseException as error:
                 errors.append((name, self._told(error)))
         _alarm(0)
-        return Loaded(errors)
+        skipped = [
+            Skipped(
+                _sendable(failure.statement),
+                self._told(failure.error),
+                failure.reason,
+                _sendable(failure.about),
+                [_sendable(name) for name in failure.names[:_MAX_NAMES]],
+            )
+            for failure in guard.failures[:_MAX_SKIPPED]
+        ]
+        return Loaded(errors, skipped, accelerators.asked)
 
     # --- calling
 
@@ -209,7 +226,7 @@ class Worker:
         after = {} if request.own else _fingerprints(request)
         changed = [name for name in before if before[name] != after[name]]
         with self._ours():
-            return wire.encode(Returned(value, changed), self._refer)
+            return wire.encode(Returned(value, changed, accelerators.asked), self._refer)
 
     def _function(self, request: Call) -> Callable[..., object]:
         if request.own:
@@ -262,6 +279,7 @@ class Worker:
             exception=type(error).__name__,
             message=_words(error),
             kind=_kind(error, stub=_raised_by(error) in self._cells),
+            name=_sendable(str(error.name)) if isinstance(error, NameError) and error.name else "",
             frames=frames[-_MAX_FRAMES:],
         )
 
@@ -467,9 +485,13 @@ def _beside(model: Any, value: object) -> object:
 def _words(error: BaseException) -> str:
     try:
         words = error.msg if isinstance(error, SyntaxError) else str(error)
-        return str(words)[:_MAX_TEXT].encode("utf-8", "replace").decode()
+        return _sendable(str(words)[:_MAX_TEXT])
     except BaseException:
         return ""
+
+
+def _sendable(words: str) -> str:
+    return words.encode("utf-8", "replace").decode()
 
 
 def _raised_by(error: BaseException) -> str:
@@ -510,6 +532,7 @@ def adapt() -> None:
     """Make libraries fit for a process without a notebook, threads and children. Once, before any fork."""
     torch.set_num_threads(1)
     _without_worker_processes()
+    accelerators.run_on_processor()
     seed_all()
     linecache.clearcache()
     _own_modules()

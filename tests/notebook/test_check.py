@@ -270,7 +270,9 @@ def test_nothing_defined_is_a_sentence(kernel):
         "print(eval('grader.check(assignment=\"wine\")', {'grader': grader, '__name__': 'empty'}))"
     )
 
-    assert text.startswith("no function of wine is defined in this notebook yet (load_data, ")
+    assert text.startswith(
+        "none of the functions of wine is defined in this notebook yet (load_data, "
+    )
 
 
 def test_a_card_is_shown_once_wherever_it_is_made(kernel):

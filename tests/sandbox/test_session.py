@@ -25,6 +25,7 @@ from grader.sandbox import (
     open_sandbox,
     worker,
 )
+from grader.sandbox.loading import Loading
 from grader.sandbox.proxy import InternalError, told
 from grader.sandbox.wire import Call, Frame, Kind, Raised
 
@@ -339,7 +340,7 @@ def test_the_proxy_knows_every_kind_that_the_worker_sends():
     for kind in typing.get_args(Kind):
         raised = Raised("ValueError", "words", kind, [Frame("x.py", 1, "f")])
         try:
-            verdicts[kind] = told(raised, "f", Text(ko="f()", en="f()"), []).verdict
+            verdicts[kind] = told(raised, "f", Text(ko="f()", en="f()"), Loading()).verdict
         except InternalError:
             verdicts[kind] = None
 
