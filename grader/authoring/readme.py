@@ -41,9 +41,7 @@ _PLACEHOLDER = re.compile(
 _CODE = re.compile(r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
 
 
-def released_readme(
-    assignment: Assignment, text: str, languages: Language | None, packages: tuple[str, ...] = ()
-) -> str:
+def released_readme(assignment: Assignment, text: str, languages: Language | None) -> str:
     """Return the README for students, in one language or, with None, in both.
 
     Raises:
@@ -52,7 +50,7 @@ def released_readme(
     for marker in (RUBRIC, CHECK):
         if text.count(marker) != 1:
             raise _wrong(assignment, tr("the line {marker} must occur exactly once", marker=marker))
-    check = _CHECK.format(name=assignment.name, package=" ".join((PACKAGE, *packages)))
+    check = _CHECK.format(name=assignment.name, package=" ".join((PACKAGE, *assignment.packages)))
     text = text.replace(CHECK, check).replace(HAND_IN, _hand_in(assignment))
     if languages is not None:
         text = markdown_in(text, languages)

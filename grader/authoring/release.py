@@ -243,7 +243,7 @@ def _notebook(assignment: Assignment, script: str, languages: Languages, url: st
     address = f"{url.rstrip('/')}/{name}" if url else ""
     notebook = jupytext.reads(script, fmt="py:percent")
     notebook.cells = [
-        _setup_cell(languages),
+        _setup_cell(assignment, languages),
         *notebook.cells,
         *_check_cells(assignment, languages, address),
     ]
@@ -265,13 +265,13 @@ def _notebook(assignment: Assignment, script: str, languages: Languages, url: st
     return text + "\n"
 
 
-def _setup_cell(languages: Languages) -> nbformat.NotebookNode:
+def _setup_cell(assignment: Assignment, languages: Languages) -> nbformat.NotebookNode:
     lines = [
         *(_SETUP[each] for each in _chosen(languages)),
         "try:",
         "    import grader",
         "except ImportError:",
-        f"    %pip install -q {PACKAGE}",
+        f"    %pip install -q {' '.join((PACKAGE, *assignment.packages))}",
         "    import grader",
     ]
     return nbformat.v4.new_code_cell("\n".join(lines), metadata={"tags": [SETUP_TAG]})

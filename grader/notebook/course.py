@@ -15,7 +15,6 @@ from urllib.error import HTTPError
 
 import msgspec
 
-import grader
 from grader.grading.selfcheck import PUBLIC_CHECKS
 from grader.model.address import require_secure
 from grader.model.assignment import (
@@ -25,6 +24,7 @@ from grader.model.assignment import (
     load_assignments,
     unknown_assignment,
 )
+from grader.model.builtin import built_in_course
 from grader.model.errors import UserError
 from grader.model.submission import MAX_BYTES, closest
 from grader.model.text import printable, tr
@@ -151,18 +151,12 @@ def _courses(path: Path | None, url: str | None) -> Iterator[dict[str, Assignmen
     if url is not None:
         own = load_assignment(fetched(url))
         yield {own.name: own}
-    elif (built_in := _built_in()) is not None:
-        yield load_assignments(built_in)
+    else:
+        yield load_assignments(built_in_course() / ASSIGNMENTS)
 
 
 def _settings(folder: Path) -> Iterable[Path]:
     return folder.glob(f"*/{SETTINGS}")
-
-
-def _built_in() -> Path | None:
-    """The lesson's assignments, which are part of this package."""
-    folder = Path(grader.__file__).parents[1] / ASSIGNMENTS
-    return folder if any(_settings(folder)) else None
 
 
 @cache
