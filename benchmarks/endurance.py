@@ -55,7 +55,7 @@ def main(count: int) -> None:
         write_submissions(folder / "in", count)
         begin = time.monotonic()
         work = find_work([folder / "in"], {assignment.name: assignment})
-        print(f"found {len(work.entries)} submissions in {time.monotonic() - begin:.1f} s")
+        print(f"found {len(work.tasks)} submissions in {time.monotonic() - begin:.1f} s")
         with Gradebook(folder, create=True) as book, Grader() as grader:
             run_batch(grader, book, work, show=Watch(count, folder))
             Console(width=100).print(totals_table(book.totals(), "en"))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from grader.gradebook import Entry, Gradebook
+from grader.gradebook import Gradebook, Task
 from grader.grading.batch import find_work
 from grader.grading.grader import Grader
 from grader.grading.order import Graded
@@ -27,29 +27,29 @@ from grader.model.submission import Submission
 ROOT = Path(__file__).parent.parent
 
 
-def graded() -> Iterator[tuple[Entry, Submission, Graded]]:
+def graded() -> Iterator[tuple[Task, Submission, Graded]]:
     assignments = load_assignments(ROOT / "solutions")
     work = find_work([ROOT / "examples" / "class"], assignments)
     with Grader() as grader:
-        for entry in work.entries:
-            submission = entry.load()
-            yield entry, submission, grader.grade(entry.assignment, submission, entry.student)
+        for task in work.tasks:
+            submission = task.load()
+            yield task, submission, grader.grade(task.assignment, submission, task.student)
 
 
 def fill(results: Path, students: int) -> int:
     """Fill a gradebook; return the number of hand-ins."""
     work = list(graded())
-    assignments = {entry.digest: entry.assignment for entry, _, _ in work}
+    assignments = {task.digest: task.assignment for task, _, _ in work}
     count = 0
     with Gradebook(results, create=True) as book:
         run = book.begin_run([], assignments)
         for assignment in assignments.values():
             of_it = cycle([each for each in work if each[0].assignment.name == assignment.name])
-            for number, (entry, submission, done) in zip(range(students), of_it, strict=False):
+            for number, (task, submission, done) in zip(range(students), of_it, strict=False):
                 name = f"student{number:04}"
-                entry = msgspec.structs.replace(entry, student=name, origin=f"{name}/{entry.file}")
+                task = msgspec.structs.replace(task, student=name, origin=f"{name}/{task.file}")
                 report = msgspec.structs.replace(done.report, student=name)
-                book.land(run, entry, submission, report)
+                book.save(run, task, submission, report)
                 count += 1
     return count
 

@@ -78,7 +78,7 @@ def _sandbox() -> list[Finding]:
             isolation = server.isolation
     except InfrastructureError as error:
         isolation = Isolation("none", reason=str(error))
-    holes = ", ".join(isolation.holes)
+    holes = ", ".join(isolation.not_blocked)
     level = (
         tr("isolation: full (every escape attempt was blocked)")
         if isolation.level == "full"

@@ -26,8 +26,9 @@ from grader.cli.options import (
     user_errors,
 )
 from grader.cli.waiting import Waiting
-from grader.intake import HandIn, hand_in
+from grader.intake import hand_in
 from grader.model.errors import UserError
+from grader.model.hand_in import HandIn
 from grader.model.needs import require_torch
 from grader.model.submission import place, read_submission
 from grader.model.syntax import syntax_problems

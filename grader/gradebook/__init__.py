@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from grader.gradebook.schema import (
 )
 from grader.model.assignment import Assignment, unknown_assignment
 from grader.model.errors import UserError
+from grader.model.hand_in import HandIn
 from grader.model.record import Adjustment, ClassRecord, Record, RosterEntry, Total, Unmatched
 from grader.model.score import How, ScoreReport
 from grader.model.submission import Cell, Submission
@@ -36,29 +37,15 @@ _BESIDE = {"public", "variants", "mistakes", "equivalent.toml"}
 _CHUNK = 500  # hand-ins looked up per transaction
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A hand-in on its way into the gradebook."""
+class Task(HandIn, frozen=True, kw_only=True):
+    """A hand-in to be graded: what it is graded with, and what its lateness costs."""
 
-    student: str
-    assignment: Assignment
     digest: str
-    """The assignment's digest, from `digest_of`."""
-    file: str
-    """The file's name; messages about a script contain it."""
-    sha256: str
-    """The digest of the file's bytes."""
-    load: Callable[[], Submission]
-    """Read the code from disk on each call, so that a class doesn't have to fit in memory."""
-    origin: str
-    """Where it was found: a path inside the graded folder or archive."""
-    handed_in: datetime | None = None
-    """With a time zone; None if unknown."""
+    """The digest of the assignment, from `digest_of`."""
     late_days: int = 0
-    """Days (rounded up) after the due date, the grace period and the student's extension."""
+    """Days late, counting each day begun, after the due date, the grace period and the student's extension."""
     penalty: float = 0.0
     """Points deducted by the late policy, never negative."""
-    late_mark: bool = False
-    """Whether the platform marked it late."""
 
 
 def digest_of(assignment: Assignment) -> str:
@@ -160,25 +147,25 @@ class Gradebook:
         with transaction(self._engine) as connection:
             connection.execute(update(RUN).where(RUN.c.id == run).values(ended=_now()))
 
-    def settle(self, run: int, entries: Iterable[Entry]) -> list[Entry]:
+    def keep_known(self, run: int, tasks: Iterable[Task]) -> list[Task]:
         """Keep the hand-ins that already have a report, and return those that must be graded.
 
         A report is reused if the same content was graded with the same assignment and grader version, with no item
         ungraded, no matter who handed it in. A script's name counts as content, because messages contain it.
         """
-        left: list[Entry] = []
-        chunk: list[Entry] = []
-        for entry in entries:
-            chunk.append(entry)
+        left: list[Task] = []
+        chunk: list[Task] = []
+        for task in tasks:
+            chunk.append(task)
             if len(chunk) == _CHUNK:
-                left.extend(self._settle(run, chunk))
+                left.extend(self._keep_known(run, chunk))
                 chunk.clear()
-        return [*left, *self._settle(run, chunk)]
+        return [*left, *self._keep_known(run, chunk)]
 
-    def land(
+    def save(
         self,
         run: int,
-        entry: Entry,
+        task: Task,
         submission: Submission,
         report: ScoreReport,
         *,
@@ -201,17 +188,17 @@ class Gradebook:
                 "report": _json(report),
                 "recording": recording,
             }
-            self._add_report(connection, run, entry, submission, report, values)
+            self._add_report(connection, run, task, submission, report, values)
 
-    def recording(self, entry: Entry) -> bytes | None:
+    def recording(self, task: Task) -> bytes | None:
         """Return the last recording of the same content for the assignment, even if its checks were different then."""
         query = (
             select(REPORT.c.recording)
             .join(HAND_IN)
             .where(
                 REPORT.c.recording.is_not(None),
-                HAND_IN.c.assignment == entry.assignment.name,
-                *_same_content(entry),
+                HAND_IN.c.assignment == task.assignment.name,
+                *_same_content(task),
             )
             .order_by(REPORT.c.id.desc())
             .limit(1)
@@ -287,42 +274,42 @@ class Gradebook:
 
     # --- steps of these
 
-    def _settle(self, run: int, entries: list[Entry]) -> list[Entry]:
+    def _keep_known(self, run: int, tasks: list[Task]) -> list[Task]:
         with transaction(self._engine) as connection:
-            return [entry for entry in entries if not self._known(connection, run, entry)]
+            return [task for task in tasks if not self._known(connection, run, task)]
 
-    def _known(self, connection: Connection, run: int, entry: Entry) -> bool:
-        held = connection.execute(_last_of(entry)).first()
-        if held is not None and held[1:] == (entry.digest, __version__, False):
+    def _known(self, connection: Connection, run: int, task: Task) -> bool:
+        held = connection.execute(_last_of(task)).first()
+        if held is not None and held[1:] == (task.digest, __version__, False):
             found = update(HAND_IN).where(HAND_IN.c.id == held.hand_in_id)
-            connection.execute(found.values(_circumstances(run, entry)))
+            connection.execute(found.values(_circumstances(run, task)))
             return True
-        same = connection.execute(_same(entry)).mappings().first()
+        same = connection.execute(_same(task)).mappings().first()
         if same is None:
             return False
         report = msgspec.structs.replace(
             msgspec.json.decode(same["report"], type=ScoreReport),
-            student=entry.student,
-            submission=entry.file,
+            student=task.student,
+            submission=task.file,
         )
         values = {**same, "report": _json(report)}
-        self._add_report(connection, run, entry, entry.load(), report, values)
+        self._add_report(connection, run, task, task.load(), report, values)
         return True
 
     def _add_report(
         self,
         connection: Connection,
         run: int,
-        entry: Entry,
+        task: Task,
         submission: Submission,
         report: ScoreReport,
         values: dict[str, Any],
     ) -> None:
         values = values | {
-            "hand_in_id": self._put_hand_in(connection, run, entry, submission),
+            "hand_in_id": self._put_hand_in(connection, run, task, submission),
             "run_id": run,
             "sha256": submission.sha256,
-            "digest": entry.digest,
+            "digest": task.digest,
             "version": __version__,
             "score": report.score,
             "ungraded": report.ungraded,
@@ -330,19 +317,19 @@ class Gradebook:
         connection.execute(insert(REPORT).values(values))
 
     def _put_hand_in(
-        self, connection: Connection, run: int, entry: Entry, submission: Submission
+        self, connection: Connection, run: int, task: Task, submission: Submission
     ) -> int:
         key = {
-            "student": entry.student,
-            "assignment": entry.assignment.name,
-            "origin": entry.origin,
+            "student": task.student,
+            "assignment": task.assignment.name,
+            "origin": task.origin,
             "sha256": submission.sha256,
         }
         code = {
             "file": submission.file,
             "cells": zlib.compress(msgspec.msgpack.encode(submission.cells)),
         }
-        values = key | code | _circumstances(run, entry)
+        values = key | code | _circumstances(run, task)
         return int(self._put(connection, HAND_IN, values, list(key)))
 
     def _put(
@@ -393,13 +380,13 @@ def _refuse_unknown(
         )
 
 
-def _circumstances(run: int, entry: Entry) -> dict[str, Any]:
+def _circumstances(run: int, task: Task) -> dict[str, Any]:
     """The columns that can change each time a hand-in is found."""
     return {
-        "handed_in": entry.handed_in,
-        "late_days": entry.late_days,
-        "penalty": entry.penalty,
-        "late_mark": entry.late_mark,
+        "handed_in": task.handed_in,
+        "late_days": task.late_days,
+        "penalty": task.penalty,
+        "late_mark": task.late_mark,
         "run_id": run,
     }
 
@@ -409,44 +396,44 @@ def _is_last() -> Any:
     return REPORT.c.id.in_(select(func.max(REPORT.c.id)).group_by(REPORT.c.hand_in_id))
 
 
-def _last_of(entry: Entry) -> Select[Any]:
+def _last_of(task: Task) -> Select[Any]:
     return (
         select(REPORT.c.hand_in_id, REPORT.c.digest, REPORT.c.version, REPORT.c.ungraded)
         .join(HAND_IN)
         .where(
-            HAND_IN.c.student == entry.student,
-            HAND_IN.c.assignment == entry.assignment.name,
-            HAND_IN.c.origin == entry.origin,
-            HAND_IN.c.sha256 == entry.sha256,
+            HAND_IN.c.student == task.student,
+            HAND_IN.c.assignment == task.assignment.name,
+            HAND_IN.c.origin == task.origin,
+            HAND_IN.c.sha256 == task.sha256,
         )
         .order_by(REPORT.c.id.desc())
         .limit(1)
     )
 
 
-def _same(entry: Entry) -> Select[Any]:
+def _same(task: Task) -> Select[Any]:
     """The latest report on the same content by the same checks and grader version."""
     columns = (REPORT.c.graded_at, REPORT.c.seconds, REPORT.c.how, REPORT.c.report)
     return (
         select(*columns, REPORT.c.recording)
         .join(HAND_IN)
         .where(
-            REPORT.c.digest == entry.digest,
+            REPORT.c.digest == task.digest,
             REPORT.c.version == __version__,
             REPORT.c.ungraded.is_(False),
-            *_same_content(entry),
+            *_same_content(task),
         )
         .order_by(REPORT.c.id.desc())
         .limit(1)
     )
 
 
-def _same_content(entry: Entry) -> list[Any]:
-    same_name = HAND_IN.c.file == entry.file
+def _same_content(task: Task) -> list[Any]:
+    same_name = HAND_IN.c.file == task.file
     any_notebook = func.lower(HAND_IN.c.file).like("%.ipynb")
-    notebook = entry.file.lower().endswith(".ipynb")
+    notebook = task.file.lower().endswith(".ipynb")
     return [
-        REPORT.c.sha256 == entry.sha256,
+        REPORT.c.sha256 == task.sha256,
         or_(same_name, any_notebook) if notebook else same_name,
     ]
 

@@ -13,14 +13,15 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from grader.gradebook import Entry, Gradebook, digest_of
+from grader.gradebook import Gradebook, Task, digest_of
 from grader.grading.grader import Grader
 from grader.grading.order import Graded
 from grader.grading.progress import State, processors, with_report
 from grader.grading.scoring import ungraded
-from grader.intake import HandIn, find_hand_ins, read_extensions, read_roster
+from grader.intake import find_hand_ins, read_extensions, read_roster
 from grader.model.assignment import Assignment
 from grader.model.errors import GraderError, UserError, writing
+from grader.model.hand_in import HandIn
 from grader.model.late import Lateness, lateness
 from grader.model.record import RosterEntry, Unmatched
 from grader.model.submission import Submission, readable
@@ -40,7 +41,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """The searched paths."""
     assignments: Mapping[str, Assignment]
     """Keyed by digest."""
-    entries: tuple[Entry, ...]
+    tasks: tuple[Task, ...]
     unmatched: tuple[Unmatched, ...]
     roster: tuple[RosterEntry, ...] = ()
 
@@ -72,8 +73,8 @@ def find_work(
     return Work(
         paths=tuple(readable(str(path.resolve())) for path in paths),
         assignments={digests[each.name]: each for each in known.values()},
-        entries=tuple(
-            _entry(each, digests, due, trusted=trust_file_times or each.time_from == "platform")
+        tasks=tuple(
+            _task(each, digests, due, trusted=trust_file_times or each.time_from == "platform")
             for each in found.hand_ins
         ),
         unmatched=found.unmatched,
@@ -81,18 +82,18 @@ def find_work(
     )
 
 
-def _entry(
+def _task(
     hand_in: HandIn,
     digests: Mapping[str, str],
     due: Mapping[tuple[str, str], datetime],
     trusted: bool,
-) -> Entry:
+) -> Task:
     assignment = hand_in.assignment
     late = Lateness(0, 0.0)
     if assignment.late and hand_in.handed_in and trusted:
         extension = due.get((hand_in.student, assignment.name))
         late = lateness(assignment.late, hand_in.handed_in, extension)
-    return Entry(
+    return Task(
         student=hand_in.student,
         assignment=assignment,
         digest=digests[assignment.name],
@@ -149,8 +150,8 @@ def run_batch(
         UserError: an assignment's checks can't be run, or the gradebook can't store a report. Earlier reports are safe.
     """
     run = gradebook.begin_run(work.paths, work.assignments, work.unmatched, work.roster)
-    left = gradebook.settle(run, work.entries) if again == "new" else work.entries
-    state = State(total=len(work.entries), kept=len(work.entries) - len(left))
+    left = gradebook.keep_known(run, work.tasks) if again == "new" else work.tasks
+    state = State(total=len(work.tasks), kept=len(work.tasks) - len(left))
     state = _grade_all(grader, gradebook, run, left, state, again, jobs or processors(), show)
     gradebook.end_run(run)
     return state
@@ -160,32 +161,32 @@ def _grade_all(
     grader: Grader,
     gradebook: Gradebook,
     run: int,
-    entries: Iterable[Entry],
+    tasks: Iterable[Task],
     state: State,
     again: Again,
     jobs: int,
     show: Callable[[State], None],
 ) -> State:
-    waiting = deque(_longest_first(entries, gradebook.durations()))
-    grader.start({entry.assignment.name: entry.assignment for entry in waiting}.values())
-    running: dict[Future[_Done], Entry] = {}
+    waiting = deque(_longest_first(tasks, gradebook.durations()))
+    grader.start({task.assignment.name: task.assignment for task in waiting}.values())
+    running: dict[Future[_Done], Task] = {}
     pool = ThreadPoolExecutor(jobs)
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                entry = waiting.popleft()
-                if again == "new" and not gradebook.settle(run, [entry]):
+                task = waiting.popleft()
+                if again == "new" and not gradebook.keep_known(run, [task]):
                     state = msgspec.structs.replace(state, kept=state.kept + 1)
                 else:
-                    recording = None if again == "rerun" else gradebook.recording(entry)
-                    running[pool.submit(_grade, grader, entry, recording)] = entry
+                    recording = None if again == "rerun" else gradebook.recording(task)
+                    running[pool.submit(_grade, grader, task, recording)] = task
             show(msgspec.structs.replace(state, running=len(running)))
             for future in wait(running, _TICK, FIRST_COMPLETED).done:
                 done = future.result()
-                entry = running.pop(future)
-                gradebook.land(
+                task = running.pop(future)
+                gradebook.save(
                     run,
-                    entry,
+                    task,
                     done.submission,
                     done.graded.report,
                     seconds=done.seconds,
@@ -199,21 +200,19 @@ def _grade_all(
     return state
 
 
-def _longest_first(
-    entries: Iterable[Entry], durations: Mapping[tuple[str, str], float]
-) -> list[Entry]:
+def _longest_first(tasks: Iterable[Task], durations: Mapping[tuple[str, str], float]) -> list[Task]:
     """Sort the longest first, so that no long one is left over at the end."""
     by_name: dict[str, list[float]] = {}
     for (name, _), seconds in durations.items():
         by_name.setdefault(name, []).append(seconds)
     means = {name: mean(seconds) for name, seconds in by_name.items()}
 
-    def expected(entry: Entry) -> float:
-        name = entry.assignment.name
-        usual = means.get(name, entry.assignment.limits.total_cpu_seconds)
-        return durations.get((name, entry.sha256), usual)
+    def expected(task: Task) -> float:
+        name = task.assignment.name
+        usual = means.get(name, task.assignment.limits.total_cpu_seconds)
+        return durations.get((name, task.sha256), usual)
 
-    return sorted(entries, key=expected, reverse=True)
+    return sorted(tasks, key=expected, reverse=True)
 
 
 class _Done(NamedTuple):
@@ -222,26 +221,26 @@ class _Done(NamedTuple):
     seconds: float
 
 
-def _grade(grader: Grader, entry: Entry, recording: bytes | None) -> _Done:
+def _grade(grader: Grader, task: Task, recording: bytes | None) -> _Done:
     """Grade one hand-in. A failure that affects only this one makes it `ungraded` and never stops the batch."""
     begin = time.monotonic()
     try:
-        submission = entry.load()
+        submission = task.load()
     except Exception as error:
-        return _failed(entry, error, begin)
+        return _failed(task, error, begin)
     try:
-        graded = grader.grade(entry.assignment, submission, entry.student, recording)
+        graded = grader.grade(task.assignment, submission, task.student, recording)
         msgspec.json.encode((submission, graded.report))  # fail here if it can't be stored
     except GraderError:  # concerns the assignment or the machine, so every hand-in
         raise
     except Exception as error:
-        return _failed(entry, error, begin)
+        return _failed(task, error, begin)
     return _Done(submission, graded, time.monotonic() - begin)
 
 
-def _failed(entry: Entry, error: Exception, begin: float) -> _Done:
-    notebook = entry.file.lower().endswith(".ipynb")
-    submission = Submission(file=entry.file, sha256=entry.sha256, notebook=notebook)
+def _failed(task: Task, error: Exception, begin: float) -> _Done:
+    notebook = task.file.lower().endswith(".ipynb")
+    submission = Submission(file=task.file, sha256=task.sha256, notebook=notebook)
     reason = printable(f"{type(error).__name__}: {error}")
-    report = ungraded(entry.assignment, submission, entry.student, reason)
+    report = ungraded(task.assignment, submission, task.student, reason)
     return _Done(submission, Graded(report), time.monotonic() - begin)

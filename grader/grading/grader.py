@@ -223,7 +223,7 @@ class _GradingServer(ForkedServer):
         if graded is None:
             return None
         report = msgspec.structs.replace(
-            graded.report, isolation=isolation.level, not_blocked=isolation.holes
+            graded.report, isolation=isolation.level, not_blocked=isolation.not_blocked
         )
         return msgspec.structs.replace(graded, report=report)
 

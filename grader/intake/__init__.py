@@ -1,10 +1,9 @@
 """Find hand-ins in folders and downloads, and identify the student and assignment of each."""
 
-from grader.intake.find import HandIn, Intake, find_hand_ins, hand_in, student_of
+from grader.intake.find import Intake, find_hand_ins, hand_in, student_of
 from grader.intake.roster import read_extensions, read_roster
 
 __all__ = [
-    "HandIn",
     "Intake",
     "find_hand_ins",
     "hand_in",

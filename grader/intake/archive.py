@@ -38,7 +38,7 @@ _PLATFORM_FILES = ("submission_metadata.yml", "timestamp.txt")
 _JUNK = ("__MACOSX", "__pycache__", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class File(msgspec.Struct, frozen=True, kw_only=True):
     """A regular file in a folder or archive."""
 
     parts: tuple[str, ...]
@@ -61,7 +61,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return "/".join(self.parts)
 
 
-def walk(path: Path, without: Path | None = None) -> Iterator[Entry | Unmatched]:
+def walk(path: Path, without: Path | None = None) -> Iterator[File | Unmatched]:
     """Yield every file in `path` (a folder, an archive or a file), and refused files with the reason.
 
     Links, devices, pipes, names that point outside, and archives that are broken, encrypted, nested too deeply or too
@@ -124,7 +124,7 @@ def _budget(depth: int) -> _Budget:
 
 def _in_folder(
     top: Path, parts: tuple[str, ...], without: Path | None
-) -> Iterator[Entry | Unmatched]:
+) -> Iterator[File | Unmatched]:
     pending = [(top, parts)]
     while pending:
         folder, above = pending.pop()
@@ -149,7 +149,7 @@ def _in_folder(
                 yield _refused(here, _device())
 
 
-def _file(path: Path, parts: tuple[str, ...], depth: int) -> Iterator[Entry | Unmatched]:
+def _file(path: Path, parts: tuple[str, ...], depth: int) -> Iterator[File | Unmatched]:
     if is_archive(parts[-1]):
         yield from _in_archive(path, parts, depth, _budget(depth))
         return
@@ -159,12 +159,12 @@ def _file(path: Path, parts: tuple[str, ...], depth: int) -> Iterator[Entry | Un
         yield _refused(parts, _unreadable(error))
         return
     read = partial(_read, partial(_open, path))
-    yield Entry(parts=parts, modified=modified, in_archive=False, read=read)
+    yield File(parts=parts, modified=modified, in_archive=False, read=read)
 
 
 def _in_archive(
     source: Path | bytes, parts: tuple[str, ...], depth: int, budget: _Budget
-) -> Iterator[Entry | Unmatched]:
+) -> Iterator[File | Unmatched]:
     try:
         if depth > MAX_DEPTH:
             raise _RefusedError(tr("contains archives that are nested too deeply"))
@@ -194,12 +194,12 @@ def _in_archive(
 
 def _from_zip(
     source: Path | bytes, parts: tuple[str, ...], budget: _Budget
-) -> list[Entry | Unmatched]:
+) -> list[File | Unmatched]:
     _refuse_crowd(source, budget)
     archive = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
     members = archive.infolist()
     budget.spend(len(members), sum(_cost(m.filename, m.file_size) for m in members))
-    found: list[Entry | Unmatched] = []
+    found: list[File | Unmatched] = []
     for member in members:
         kind = stat.S_IFMT(member.external_attr >> 16)
         below = _below(_zip_name(member))
@@ -210,15 +210,15 @@ def _from_zip(
             found.append(_refused(here, problem))
             continue
         read = partial(_read, partial(archive.open, member))
-        entry = Entry(parts=here, modified=_zip_time(member), in_archive=True, read=read)
+        entry = File(parts=here, modified=_zip_time(member), in_archive=True, read=read)
         found.append(entry if isinstance(source, Path) else _kept(entry))
     return found
 
 
 def _from_tar(
     source: Path | bytes, parts: tuple[str, ...], budget: _Budget
-) -> list[Entry | Unmatched]:
-    found: list[Entry | Unmatched] = []
+) -> list[File | Unmatched]:
+    found: list[File | Unmatched] = []
     with ExitStack() as stack:
         stream: IO[bytes] = stack.enter_context(
             source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
@@ -238,7 +238,7 @@ def _from_tar(
                 found.append(_refused(here, problem))
                 continue
             read = partial(_read, partial(_tar_file, archive, member))
-            entry = Entry(parts=here, modified=_time(member.mtime), in_archive=True, read=read)
+            entry = File(parts=here, modified=_time(member.mtime), in_archive=True, read=read)
             found.append(_kept(entry))
     return found
 
@@ -268,7 +268,7 @@ def _is_link(member: tarfile.TarInfo) -> bool:
     return member.issym() or member.islnk()
 
 
-def _kept(entry: Entry) -> Entry:
+def _kept(entry: File) -> File:
     """The same entry with its content kept compressed, so that the archive can be closed."""
     if not _is_wanted(entry.name):
         return entry

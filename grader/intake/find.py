@@ -3,15 +3,14 @@
 import ast
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from grader.intake.archive import Entry, link, walk
+from grader.intake.archive import File, link, walk
 from grader.intake.layouts import (
     Layout,
     Owner,
@@ -25,6 +24,7 @@ from grader.intake.layouts import (
 from grader.intake.roster import RosterIndex, fold
 from grader.model.assignment import SETTINGS, Assignment, unknown_assignment
 from grader.model.errors import UserError
+from grader.model.hand_in import HandIn
 from grader.model.record import RosterEntry, Unmatched
 from grader.model.submission import (
     MAX_BYTES,
@@ -39,37 +39,6 @@ from grader.model.text import Text, tr
 
 _MAX_WORDS = 20
 _PACKED = (".rar", ".7z", ".alz", ".egg", ".bz2", ".xz", ".gz")
-
-
-class HandIn(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that a student handed in for an assignment."""
-
-    student: str
-    """The id in the roster; without a roster, the name described in `grader.intake.layouts`."""
-    assignment: Assignment
-    file: str
-    """The file name that the student chose."""
-    sha256: str
-    """The digest of the file's bytes when it was found."""
-    origin: str
-    """Where it was found: the path inside the given folder or archive, through nested archives."""
-    load: Callable[[], Submission]
-    """Read and parse the file on each call, so that a class doesn't have to fit in memory. Raises UserError if the file
-    no
-    longer exists."""
-    handed_in: datetime | None = None
-    """With a time zone; None if unknown."""
-    time_from: Literal["platform", "archive", "file"] = "file"
-    """The source of `handed_in`: the platform's record, or only the file's time in an archive or on disk, which may be
-    the
-    time of the download."""
-    late_mark: bool = False
-    """Whether the platform marked it late."""
-
-    @property
-    def submission(self) -> Submission:
-        """The code, loaded on each access."""
-        return self.load()
 
 
 class Intake(msgspec.Struct, frozen=True):
@@ -172,7 +141,7 @@ class _Finder:
         self._where: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def look_into(self, path: Path, without: Path | None) -> None:
-        entries: list[Entry] = []
+        entries: list[File] = []
         for found in walk(path, without):
             if isinstance(found, Unmatched):
                 self.unmatched.append(found)
@@ -182,7 +151,7 @@ class _Finder:
         self.unmatched.extend(unread)
         places = [(entry, place_of(entry, layout)) for entry in entries]
         hand_ins: list[HandIn] = []
-        refused: list[tuple[Entry, Place, Text]] = []
+        refused: list[tuple[File, Place, Text]] = []
         for entry, place in places:
             if is_script(entry.name):
                 try:
@@ -201,7 +170,7 @@ class _Finder:
             if not is_script(entry.name) and not self._is_beside(entry, place, layout, students):
                 self.unmatched.append(Unmatched(entry.origin, _no_submission(entry)))
 
-    def _hand_ins(self, entry: Entry, place: Place) -> Iterator[HandIn]:
+    def _hand_ins(self, entry: File, place: Place) -> Iterator[HandIn]:
         load = partial(_load, entry, place.file)
         data = entry.read(MAX_BYTES + 1)  # unreadable files must show now, not while grading
         assignment = self._assignment_of(place, data)
@@ -252,7 +221,7 @@ class _Finder:
         return match_assignment(nameless, self._assignments)
 
     def _students(
-        self, entry: Entry, place: Place, assignment: Assignment
+        self, entry: File, place: Place, assignment: Assignment
     ) -> list[tuple[Owner, str]]:
         if place.owners:
             return [self._identified([owner]) for owner in place.owners]
@@ -331,7 +300,7 @@ class _Finder:
                 kept.append(each)
         return kept
 
-    def _is_beside(self, entry: Entry, place: Place, layout: Layout, students: set[str]) -> bool:
+    def _is_beside(self, entry: File, place: Place, layout: Layout, students: set[str]) -> bool:
         """Whether a file that isn't a submission accompanies one or can be ignored."""
         name = entry.name.lower()
         if entry.origin in layout.metadata:
@@ -402,11 +371,11 @@ def _surer(hand_in: HandIn) -> tuple[bool, float]:
     return platform, seconds if platform else -seconds
 
 
-def _load(entry: Entry, file: str) -> Submission:
+def _load(entry: File, file: str) -> Submission:
     return parse_submission(file, entry.read(MAX_BYTES + 1))
 
 
-def _no_submission(entry: Entry) -> Text:
+def _no_submission(entry: File) -> Text:
     if entry.name.lower().endswith(_PACKED):
         return tr("is an unsupported type of archive; unpack it by hand")
     return tr("is neither a script (.py) nor a notebook (.ipynb)")

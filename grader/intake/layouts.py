@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from grader.intake.archive import ARCHIVES, Entry, is_archive
+from grader.intake.archive import ARCHIVES, File, is_archive
 from grader.intake.platforms import platform_of, time_in
 from grader.intake.roster import RosterIndex
 from grader.model.assignment import Assignment
@@ -114,7 +114,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def layout_of(
-    entries: Sequence[Entry], assignments: Iterable[Assignment], index: RosterIndex
+    entries: Sequence[File], assignments: Iterable[Assignment], index: RosterIndex
 ) -> tuple[Layout, list[Unmatched]]:
     """Detect how the files below one given path are organised. Also return unreadable platform files."""
     common = _common([entry.parts[:-1] for entry in entries])
@@ -158,7 +158,7 @@ def layout_of(
     return layout, unmatched
 
 
-def place_of(entry: Entry, layout: Layout) -> Place:
+def place_of(entry: File, layout: Layout) -> Place:
     """Return the information in the path of `entry` in a download with this layout."""
     parts = entry.parts
     folders = tuple(reversed(parts[:-1]))
@@ -195,7 +195,7 @@ def _named_at(parts: tuple[str, ...]) -> int | None:
     return found.depth if found else None
 
 
-def _named_place(entry: Entry, depth: int, folders: tuple[str, ...], layout: Layout) -> Place:
+def _named_place(entry: File, depth: int, folders: tuple[str, ...], layout: Layout) -> Place:
     parts = entry.parts
     file = parts[-1] if depth < len(parts) - 1 else ""
     if match := _MOODLE.fullmatch(parts[depth]):
@@ -296,7 +296,7 @@ def _moodle_owner(match: re.Match[str], is_namesake: bool) -> Owner:
     return Owner(name, tuple(dict.fromkeys((*_words(name), *([member] if dash else ())))))
 
 
-def _namesakes(entries: Iterable[Entry]) -> frozenset[tuple[tuple[str, ...], str]]:
+def _namesakes(entries: Iterable[File]) -> frozenset[tuple[tuple[str, ...], str]]:
     numbers: defaultdict[tuple[tuple[str, ...], str], set[str]] = defaultdict(set)
     for entry in entries:
         for depth, part in enumerate(entry.parts):
@@ -368,7 +368,7 @@ def _crowds(
 
 
 def _gradescope(
-    entry: Entry,
+    entry: File,
 ) -> Iterator[tuple[tuple[str, ...], tuple[tuple[Owner, ...], datetime | None]]]:
     import yaml
 
@@ -410,7 +410,7 @@ def _zoned(time: object) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: File) -> str:
     return entry.read(200).decode("utf-8", "replace").strip()
 
 
@@ -418,7 +418,7 @@ def _in_zone(time: datetime, zone: tzinfo | None) -> datetime:
     return time.replace(tzinfo=zone) if zone else time.astimezone()
 
 
-def _timestamp(entry: Entry) -> datetime:
+def _timestamp(entry: File) -> datetime:
     """Parse nbgrader's `2025-05-01 23:58:01.123456 UTC`, where the zone may be a name or an abbreviation.
 
     Raises:

@@ -25,7 +25,7 @@ class Isolation(msgspec.Struct, frozen=True):
 
     level: Level
     """full: everything was blocked; reduced: files are out of reach, something else isn't; none: files are in reach."""
-    open: tuple[str, ...] = ()
+    got_through: tuple[str, ...] = ()
     """The probes that were not blocked."""
     reason: str = ""
     """The reason why the kernel's rules couldn't be applied, if so."""
@@ -33,9 +33,9 @@ class Isolation(msgspec.Struct, frozen=True):
     """Whether the kernel also grants each process its own network and file system."""
 
     @property
-    def holes(self) -> tuple[str, ...]:
+    def not_blocked(self) -> tuple[str, ...]:
         """A description of what isn't blocked."""
-        return self.open or ((self.reason,) if self.reason else ())
+        return self.got_through or ((self.reason,) if self.reason else ())
 
     def require(self, minimum: Level) -> None:
         """Raise an error if the isolation is below `minimum`.
@@ -50,7 +50,7 @@ class Isolation(msgspec.Struct, frozen=True):
                     "blocked: {holes}). Run `grader doctor` to see how to fix this, or accept"
                     " it with --isolation {level}",
                     level=self.level,
-                    holes=", ".join(self.holes),
+                    holes=", ".join(self.not_blocked),
                 )
             )
 

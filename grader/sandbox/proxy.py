@@ -203,7 +203,7 @@ class Student:
 
     def _value(self, function: str, reply: Reply, what: Text) -> Any:
         if isinstance(reply, Raised):
-            raise told(reply, function, what, self._meter.loading)
+            raise verdict_on(reply, function, what, self._meter.loading)
         if not isinstance(reply, Returned):
             raise self._nonsense(function)
         self._meter.loading.accelerator |= reply.accelerator
@@ -230,7 +230,7 @@ class Student:
         return value
 
 
-def told(raised: Raised, function: str, what: Text, loading: Loading) -> StudentCodeError:
+def verdict_on(raised: Raised, function: str, what: Text, loading: Loading) -> StudentCodeError:
     """Turn what a call raised into a verdict with a message.
 
     Raises:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, func, select
 
 from grader import gradebook
-from grader.gradebook import Entry, Gradebook, digest_of
+from grader.gradebook import Gradebook, Task, digest_of
 from grader.gradebook.schema import METADATA, REPORT
 from grader.model.assignment import load_assignment
 from grader.model.errors import UserError
@@ -102,7 +102,7 @@ def tiny(tmp_path):
 
 def hand_in(assignment, student="kim", source="x = 1", file="x.py", **fields):
     submission = parse_submission(file, source.encode())
-    return Entry(
+    return Task(
         student=student,
         assignment=assignment,
         digest=digest_of(assignment),
@@ -113,7 +113,7 @@ def hand_in(assignment, student="kim", source="x = 1", file="x.py", **fields):
     )
 
 
-def report_on(entry, points=10.0, **fields):
+def report_on(task, points=10.0, **fields):
     item = ItemResult(
         id="double",
         title=Text(ko="두 배", en="Double"),
@@ -123,10 +123,10 @@ def report_on(entry, points=10.0, **fields):
         message=Text(ko="", en=""),
     )
     return ScoreReport(
-        assignment=entry.assignment.name,
-        student=entry.student,
-        submission=entry.file,
-        sha256=entry.sha256,
+        assignment=task.assignment.name,
+        student=task.student,
+        submission=task.file,
+        sha256=task.sha256,
         items=(item,),
         gradable=points is not None,
         isolation="full",
@@ -134,12 +134,12 @@ def report_on(entry, points=10.0, **fields):
     )
 
 
-def grade(book, *entries, points=10.0, **fields):
+def grade(book, *tasks, points=10.0, **fields):
     """A run that grades what is new."""
-    run = book.begin_run(["in"], {entry.digest: entry.assignment for entry in entries})
-    left = book.settle(run, entries)
-    for entry in left:
-        book.land(run, entry, entry.load(), report_on(entry, points), **fields)
+    run = book.begin_run(["in"], {task.digest: task.assignment for task in tasks})
+    left = book.keep_known(run, tasks)
+    for task in left:
+        book.save(run, task, task.load(), report_on(task, points), **fields)
     book.end_run(run)
     return left
 
@@ -153,19 +153,19 @@ def history(book, url):
 
 
 def test_what_lands_is_read_back(book, tiny):
-    entry = hand_in(tiny(), "김철수", handed_in=NOON, late_days=2, penalty=1.5)
-    report = report_on(entry, output="\0 \N{SNOWMAN} '; drop table report; --")
+    task = hand_in(tiny(), "김철수", handed_in=NOON, late_days=2, penalty=1.5)
+    report = report_on(task, output="\0 \N{SNOWMAN} '; drop table report; --")
     begin = datetime.now(UTC)
-    run = book.begin_run(["in"], {entry.digest: entry.assignment})
+    run = book.begin_run(["in"], {task.digest: task.assignment})
 
-    book.land(run, entry, entry.load(), report, how="mixed")
+    book.save(run, task, task.load(), report, how="mixed")
 
     (record,) = book.class_record().records
     assert record.report == report
     assert record.origin == "김철수/x.py"
     assert (record.handed_in, record.handed_in.utcoffset()) == (NOON, timedelta(hours=9))
     assert (record.late_days, record.penalty, record.how) == (2, 1.5, "mixed")
-    assert record.cells == entry.load().cells
+    assert record.cells == task.load().cells
     assert begin <= record.graded_at <= datetime.now(UTC)
     assert record.counts
     assert record.score == 8.5
@@ -236,29 +236,29 @@ def test_a_renamed_file_changes_the_assignment(tiny):
 
 
 def test_another_version_of_the_grader_grades_again(book, tiny, monkeypatch):
-    entry = hand_in(tiny())
-    grade(book, entry)
+    task = hand_in(tiny())
+    grade(book, task)
     monkeypatch.setattr(gradebook, "__version__", "99")
 
-    assert grade(book, entry) == [entry]
+    assert grade(book, task) == [task]
 
 
 def test_what_was_left_ungraded_is_graded_again(book, tiny):
-    entry = hand_in(tiny())
-    grade(book, entry, points=None)
+    task = hand_in(tiny())
+    grade(book, task, points=None)
 
-    assert grade(book, entry, points=4) == [entry]
+    assert grade(book, task, points=4) == [task]
 
     (record,) = book.class_record().records
     assert record.score == 4
 
 
 def test_an_assignment_that_is_changed_back_finds_its_report(book, tiny, url):
-    entry, other = hand_in(tiny()), hand_in(tiny(SETTINGS + "# other"))
-    grade(book, entry, points=3)
+    task, other = hand_in(tiny()), hand_in(tiny(SETTINGS + "# other"))
+    grade(book, task, points=3)
     grade(book, other, points=7)
 
-    assert grade(book, entry) == []
+    assert grade(book, task) == []
 
     (record,) = book.class_record().records
     assert record.score == 3
@@ -322,7 +322,7 @@ def test_a_file_that_is_known_to_be_anothers_is_no_longer_the_firsts(book, tiny)
     )
     again = hand_in(tiny(), "20259", origin="a.py")
     run = book.begin_run(["in"], {again.digest: again.assignment})
-    book.settle(run, [again])
+    book.keep_known(run, [again])
 
     assert {r.report.student for r in book.class_record().records} == {"20251", "20252", "20259"}
 
@@ -454,12 +454,12 @@ def test_a_mean_of_what_is_all_ungraded_is_none(book, tiny):
 
 
 def test_a_report_lands_whole_or_not_at_all(book, tiny):
-    entry = hand_in(tiny())
-    run = book.begin_run(["in"], {entry.digest: entry.assignment})
+    task = hand_in(tiny())
+    run = book.begin_run(["in"], {task.digest: task.assignment})
 
     with pytest.raises(UserError, match="can't use the gradebook"):
-        book.land(
-            run, msgspec.structs.replace(entry, digest="unknown"), entry.load(), report_on(entry)
+        book.save(
+            run, msgspec.structs.replace(task, digest="unknown"), task.load(), report_on(task)
         )
 
     with pytest.raises(UserError, match="no hand-in of kim"):
@@ -567,10 +567,10 @@ def test_any_name_is_kept_as_it_is(name):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tiny").mkdir()
         (Path(folder) / "tiny" / "assignment.toml").write_text(SETTINGS, encoding="utf-8")
-        entry = hand_in(load_assignment(Path(folder) / "tiny"), name, origin=name)
+        task = hand_in(load_assignment(Path(folder) / "tiny"), name, origin=name)
         with Gradebook(Path(folder), create=True) as book:
-            grade(book, entry)
+            grade(book, task)
 
             (record,) = book.class_record().records
             assert (record.report.student, record.origin) == (name, name)
-            assert grade(book, entry) == []
+            assert grade(book, task) == []

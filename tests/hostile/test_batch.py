@@ -63,7 +63,7 @@ def graded(tmp_path: Path, grader: Grader, solutions: Path) -> Graded:
         work = find_work([tmp_path / "in"], load_assignments(solutions))
         entries = [
             msgspec.structs.replace(each, load=load) if load and each.student == "bad" else each
-            for each in work.entries
+            for each in work.tasks
         ]
         work = msgspec.structs.replace(work, entries=tuple(entries))
         with only_one(results), Gradebook(results, create=True) as book:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.intake.archive import Entry, walk
+from grader.intake.archive import File, walk
 from grader.model.errors import UserError
 from grader.model.record import Unmatched
 
@@ -398,7 +398,7 @@ def test_whatever_the_names_in_a_zip_are_nothing_leads_outside(tmp_path_factory,
                 continue
 
     for found in walk(path):
-        if isinstance(found, Entry):
+        if isinstance(found, File):
             assert ".." not in found.parts
             assert all(part.isprintable() and "/" not in part for part in found.parts)
             assert found.read(100) in [data for _, data in members]
@@ -423,7 +423,7 @@ def test_zip_with_a_few_bytes_changed_is_read_or_refused(tmp_path_factory, zippe
     path.write_bytes(changed)
 
     for found in walk(path):
-        if isinstance(found, Entry):
+        if isinstance(found, File):
             with contextlib.suppress(UserError):
                 assert len(found.read(1000)) <= 1000
 
