@@ -16,6 +16,7 @@ from grader.grading.grader import Grader
 from grader.grading.scoring import ungraded
 from grader.model.assignment import Assignment, load_assignments
 from grader.model.builtin import constraints
+from grader.model.course import COURSE, course_file
 from grader.model.record import Record
 from grader.model.submission import SUFFIXES, Submission, match_assignment, read_submission
 from grader.model.text import Language, tr
@@ -59,6 +60,8 @@ def pack(assignment: Assignment, isolation: Level, language: Language) -> bytes:
         _add_script(archive, "run_autograder", _RUN.format(isolation=isolation, language=language))
         archive.write(constraints(), "constraints.txt")
         archive.writestr(*_wheel())
+        if (settings := course_file(assignment.folder)) is not None:
+            archive.write(settings, COURSE)
         hidden = Path("solutions", assignment.folder.name)
         for path in _files(assignment.folder):
             archive.write(path, hidden / path.relative_to(assignment.folder))

@@ -102,7 +102,7 @@ def test_the_archive_holds_what_the_container_needs(archive):
     names = set(archive.namelist())
 
     assert {
-        *("setup.sh", "run_autograder", "constraints.txt"),
+        *("setup.sh", "run_autograder", "constraints.txt", "course.toml"),
         *("solutions/binary/assignment.toml", "solutions/binary/solution.py"),
     } <= names
     (wheel,) = [name for name in names if name.endswith(".whl")]

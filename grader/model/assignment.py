@@ -76,7 +76,7 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aliases: tuple[str, ...] = ()
     """Other names of the assignment, recognised as separate words in a file name, as in `kim_와인.py`."""
     packages: tuple[str, ...] = ()
-    """What a submission imports that `pip install torch-grader` doesn't bring, by the names that pip installs."""
+    """What the files import that `pip install torch-grader` doesn't bring, by the names that pip installs."""
     seed: int = 2025
     """The seed for `torch.manual_seed` right before each `build_model()`."""
     hidden_seed: int = 0

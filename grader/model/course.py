@@ -32,10 +32,14 @@ def load_course(folder: Path) -> Course:
     Raises:
         UserError: the settings can't be read, or their content is invalid.
     """
-    for path in (at / COURSE for at in (folder.resolve(), *folder.resolve().parents)):
-        if path.is_file():
-            return _read(path)
-    return Course()
+    path = course_file(folder)
+    return Course() if path is None else _read(path)
+
+
+def course_file(folder: Path) -> Path | None:
+    """Return the settings file of the course in `folder` or in the nearest folder above, if there is one."""
+    candidates = (at / COURSE for at in (folder.resolve(), *folder.resolve().parents))
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def shown_time(moment: datetime, course: Course) -> str:

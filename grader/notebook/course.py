@@ -151,8 +151,8 @@ def _courses(path: Path | None, url: str | None) -> Iterator[dict[str, Assignmen
     if url is not None:
         own = load_assignment(fetched(url))
         yield {own.name: own}
-    else:
-        yield load_assignments(built_in_course() / ASSIGNMENTS)
+    elif any(_settings(built_in := built_in_course() / ASSIGNMENTS)):
+        yield load_assignments(built_in)
 
 
 def _settings(folder: Path) -> Iterable[Path]:
@@ -179,9 +179,13 @@ _FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: Any) -> urllib.request.Request | None:
-        require_secure(args[-1])
-        return super().redirect_request(*args)
+    def redirect_request(self, req: Any, fp: Any, *args: Any) -> urllib.request.Request | None:
+        try:
+            require_secure(args[-1])
+        except UserError:
+            fp.close()  # the base class closes it only if this returns
+            raise
+        return super().redirect_request(req, fp, *args)
 
 
 def _fetch(url: str) -> bytes:

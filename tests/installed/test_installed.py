@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import nbformat
 import pytest
 from babel.messages.pofile import read_po
 
@@ -54,6 +55,7 @@ def test_the_wheel_holds_all_that_it_needs(wheel):
 
     assert {
         *("grader/py.typed", "grader/constraints.txt", "grader/reports/templates/page.css"),
+        "grader/notebook/card.html.j2",
         *("grader/gradebook/migrations/env.py", "grader/authoring/skeleton/assignment.toml"),
         *("grader/course/assignments/wine/wine.ipynb", "grader/course/solutions/wine/solution.py"),
     } <= names
@@ -62,6 +64,29 @@ def test_the_wheel_holds_all_that_it_needs(wheel):
     ] == []
     with (ROOT / "grader/locale/ko/LC_MESSAGES/grader.po").open("rb") as file:
         assert [m.id for m in read_po(file) if m.id and m.string.encode() not in compiled] == []
+
+
+@pytest.mark.slow
+def test_a_notebook_is_checked_in_a_folder_without_an_assignment(installed, tmp_path):
+    """In a kernel of the environment that has the wheel."""
+    cells = ["import grader, torch", "def sigmoid(z):\n    return torch.sigmoid(z)"]
+    cells.append('grader.check("sigmoid", assignment="binary")')
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbformat.write(notebook, tmp_path / "x.ipynb")
+    script = """
+        python -m ipykernel install --prefix here --name here >/dev/null 2>&1
+        export JUPYTER_PATH=here/share/jupyter
+        python -c "from nbclient.cli import main; main()" --kernel_name here --inplace x.ipynb
+        python -c "import grader; print(grader.__file__)"
+    """
+
+    done = run(installed, script, tmp_path, LANGUAGE="en")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().startswith(str(installed.parents[1]))
+    (shown,) = nbformat.read(tmp_path / "x.ipynb", as_version=4).cells[-1].outputs
+    assert "Sigmoid (sigmoid): passed, 10 / 10" in shown.data["text/plain"]
+    assert "grader-card" in shown.data["text/html"]
 
 
 @pytest.mark.slow

@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from grader.model.assignment import load_assignment
+
 ROOT = Path(__file__).parents[2]
 ASSIGNMENTS = ("binary", "multinomial", "wine")
 
@@ -272,5 +274,6 @@ def test_readme_lists_functions_and_points(name):
     for function in SIGNATURES[name]:
         assert f"| `{function}(" in readme
     assert f"grader check {name}.ipynb" in readme
-    assert "pip install torch-grader" in readme
+    packages = load_assignment(ROOT / "solutions" / name).packages
+    assert f"$ pip install {' '.join(('torch-grader', *packages))}\n" in readme
     assert "grader.check()" in readme

@@ -27,14 +27,14 @@ def here(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    monkeypatch.setattr(course, "_built_in", lambda: None)
+    monkeypatch.setattr(course, "built_in_course", lambda: folder)
     course.fetched.cache_clear()
     return folder
 
 
 @pytest.fixture
 def built_in(monkeypatch):
-    monkeypatch.setattr(course, "_built_in", lambda: PUBLIC)
+    monkeypatch.setattr(course, "built_in_course", lambda: PUBLIC.parent)
 
 
 @pytest.fixture
