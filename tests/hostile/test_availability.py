@@ -373,7 +373,7 @@ def test_loading_that_never_ends_is_a_timeout_of_all_items(attacked, name):
 def test_a_loop_while_loading_keeps_what_was_defined_before_it(attacked):
     report = attacked("while True: pass\ndef attack(): return 1")
 
-    assert only_the_attack(Verdict.ERROR) == verdicts(report)
+    assert only_the_attack(Verdict.TIMEOUT) == verdicts(report)
 
 
 def test_without_the_alarm_a_loop_while_loading_costs_everything(tried, server_with):

@@ -182,7 +182,11 @@ def test_a_terminal_of_the_right_name_is_not_waited_for(grade, folder):
 
 def test_without_the_look_at_its_kind_a_fifo_would_be_waited_for(changed_run, folder):
     os.mkfifo(folder / "evil_quick.py")
-    blind = "from pathlib import Path; Path.is_file = lambda self: True"
+    blind = """
+from pathlib import Path
+is_file = Path.is_file
+Path.is_file = lambda self: self.name == "evil_quick.py" or is_file(self)
+"""
     alarm = "import signal; signal.alarm(5)"
 
     done = changed_run(f"{alarm}\n{blind}", "grade", folder / "evil_quick.py")
@@ -231,7 +235,7 @@ def brackets(depth: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
 
 
 CONTENTS = {
-    "empty.ipynb": (b"", "isn't a readable notebook"),
+    "blank.ipynb": (b"", "isn't a readable notebook"),
     "empty.py": (b"", "no code"),
     "brackets.ipynb": (brackets(100_000), "nested too deeply"),
     "objects.ipynb": (b'{"cells":' * 100_000, "nested too deeply"),
