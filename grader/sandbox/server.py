@@ -1,6 +1,7 @@
 """The pre-loaded process that forks the sandboxed ones. It holds nothing secret: a fork would copy it."""
 
 import contextlib
+import ctypes
 import faulthandler
 import gc
 import importlib
@@ -21,6 +22,7 @@ from grader.sandbox.forkserver import Child, ForkServer
 from grader.sandbox.libraries import LIBRARIES
 from grader.sandbox.probe import Isolation, probe
 
+_PR_SET_PDEATHSIG = 1
 _PREFIX = "grader-sandbox-"
 _JUST_MADE = 60.0  # seconds in which a server that starts locks its folder
 
@@ -80,11 +82,10 @@ def main() -> None:
     """Load what submissions import, then fork a locked-down worker for each request."""
     import fcntl
 
-    from grader.sandbox.lockdown import hide_package, own_process_ids
+    from grader.sandbox.lockdown import hide_package
 
     faulthandler.disable()
     control = forkserver.control_from_argv()
-    own_process_ids()
     sys.argv = [""]
     _warm_up()
     removals = _Removals()
@@ -188,7 +189,7 @@ def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) 
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
-    forkserver.die_with_parent()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
     workdir = _workdir(root, os.getpid())
     workdir.mkdir()
     own_namespaces(workdir)
@@ -206,13 +207,7 @@ def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) 
     greet(sock, locked.forks)
     if locked.forks is not None:
         deny_descriptors()
-
-    def in_copy() -> None:
-        forkserver.die_with_parent()
-        if locked.forks is not None:
-            deny_fork()
-
-    worker = Worker(in_copy)
+    worker = Worker(deny_fork if locked.forks is not None else lambda: None)
     hide_grader()
     worker.serve(SocketChannel(sock))
 
@@ -240,11 +235,8 @@ class _Removals:
 
     def start(self, folder: Path) -> None:
         self._running = [each for each in self._running if each.poll() is None]
-        with contextlib.suppress(
-            BlockingIOError
-        ):  # no room for a process: it goes with all the others
-            if (removal := _remove(folder)) is not None:
-                self._running.append(removal)
+        if (removal := _remove(folder)) is not None:
+            self._running.append(removal)
 
     def wait(self) -> None:
         for each in self._running:
