@@ -267,7 +267,8 @@ class Worker:
         return Ref(len(self._objects) - 1, type(value).__name__)
 
     def _resolve(self, ref: Ref) -> object:
-        return self._objects[ref.id]
+        known = 0 <= ref.id < len(self._objects)  # a forged name is the submission's own affair
+        return self._objects[ref.id] if known else None
 
     # --- telling
 

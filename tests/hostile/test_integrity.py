@@ -543,9 +543,11 @@ import json, msgspec
 json.loads = json.dumps = msgspec.json.decode = msgspec.json.encode = lambda *_, **__: b"{}"
 msgspec.msgpack.decode = msgspec.msgpack.encode
 """,
-    "the worker's operations": f"""{WORKER}for name in list(worker._OPERATIONS): worker._OPERATIONS[name] = lambda *_: True
+    "the worker's operations": f"""{WORKER}
+for name in list(worker._OPERATIONS): worker._OPERATIONS[name] = lambda *_: True
 """,
-    "what the worker says of a model": f"""{WORKER}worker._OPERATIONS["evaluate"] = lambda self, model, x: torch.zeros(len(x), 2)
+    "what the worker says of a model": f"""{WORKER}
+worker._OPERATIONS["evaluate"] = lambda self, model, x: torch.zeros(len(x), 2)
 """,
     "the worker's calls": f"""{WORKER}original = worker.Worker._call
 def call(self, request):
