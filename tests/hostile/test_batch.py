@@ -61,11 +61,11 @@ def graded(tmp_path: Path, grader: Grader, solutions: Path) -> Graded:
         for student, content in {"ahn": RIGHT, "bad": data + b"\n#", "cho": RIGHT + b"#"}.items():
             (tmp_path / "in" / f"{student}_tiny.py").write_bytes(content)
         work = find_work([tmp_path / "in"], load_assignments(solutions))
-        entries = [
+        tasks = [
             msgspec.structs.replace(each, load=load) if load and each.student == "bad" else each
             for each in work.tasks
         ]
-        work = msgspec.structs.replace(work, entries=tuple(entries))
+        work = msgspec.structs.replace(work, tasks=tuple(tasks))
         with only_one(results), Gradebook(results, create=True) as book:
             return run_batch(grader, book, work), book.class_record()
 
@@ -129,7 +129,7 @@ def test_a_fault_of_the_gradebook_stops_the_batch(graded, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise UserError(Text(ko="디스크가 가득 찼습니다", en="the disk is full"))
 
-    monkeypatch.setattr(Gradebook, "land", full)
+    monkeypatch.setattr(Gradebook, "save", full)
 
     with pytest.raises(UserError, match="the disk is full"):
         graded()

@@ -26,7 +26,7 @@ from grader.sandbox import (
     worker,
 )
 from grader.sandbox.loading import Loading
-from grader.sandbox.proxy import InternalError, told
+from grader.sandbox.proxy import InternalError, verdict_on
 from grader.sandbox.wire import Call, Frame, Kind, Raised
 
 LIMITS = Limits(cpu_seconds=20, train_cpu_seconds=20, wall_factor=3, memory_mb=1024, output_kb=4)
@@ -340,7 +340,7 @@ def test_the_proxy_knows_every_kind_that_the_worker_sends():
     for kind in typing.get_args(Kind):
         raised = Raised("ValueError", "words", kind, [Frame("x.py", 1, "f")])
         try:
-            verdicts[kind] = told(raised, "f", Text(ko="f()", en="f()"), Loading()).verdict
+            verdicts[kind] = verdict_on(raised, "f", Text(ko="f()", en="f()"), Loading()).verdict
         except InternalError:
             verdicts[kind] = None
 
