@@ -29,8 +29,7 @@ from torch import nn
 
 # %% tags=["demo"]
 if __name__ == "__main__":
-    wine = load_wine()
-    print(wine.data.shape, wine.feature_names)
+    print(load_wine().data.shape, load_wine().feature_names)
     print(train_test_split(list(range(10)), test_size=0.3, random_state=2025))
     print(StandardScaler().fit_transform([[1.0], [2.0], [6.0]]).ravel())
 
@@ -70,8 +69,7 @@ def load_data(
 
 # %% tags=["demo"]
 if __name__ == "__main__":
-    X_train, X_test, y_train, y_test = load_data()
-    print(*(tuple(part.shape) for part in (X_train, X_test, y_train, y_test)))
+    print(*(tuple(part.shape) for part in load_data()))
 
 # %% [markdown]
 # ## 2. 모델

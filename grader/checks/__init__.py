@@ -4,6 +4,7 @@ from grader.checks.expect import (
     CheckFailedError,
     assert_close,
     assert_unchanged,
+    circumstance,
     class_index,
     classes,
     close,
@@ -26,6 +27,7 @@ from grader.checks.training import (
     loss_of,
     true_loss,
 )
+from grader.model.text import Text
 from grader.sandbox import Handle, Student, StudentCodeError, describe
 
 __all__ = [
@@ -35,8 +37,10 @@ __all__ = [
     "Handle",
     "Student",
     "StudentCodeError",
+    "Text",
     "assert_close",
     "assert_unchanged",
+    "circumstance",
     "check_gradients_are_cleared",
     "check_history",
     "check_history_ends",

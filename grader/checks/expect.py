@@ -1,13 +1,15 @@
 """What checks say of an answer: the words that a check is written with, each with a message for the student."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import numpy as np
 import torch
 
 from grader.model.text import Text, tr
-from grader.sandbox import Handle, Student, describe
+from grader.sandbox import Handle, Student, StudentCodeError, describe
 
 
 class CheckFailedError(AssertionError):
@@ -35,6 +37,21 @@ def require(condition: object, *, ko: str, en: str) -> None:
     """
     if not condition:
         fail(ko=ko, en=en)
+
+
+@contextmanager
+def circumstance(what: Text) -> Iterator[None]:
+    """Say in the message of a check that fails within what it was done with, such as "with permuted labels".
+
+    Raises:
+        CheckFailedError: a check within failed.
+        StudentCodeError: a call within failed.
+    """
+    try:
+        yield
+    except (CheckFailedError, StudentCodeError) as error:
+        error.text = tr("{text} ({circumstance})", text=error.text, circumstance=what)
+        raise
 
 
 def number(value: object) -> float:

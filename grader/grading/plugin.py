@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from grader.model.score import Curve, Measure, Verdict, sampled
+from grader.model.text import Text, tr
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from grader.grading.scoring import CheckResult
     from grader.model.assignment import Assignment
     from grader.model.submission import Submission
-    from grader.model.text import Text
     from grader.sandbox import Sandbox, Student
 
 
@@ -88,10 +88,9 @@ GRADING: pytest.StashKey[Grading] = pytest.StashKey()
 _ERROR: pytest.StashKey[tuple[BaseException, str]] = pytest.StashKey()
 
 
-def judge(error: BaseException | None, last_call: "Text | None") -> "tuple[Verdict, Text, str]":
+def judge(error: BaseException | None, last_call: Text | None) -> "tuple[Verdict, Text, str]":
     """Return the verdict of a check, the message for the student, and the detail for assistants."""
     from grader.checks.expect import CheckFailedError
-    from grader.model.text import Text, tr
     from grader.sandbox import StudentCodeError
 
     match error:
@@ -192,20 +191,53 @@ class Threshold:
     def __init__(self, grading: Grading) -> None:
         self._grading = grading
 
-    def at_most(self, name: str, value: float, bound: float | None = None) -> bool:
-        """Whether `value` is at most the threshold `name`, or `bound` if given."""
-        return self._hold(name, value, bound, at_most=True)
+    def at_most(
+        self, name: str, value: float, bound: float | None = None, *, ko: str, en: str
+    ) -> None:
+        """Fail the check with a message and both numbers unless `value` is at most the threshold `name`, or `bound`.
 
-    def at_least(self, name: str, value: float, bound: float | None = None) -> bool:
-        """Whether `value` is at least the threshold `name`, or `bound` if given."""
-        return self._hold(name, value, bound, at_most=False)
+        Raises:
+            CheckFailedError: it is larger.
+        """
+        self._hold(name, value, bound, Text(ko=ko, en=en), at_most=True)
 
-    def _hold(self, name: str, value: float, bound: float | None, at_most: bool) -> bool:
+    def at_least(
+        self, name: str, value: float, bound: float | None = None, *, ko: str, en: str
+    ) -> None:
+        """Fail the check with a message and both numbers unless `value` is at least the threshold `name`, or `bound`.
+
+        Raises:
+            CheckFailedError: it is smaller.
+        """
+        self._hold(name, value, bound, Text(ko=ko, en=en), at_most=False)
+
+    def _hold(
+        self, name: str, value: float, bound: float | None, text: Text, at_most: bool
+    ) -> None:
+        from grader.checks.expect import CheckFailedError
+
         limit = self._grading.assignment.thresholds[name] if bound is None else bound
         measure = Measure(threshold=name, value=value, bound=limit, at_most=at_most)
         if math.isfinite(value) and math.isfinite(limit):
             self._grading.measures.append(measure)
-        return measure.margin >= 0
+        if not measure.margin >= 0:
+            words = (
+                tr("{text}: {value}, must be at most {bound}", text=text, **_shown(value, limit))
+                if at_most
+                else tr(
+                    "{text}: {value}, must be at least {bound}", text=text, **_shown(value, limit)
+                )
+            )
+            raise CheckFailedError(words)
+
+
+def _shown(value: float, bound: float) -> dict[str, str]:
+    """Both numbers with so many digits that they differ."""
+    for digits in (3, 4, 6, 9, 17):
+        shown = {"value": f"{value:.{digits}g}", "bound": f"{bound:.{digits}g}"}
+        if shown["value"] != shown["bound"]:
+            break
+    return shown
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -348,14 +380,13 @@ def draw(grading: Grading) -> Draw:
 
 @pytest.fixture
 def threshold(grading: Grading) -> Threshold:
-    """Compare a value with a threshold of the settings: `threshold.at_most("max_loss", loss)`."""
+    """Compare a value with a threshold of the settings: `threshold.at_most("max_loss", loss, ko="…", en="…")`."""
     return Threshold(grading)
 
 
 @pytest.fixture
 def remark(grading: Grading) -> Callable[..., None]:
     """Add a note that costs no points: `remark(ko="…", en="…")`."""
-    from grader.model.text import Text
 
     def note(*, ko: str, en: str) -> None:
         text = Text(ko=ko, en=en)

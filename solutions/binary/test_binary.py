@@ -165,13 +165,17 @@ def trained(new_student, settings):
 def test_default_training_converges(trained, threshold, draw):
     draw.loss(trained.losses)
     last = trained.losses[-1]
-    require(
-        threshold.at_most("max_loss", last, trained.bound(last)),
+    threshold.at_most(
+        "max_loss",
+        last,
+        trained.bound(last),
         ko="기본값으로 학습했을 때 마지막 손실이 기준보다 큽니다",
         en="the last loss after training with the defaults is too large",
     )
-    require(
-        threshold.at_most("max_loss", trained.final, trained.bound(trained.final)),
+    threshold.at_most(
+        "max_loss",
+        trained.final,
+        trained.bound(trained.final),
         ko="학습이 끝난 모델로 손실을 다시 계산하면 기준보다 큽니다",
         en="the loss recomputed from the trained model is too large",
     )

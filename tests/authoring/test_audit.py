@@ -121,9 +121,9 @@ def test_margins_tell_how_close_right_submissions_come_to_each_threshold(changed
     )
     text = text.replace(
         "    assert_unchanged",
-        "    assert threshold.at_most('most', 0.3 + 0.01 * (settings.seed - 2025))\n"
-        "    assert threshold.at_least('most', 4, bound=2)\n"
-        "    assert threshold.at_least('most', float('inf'))\n    assert_unchanged",
+        "    threshold.at_most('most', 0.3 + 0.01 * (settings.seed - 2025), ko='', en='')\n"
+        "    threshold.at_least('most', 4, bound=2, ko='', en='')\n"
+        "    threshold.at_least('most', float('inf'), ko='', en='')\n    assert_unchanged",
     )
     path.write_text(text, encoding="utf-8")
 
@@ -148,7 +148,7 @@ def test_what_a_threshold_refuses_is_lost_and_recorded_on_the_wrong_side(changed
     path = assignment.folder / "test_error.py"
     text = path.read_text(encoding="utf-8").replace("(student, rng)", "(student, rng, threshold)")
     text = text.replace(
-        "    assert_unchanged", "    assert threshold.at_least('least', 1.5)\n    assert_unchanged"
+        "    assert_unchanged", "    threshold.at_least('least', 1.5, ko='', en='')\n    assert_unchanged"
     )
     path.write_text(text, encoding="utf-8")
     assignment = load_assignment(assignment.folder)
