@@ -148,7 +148,8 @@ def test_what_a_threshold_refuses_is_lost_and_recorded_on_the_wrong_side(changed
     path = assignment.folder / "test_error.py"
     text = path.read_text(encoding="utf-8").replace("(student, rng)", "(student, rng, threshold)")
     text = text.replace(
-        "    assert_unchanged", "    threshold.at_least('least', 1.5, ko='', en='')\n    assert_unchanged"
+        "    assert_unchanged",
+        "    threshold.at_least('least', 1.5, ko='', en='')\n    assert_unchanged",
     )
     path.write_text(text, encoding="utf-8")
     assignment = load_assignment(assignment.folder)
