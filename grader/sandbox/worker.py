@@ -359,7 +359,7 @@ class Worker:
                     module.training = True
                 for _ in range(epochs):
                     optimizer.zero_grad()
-                    _LOSSES[loss](model(x), y).backward()  # type: ignore[no-untyped-call]
+                    _LOSSES[loss](model(_beside(model, x)), y).backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
         except Exception as error:
             if self._frames(error) or _kind(error) != "error":
@@ -476,11 +476,12 @@ def _fingerprint(value: object) -> bytes:
 
 
 def _beside(model: Any, value: object) -> object:
-    """A tensor on the device of a model's parameters."""
+    """A tensor on the device of a model's parameters, and floats in their precision."""
     first = next(model.parameters(), None) if isinstance(model, torch.nn.Module) else None
-    if isinstance(value, torch.Tensor) and first is not None:
-        return value.to(first.device)
-    return value
+    if not isinstance(value, torch.Tensor) or not isinstance(first, torch.Tensor):
+        return value
+    both = value.is_floating_point() and first.is_floating_point()
+    return value.to(first.device, first.dtype if both else None)
 
 
 def _words(error: BaseException) -> str:

@@ -38,12 +38,12 @@ def build(student, settings):
 @pytest.mark.item("weighted_sum")
 def test_lesson_and_other_lengths(student, rng):
     value = student.weighted_sum(
-        torch.tensor([1.0, 2, 3]), torch.tensor([0.1, 0.2, 0.3]), torch.tensor(0.5)
+        torch.tensor([1.0, 2, 3]), torch.tensor([0.1, 0.2, 0.3]), 0.5
     )
     assert_close(number(value), 1.9)
     for length in (1, 2, 5, 8):
-        x, w, b = rng.normal(length), rng.normal(length), rng.normal()
-        assert_close(number(student.weighted_sum(x, w, b)), float(w.double() @ x.double() + b))
+        x, w, b = rng.normal(length), rng.normal(length), float(rng.normal())
+        assert_close(number(student.weighted_sum(x, w, b)), float(w.double() @ x.double()) + b)
     assert_unchanged(student)
 
 
