@@ -37,9 +37,7 @@ def build(student, settings):
 
 @pytest.mark.item("weighted_sum")
 def test_lesson_and_other_lengths(student, rng):
-    value = student.weighted_sum(
-        torch.tensor([1.0, 2, 3]), torch.tensor([0.1, 0.2, 0.3]), 0.5
-    )
+    value = student.weighted_sum(torch.tensor([1.0, 2, 3]), torch.tensor([0.1, 0.2, 0.3]), 0.5)
     assert_close(number(value), 1.9)
     for length in (1, 2, 5, 8):
         x, w, b = rng.normal(length), rng.normal(length), float(rng.normal())
