@@ -33,6 +33,7 @@ _MAX_REQUEST = 4096
 _CLOSE_SECONDS = 10.0
 _MADV_COLLAPSE = 25  # include/uapi/asm-generic/mman-common.h
 _HUGE_PAGE = 2 * 2**20
+_FORK_ATTEMPTS = 10
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -230,7 +231,12 @@ def serve(
             return
         before(data[1:])
         lifeline = socket.socket(fileno=fds[0])
-        pid = os.fork()
+        pid = _fork()
+        if pid is None:
+            lifeline.close()
+            for each in fds[1:]:
+                os.close(each)
+            continue
         if pid == 0:
             _in_child(control, children, lifeline, run, fds[1:])
         for each in fds[1:]:
@@ -241,6 +247,15 @@ def serve(
         for each in (child.pidfd, lifeline.fileno()):
             children[each] = child
             poll.register(each, select.POLLIN)
+
+
+def _fork() -> int | None:
+    """Return what `os.fork` does; None where the machine has no room, and whoever asked must ask again."""
+    for attempt in range(_FORK_ATTEMPTS):
+        with contextlib.suppress(OSError):
+            return os.fork()
+        time.sleep(0.05 * attempt)
+    return None
 
 
 def settle_memory() -> None:

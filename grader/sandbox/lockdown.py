@@ -7,6 +7,7 @@ import ctypes
 import fcntl
 import os
 import platform
+import re
 import resource
 import struct
 import sys
@@ -80,8 +81,12 @@ def lock_down(
 
 # --- namespaces -----------------------------------------------------------------------------------------------------
 
-_CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = (1 << bit for bit in (17, 27, 28, 30))
+_CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = (
+    1 << bit for bit in (17, 27, 28, 29, 30)
+)
 _MS_NOSUID, _MS_NODEV = 2, 4
+_MAX_TASKS = 256
+_PR_SET_PDEATHSIG = 1
 _TMPFS = b"size=256m,nr_inodes=16k,mode=700"
 
 
@@ -92,8 +97,31 @@ def own_namespaces(workdir: Path) -> bool:
     its own in memory: it can't fill the disk, neither with bytes nor with files, and is gone with the last process.
     Everything else that these keep out is kept out by the other rules too.
     """
+    if not _own_user_namespace(_CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWNET):
+        return False
+    if _counts_tasks_by_namespace():
+        resource.setrlimit(resource.RLIMIT_NPROC, (_MAX_TASKS, _MAX_TASKS))
+    flags = _MS_NOSUID | _MS_NODEV
+    return not _libc.mount(b"tmpfs", os.fsencode(workdir), b"tmpfs", flags, _TMPFS)
+
+
+def own_process_ids() -> None:
+    """Go on in a child that is the first process of a PID namespace, where the kernel grants one.
+
+    When that process dies, in whatever way, the kernel kills all that descend from it. It dies with this one.
+    """
+    if _libc.unshare(_CLONE_NEWPID) and not _own_user_namespace(_CLONE_NEWPID):
+        return
+    pid = os.fork()
+    if pid:
+        os.closerange(3, 4096)
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
+    _prctl(_PR_SET_PDEATHSIG, 9)
+
+
+def _own_user_namespace(others: int) -> bool:
     user, group = os.geteuid(), os.getegid()
-    if _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWNET):
+    if _libc.unshare(_CLONE_NEWUSER | others):
         return False
     try:
         Path("/proc/self/setgroups").write_text("deny")
@@ -101,8 +129,13 @@ def own_namespaces(workdir: Path) -> bool:
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
     except OSError:
         return False
-    flags = _MS_NOSUID | _MS_NODEV
-    return not _libc.mount(b"tmpfs", os.fsencode(workdir), b"tmpfs", flags, _TMPFS)
+    return True
+
+
+def _counts_tasks_by_namespace() -> bool:
+    """Whether `RLIMIT_NPROC` counts a user's tasks in each user namespace by itself, not all on the machine."""
+    major, minor = re.findall(r"\d+", platform.release())[:2]
+    return (int(major), int(minor)) >= (5, 14)
 
 
 # --- resources ------------------------------------------------------------------------------------------------------
@@ -321,6 +354,13 @@ def allow_system_calls() -> int:
         *_if_same(_O_TRUNC | os.O_RDONLY, _errno(_EPERM)),
         _return(_ALLOW),
     ]
+    die_with_parent = [_load_argument(1), *_if_other(9, _errno(_EPERM)), _return(_ALLOW)]
+    prctl = [
+        _load_argument(0),
+        (0x15, 0, len(die_with_parent), _PR_SET_PDEATHSIG),
+        *die_with_parent,
+        *_one_of(0, _PRCTL_HARMLESS, _return(_ALLOW), _errno(_EPERM)),
+    ]
     return _install(
         {
             "open": [_load_argument(1), *no_emptying],
@@ -329,7 +369,7 @@ def allow_system_calls() -> int:
             "socketpair": stream_pair,
             "fcntl": _one_of(1, _FCNTL_SIGNALS, _errno(_EPERM), _return(_ALLOW)),
             "ioctl": _one_of(1, _IOCTL_HARMLESS, _return(_ALLOW), _errno(_ENOTTY)),
-            "prctl": _one_of(0, _PRCTL_HARMLESS, _return(_ALLOW), _errno(_EPERM)),
+            "prctl": prctl,
             "prlimit64": read_limit,
             # Without Landlock's scopes a signal could reach any process of the same user.
             "tgkill": [_return(_ALLOW) if landlock_abi() >= 6 else _errno(_EPERM)],

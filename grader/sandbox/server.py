@@ -1,7 +1,6 @@
 """The pre-loaded process that forks the sandboxed ones. It holds nothing secret: a fork would copy it."""
 
 import contextlib
-import ctypes
 import faulthandler
 import gc
 import importlib
@@ -22,7 +21,6 @@ from grader.sandbox.forkserver import Child, ForkServer
 from grader.sandbox.libraries import LIBRARIES
 from grader.sandbox.probe import Isolation, probe
 
-_PR_SET_PDEATHSIG = 1
 _PREFIX = "grader-sandbox-"
 _JUST_MADE = 60.0  # seconds in which a server that starts locks its folder
 
@@ -82,10 +80,11 @@ def main() -> None:
     """Load what submissions import, then fork a locked-down worker for each request."""
     import fcntl
 
-    from grader.sandbox.lockdown import hide_package
+    from grader.sandbox.lockdown import hide_package, own_process_ids
 
     faulthandler.disable()
     control = forkserver.control_from_argv()
+    own_process_ids()
     sys.argv = [""]
     _warm_up()
     removals = _Removals()
@@ -189,7 +188,7 @@ def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) 
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    forkserver.die_with_parent()
     workdir = _workdir(root, os.getpid())
     workdir.mkdir()
     own_namespaces(workdir)
@@ -207,7 +206,13 @@ def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) 
     greet(sock, locked.forks)
     if locked.forks is not None:
         deny_descriptors()
-    worker = Worker(deny_fork if locked.forks is not None else lambda: None)
+
+    def in_copy() -> None:
+        forkserver.die_with_parent()
+        if locked.forks is not None:
+            deny_fork()
+
+    worker = Worker(in_copy)
     hide_grader()
     worker.serve(SocketChannel(sock))
 
@@ -235,8 +240,11 @@ class _Removals:
 
     def start(self, folder: Path) -> None:
         self._running = [each for each in self._running if each.poll() is None]
-        if (removal := _remove(folder)) is not None:
-            self._running.append(removal)
+        with contextlib.suppress(
+            BlockingIOError
+        ):  # no room for a process: it goes with all the others
+            if (removal := _remove(folder)) is not None:
+                self._running.append(removal)
 
     def wait(self) -> None:
         for each in self._running:

@@ -112,9 +112,9 @@ def greet(sock: socket.socket, handed_over: int | None) -> None:
 class Worker:
     """The submission and the objects of it that the trusted side has a name for."""
 
-    def __init__(self, deny_fork: Callable[[], None] | None = None) -> None:
-        """`deny_fork` is called in each copy that `Fork` makes; without it `Fork` is refused."""
-        self._deny_fork = deny_fork
+    def __init__(self, in_copy: Callable[[], None] | None = None) -> None:
+        """`in_copy` is called in each copy that `Fork` makes; without it `Fork` is refused."""
+        self._in_copy = in_copy
         self._module = types.ModuleType(MODULE)
         self._objects: list[object] = []
         self._cells: Mapping[str, str] = {}
@@ -157,7 +157,7 @@ class Worker:
 
     def _fork(self, channel: Channel) -> Channel:
         """In the copy, return the new channel to answer on; in the original, the one it had."""
-        if not isinstance(channel, SocketChannel) or self._deny_fork is None:
+        if not isinstance(channel, SocketChannel) or self._in_copy is None:
             raise RuntimeError("this worker can't fork")
         fd = channel.fds.pop()
         with contextlib.suppress(ChildProcessError):
@@ -169,7 +169,7 @@ class Worker:
             return channel
         random.setstate(state)  # Python seeds it anew after a fork
         channel._socket.close()
-        self._deny_fork()
+        self._in_copy()
         sock = socket.socket(fileno=fd)
         greet(sock, None)
         return SocketChannel(sock)

@@ -187,11 +187,24 @@ def descendants(pid: int) -> set[int]:
 
 
 def servers() -> set[int]:
-    """Our children, which are servers, and the servers that the one of checks has forked."""
+    """Our children, which are servers, and what runs for them: the servers that the one of checks has forked, and the
+    first process of the PID namespace that one of sandboxes has."""
     tree = children()
-    ours = tree.get(os.getpid(), [])
-    forked = [tree.get(pid, []) for pid in ours if b"grading.server" in command_of(pid)]
-    return {*ours, *(pid for each in forked for pid in each)}
+    found = set(tree.get(os.getpid(), []))
+    for pid in list(found):
+        below = tree.get(pid, [])
+        if b"sandbox.server" in command_of(pid):
+            below = [each for each in below if pid_in_namespace(each) == 1]
+        found.update(below)
+    return found
+
+
+def pid_in_namespace(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return int(next(line for line in lines if line.startswith("NSpid:")).split()[-1])
 
 
 def command_of(pid: int) -> bytes:
@@ -1176,3 +1189,59 @@ def test_threads_are_counted(tried, monkeypatch, watched):
     result = tried(CROWD, Limits(cpu_seconds=20, train_cpu_seconds=20, memory_mb=2048))
 
     assert result in ((Verdict.CRASHED, Verdict.ERROR) if watched else (1000, Verdict.ERROR))
+
+
+# --- what lives on, and what a machine without room for processes costs
+
+NAMESPACE = "lockdown.own_process_ids = lambda: None"
+CHAIN = "from grader.sandbox import forkserver; forkserver.die_with_parent = lambda: None"
+
+
+@pytest.mark.parametrize(
+    ("code", "outlived"),
+    [("", False), (NAMESPACE, False), (f"{NAMESPACE}; {CHAIN}", True)],
+    ids=["as it is", "without a PID namespace", "without the chain of parents, too"],
+)
+def test_no_copy_outlives_a_server_that_is_killed(submit, server_with, code, outlived):
+    with (
+        server_with(f"{code}\nkilled = True") as server,
+        opened(server, submit(PRELUDE + GOOD), PATIENT) as sandbox,
+        contextlib.closing(sandbox.student()) as student,
+    ):
+        assert student.attack() == 1
+        pid = student._process._pid
+        server._process.kill()
+
+        assert in_time(lambda: not lives(pid), 2 if outlived else 10) != outlived
+
+
+def lives(pid: int) -> bool:
+    fields = stat_of(Path(f"/proc/{pid}"))
+    return bool(fields) and fields[0] != "Z"
+
+
+FULL = """
+import os as real
+from grader.sandbox import forkserver
+fails = iter([True] * {count})
+def fork():
+    if next(fails, False): raise BlockingIOError(11, "no room")
+    return real.fork()
+forkserver.os = type(forkserver)("os")
+forkserver.os.__dict__.update(real.__dict__, fork=fork)
+"""
+
+
+@pytest.mark.parametrize("count", [2, 10])
+def test_a_server_without_room_for_a_process_waits_and_lives_on(submit, server_with, count):
+    server = server_with(FULL.format(count=count))
+    results = []
+    for _ in range(2):
+        try:
+            with opened(server, submit(PRELUDE + GOOD), PATIENT) as sandbox:
+                results.append(result_of(sandbox))
+        except SandboxError:
+            results.append(None)
+
+    assert results == ([1, 1] if count == 2 else [None, 1])
+    assert server.alive
