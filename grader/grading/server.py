@@ -38,7 +38,6 @@ def main() -> None:
 
 def _serve_assignment(fds: list[int]) -> None:
     """Collect an assignment's checks, then fork one process for each submission."""
-    forkserver.die_with_parent()
     control, door = (socket.socket(fileno=fd) for fd in fds)
     folder = Path(os.fsdecode(control.recv(_MAX_PATH)))
     session = _GradingSession(load_assignment(folder), control, door)
@@ -82,7 +81,6 @@ class _GradingSession:
         return True
 
     def _grade(self, session: pytest.Session, connection: int) -> None:
-        forkserver.die_with_parent()
         with socket.socket(fileno=connection) as sock:
             order = msgspec.msgpack.decode(receive(sock), type=Order)
             limits = self._grading.assignment.limits

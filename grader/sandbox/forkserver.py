@@ -202,9 +202,10 @@ def serve(
     """Answer requests until the other end of `control` closes.
 
     `before(note)` prepares the server for a child, which then runs `run(fds)` and exits; when it and its descendants
-    are gone, `after(pid)` cleans up behind them.
+    are gone, `after(pid)` cleans up behind them. If the server is killed, its children die with it.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _adopt_orphans()
+    server = os.getpid()
     children: dict[int, _Running] = {}
     poll = select.poll()
     poll.register(control, select.POLLIN)
@@ -238,7 +239,7 @@ def serve(
                 os.close(each)
             continue
         if pid == 0:
-            _in_child(control, children, lifeline, run, fds[1:])
+            _in_child(server, control, children, lifeline, run, fds[1:])
         for each in fds[1:]:
             os.close(each)
         with contextlib.suppress(PermissionError, ProcessLookupError):
@@ -311,6 +312,7 @@ class _Running:
 
 
 def _in_child(
+    server: int,
     control: socket.socket,
     children: dict[int, _Running],
     lifeline: socket.socket,
@@ -319,6 +321,7 @@ def _in_child(
 ) -> NoReturn:
     code = 70  # EX_SOFTWARE: what `run` didn't expect is our fault
     try:
+        die_with_parent(server)
         os.setpgid(0, 0)
         control.close()
         lifeline.close()
@@ -332,9 +335,37 @@ def _in_child(
         os._exit(code)
 
 
-def die_with_parent() -> None:
-    """Let the kernel kill this process when the thread that forked it ends."""
+def die_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when the thread of `parent` that forked it ends; exit if it already has."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() not in (parent, 0):  # 0: the parent is outside this process's PID namespace
+        os._exit(70)
+
+
+def guard(control: socket.socket, own_process_ids: Callable[[], None]) -> None:
+    """Go on in a child of this process, which kills all that the child leaves behind, whatever ended it.
+
+    `own_process_ids` may give the child a PID namespace: then the kernel does it, even if this process is killed too.
+    """
+    own_process_ids()
+    guardian = os.getpid()
+    if (pid := os.fork()) == 0:
+        die_with_parent(guardian)
+        return
+    control.close()
+    _adopt_orphans()
+    _, status = os.waitpid(pid, 0)
+    children = Path(f"/proc/self/task/{guardian}/children")
+    with contextlib.suppress(OSError):  # none are left
+        while True:
+            for orphan in children.read_text().split():
+                os.kill(int(orphan), signal.SIGKILL)
+            os.waitpid(-1, 0)
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _adopt_orphans() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def control_from_argv() -> socket.socket:

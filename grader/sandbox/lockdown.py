@@ -106,17 +106,19 @@ def own_namespaces(workdir: Path) -> bool:
 
 
 def own_process_ids() -> None:
-    """Go on in a child that is the first process of a PID namespace, where the kernel grants one.
+    """Make the next child of this process the first one of a PID namespace, where the kernel grants it.
 
-    When that process dies, in whatever way, the kernel kills all that descend from it. It dies with this one.
+    When that child dies, in whatever way, the kernel kills all its descendants.
     """
-    if _libc.unshare(_CLONE_NEWPID) and not _own_user_namespace(_CLONE_NEWPID):
-        return
-    pid = os.fork()
-    if pid:
-        os.closerange(3, 4096)
-        os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
-    _prctl(_PR_SET_PDEATHSIG, 9)
+    pid = os.fork()  # what is granted only in part can't be taken back
+    if pid == 0:
+        os._exit(not _unshare_process_ids())
+    if os.waitpid(pid, 0)[1] == 0:
+        _unshare_process_ids()
+
+
+def _unshare_process_ids() -> bool:
+    return not _libc.unshare(_CLONE_NEWPID) or _own_user_namespace(_CLONE_NEWPID)
 
 
 def _own_user_namespace(others: int) -> bool:

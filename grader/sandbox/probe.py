@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -77,16 +77,25 @@ def refuse_readable(path: Path) -> None:
             )
 
 
+class _Outside(NamedTuple):
+    """What the probes try to reach."""
+
+    secret: Path
+    server: Path
+    """The folder of the server's process below `/proc`, whose number a PID namespace hides."""
+
+
 def probe(root: Path, hiding: int | None) -> Isolation:
     """Lock down a child process below `root` as `lock_down` does, and let it try each probe."""
     workdir = Path(tempfile.mkdtemp(dir=root))
     secret = root / "secret"
     secret.write_text("what no submission may read")
+    outside = _Outside(secret, Path("/proc/self").resolve())
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            os.write(write, msgspec.msgpack.encode(_try_all(workdir, secret, hiding)))
+            os.write(write, msgspec.msgpack.encode(_try_all(workdir, outside, hiding)))
         finally:
             os._exit(0)
     os.close(write)
@@ -100,7 +109,7 @@ def probe(root: Path, hiding: int | None) -> Isolation:
     return msgspec.msgpack.decode(data, type=Isolation)
 
 
-def _try_all(workdir: Path, secret: Path, hiding: int | None) -> Isolation:
+def _try_all(workdir: Path, outside: _Outside, hiding: int | None) -> Isolation:
     from grader.sandbox.lockdown import deny_fork, lock_down, own_namespaces
 
     namespaces = own_namespaces(workdir)
@@ -113,16 +122,16 @@ def _try_all(workdir: Path, secret: Path, hiding: int | None) -> Isolation:
     except SandboxError as error:
         refused.append(str(error))
     reason = "; ".join(dict.fromkeys(refused))
-    through = tuple(name for name, attempt in _PROBES.items() if _succeeds(attempt, secret))
+    through = tuple(name for name, attempt in _PROBES.items() if _succeeds(attempt, outside))
     level: Level = "full" if not through else "none" if _WAYS_TO_FILES & set(through) else "reduced"
     if reason and level == "full":
         level = "reduced"
     return Isolation(level, through, reason, namespaces)
 
 
-def _succeeds(attempt: Callable[[Path], object], secret: Path) -> bool:
+def _succeeds(attempt: Callable[[_Outside], object], outside: _Outside) -> bool:
     try:
-        attempt(secret)
+        attempt(outside)
     except OSError:
         return False
     return True
@@ -138,7 +147,7 @@ _WAYS_TO_FILES = {
 }
 
 
-def _fork(_: Path) -> None:
+def _fork(_: _Outside) -> None:
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -146,12 +155,12 @@ def _fork(_: Path) -> None:
         os.waitpid(pid, 0)
 
 
-_PROBES: dict[str, Callable[[Path], object]] = {
-    "read a file": lambda secret: secret.read_bytes(),
+_PROBES: dict[str, Callable[[_Outside], object]] = {
+    "read a file": lambda outside: outside.secret.read_bytes(),
     "read the grader's own files": lambda _: Path(__file__).read_bytes(),
-    "write a file": lambda secret: secret.with_name("written").write_text("x"),
-    "list a folder": lambda secret: list(secret.parent.iterdir()),
-    "read another process's memory map": lambda _: Path(f"/proc/{os.getppid()}/maps").read_text(),
+    "write a file": lambda outside: outside.secret.with_name("written").write_text("x"),
+    "list a folder": lambda outside: list(outside.secret.parent.iterdir()),
+    "read another process's memory map": lambda outside: (outside.server / "maps").read_text(),
     "connect by TCP": lambda _: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
     "send by UDP": lambda _: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close(),
     "connect to a local socket": lambda _: socket.socket(socket.AF_UNIX).close(),

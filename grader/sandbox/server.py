@@ -84,7 +84,7 @@ def main() -> None:
 
     faulthandler.disable()
     control = forkserver.control_from_argv()
-    own_process_ids()
+    forkserver.guard(control, own_process_ids)
     sys.argv = [""]
     _warm_up()
     removals = _Removals()
@@ -188,7 +188,6 @@ def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) 
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
-    forkserver.die_with_parent()
     workdir = _workdir(root, os.getpid())
     workdir.mkdir()
     own_namespaces(workdir)
@@ -207,8 +206,10 @@ def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) 
     if locked.forks is not None:
         deny_descriptors()
 
+    loaded = os.getpid()
+
     def in_copy() -> None:
-        forkserver.die_with_parent()
+        forkserver.die_with_parent(loaded)
         if locked.forks is not None:
             deny_fork()
 
@@ -240,9 +241,7 @@ class _Removals:
 
     def start(self, folder: Path) -> None:
         self._running = [each for each in self._running if each.poll() is None]
-        with contextlib.suppress(
-            BlockingIOError
-        ):  # no room for a process: it goes with all the others
+        with contextlib.suppress(BlockingIOError):  # no room for `rm`: it goes with the root
             if (removal := _remove(folder)) is not None:
                 self._running.append(removal)
 

@@ -22,7 +22,10 @@ from grader.sandbox.syscalls import ALLOWED, CHECKED, REFUSED
 LIMITS = Limits(cpu_seconds=10, train_cpu_seconds=10, wall_factor=3, memory_mb=1024)
 
 SWITCHES = {
-    "namespaces": "lockdown.own_namespaces = lambda workdir: False",
+    "namespaces": "lockdown.own_namespaces = lambda workdir: False\nlockdown.own_process_ids = lambda: None",
+    "process ids": "lockdown.own_process_ids = lambda: None",
+    "guardian": "from grader.sandbox import forkserver\nforkserver.guard = lambda *_: None",
+    "chain": "from grader.sandbox import forkserver\nforkserver.die_with_parent = lambda parent: None",
     "files": "lockdown.restrict_files = lambda workdir, hiding: None",
     "calls": "lockdown.allow_system_calls = lambda: None",
     "capabilities": "lockdown.drop_capabilities = lambda: None",
@@ -33,7 +36,8 @@ SWITCHES = {
     "guard": "worker.hide_grader = lambda: None",
     "closing": "server.Path = type('Blind', (type(server.Path()),), {'iterdir': lambda self: []})",
 }
-"""What switches a defence off: namespaces, Landlock, seccomp, the dropping of capabilities, resource limits, the ban of
+"""What switches a defence off: namespaces, that of process numbers alone, the server's guardian, the end of children with
+their parent, Landlock, seccomp, the dropping of capabilities, resource limits, the ban of
 processes in calls, that of sending descriptors, the removal of a submission's folder, the closing of inherited
 descriptors."""
 
@@ -79,8 +83,9 @@ def server_with() -> Iterator[ServerWith]:
 def server_without(server_with: ServerWith) -> ServerWithout:
     """A running server that lacks the named defences of `SWITCHES`, and runs some code before it serves."""
 
-    def make(*names: str, code: str = "") -> SandboxServer:
-        return server_with("\n".join([*(SWITCHES[name] for name in sorted(set(names))), code]))
+    def make(*names: str, code: str = "", **env: str) -> SandboxServer:
+        switches = [SWITCHES[name] for name in sorted(set(names))]
+        return server_with("\n".join([*switches, code]), **env)
 
     return make
 

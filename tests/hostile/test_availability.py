@@ -187,24 +187,12 @@ def descendants(pid: int) -> set[int]:
 
 
 def servers() -> set[int]:
-    """Our children, which are servers, and what runs for them: the servers that the one of checks has forked, and the
-    first process of the PID namespace that one of sandboxes has."""
+    """Our children, which are servers or their guardians, and the servers that these have forked."""
     tree = children()
-    found = set(tree.get(os.getpid(), []))
-    for pid in list(found):
-        below = tree.get(pid, [])
-        if b"sandbox.server" in command_of(pid):
-            below = [each for each in below if pid_in_namespace(each) == 1]
-        found.update(below)
-    return found
-
-
-def pid_in_namespace(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return int(next(line for line in lines if line.startswith("NSpid:")).split()[-1])
+    ours = tree.get(os.getpid(), [])
+    kinds = (b"grading.server", b"sandbox.server")
+    forked = [tree.get(pid, []) for pid in ours if any(kind in command_of(pid) for kind in kinds)]
+    return {*ours, *(pid for each in forked for pid in each)}
 
 
 def command_of(pid: int) -> bytes:
@@ -1193,26 +1181,45 @@ def test_threads_are_counted(tried, monkeypatch, watched):
 
 # --- what lives on, and what a machine without room for processes costs
 
-NAMESPACE = "lockdown.own_process_ids = lambda: None"
-CHAIN = "from grader.sandbox import forkserver; forkserver.die_with_parent = lambda: None"
+STUCK = "os.register_at_fork(after_in_child=lambda: time.sleep(1000))"
 
 
 @pytest.mark.parametrize(
-    ("code", "outlived"),
-    [("", False), (NAMESPACE, False), (f"{NAMESPACE}; {CHAIN}", True)],
-    ids=["as it is", "without a PID namespace", "without the chain of parents, too"],
+    ("without", "killed", "stuck", "outlived"),
+    [
+        ([], "server", True, False),
+        ([], "all", True, False),
+        (["process ids"], "server", True, False),
+        (["process ids"], "all", False, False),
+        (["process ids", "guardian"], "all", False, False),
+        (["process ids", "guardian"], "all", True, True),
+        (["process ids", "guardian", "chain"], "all", False, True),
+    ],
 )
-def test_no_copy_outlives_a_server_that_is_killed(submit, server_with, code, outlived):
+def test_nothing_outlives_a_server_that_is_killed(
+    submit, server_without, monkeypatch, tmp_path, without, killed, stuck, outlived
+):
+    monkeypatch.setattr(live, "_FORK_SECONDS", 1.0)
+    source = PRELUDE + GOOD + "\n" + (STUCK if stuck else "")
+    server = server_without(*without, TMPDIR=str(tmp_path))  # what it leaves there is its next one's to remove
+    top = server._process.pid
     with (
-        server_with(f"{code}\nkilled = True") as server,
-        opened(server, submit(PRELUDE + GOOD), PATIENT) as sandbox,
-        contextlib.closing(sandbox.student()) as student,
+        without_resource_warnings(),
+        opened(server, submit(source), PATIENT) as sandbox,
+        contextlib.ExitStack() as stack,
     ):
-        assert student.attack() == 1
-        pid = student._process._pid
-        server._process.kill()
+        with contextlib.suppress(StudentCodeError):
+            stack.enter_context(contextlib.closing(sandbox.student()))
+        (first,) = [top] if "guardian" in without else children()[top]
+        ours = descendants(first)
+        assert len(ours) == 2, "the process that loaded it, and its copy"
 
-        assert in_time(lambda: not lives(pid), 2 if outlived else 10) != outlived
+        for pid in {top, first} if killed == "all" else {first}:
+            os.kill(pid, signal.SIGKILL)
+
+        assert in_time(lambda: not any(map(lives, ours)), 2 if outlived else 10) != outlived
+    for pid in filter(lives, ours):
+        os.kill(pid, signal.SIGKILL)
 
 
 def lives(pid: int) -> bool:
@@ -1223,10 +1230,16 @@ def lives(pid: int) -> bool:
 FULL = """
 import os as real
 from grader.sandbox import forkserver
-fails = iter([True] * {count})
+fails = [True] * {count}
+serving = False
+def load(note, own=server._load):
+    global serving
+    own(note)
+    serving = True
 def fork():
-    if next(fails, False): raise BlockingIOError(11, "no room")
+    if serving and fails and fails.pop(): raise BlockingIOError(11, "no room")
     return real.fork()
+server._load = load
 forkserver.os = type(forkserver)("os")
 forkserver.os.__dict__.update(real.__dict__, fork=fork)
 """
