@@ -6,6 +6,7 @@
 of every process involved: both servers, the grading processes, the sandboxes. Both come from the same run.
 """
 
+import contextlib
 import os
 import statistics
 import subprocess
@@ -34,21 +35,19 @@ for _ in range(4):
 """
 
 
-def cpu_of_tree(pid: int) -> float:
-    """CPU seconds of a process and of all its descendants that have been waited for."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-
-
-def our_processes() -> list[int]:
-    own = str(os.getpid())
-    found = []
+def cpu_of_servers() -> float:
+    """CPU seconds of all processes below this one, and of those that they have waited for."""
+    fields = {}
     for path in Path("/proc").iterdir():
-        if path.name.isdigit() and (path / "stat").exists():
-            parent = (path / "stat").read_text().rsplit(")", 1)[1].split()[1]
-            if parent == own:
-                found.append(int(path.name))
-    return found
+        if path.name.isdigit():
+            with contextlib.suppress(OSError):
+                stat = (path / "stat").read_text().rsplit(")", 1)[1].split()
+                fields[int(path.name)] = int(stat[1]), sum(map(int, stat[11:15]))
+    found, ticks = {os.getpid()}, 0
+    while below := [pid for pid, (parent, _) in fields.items() if parent in found - {pid}]:
+        ticks += sum(fields.pop(pid)[1] for pid in below)
+        found.update(below)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def grading(runs: int) -> None:
@@ -57,14 +56,14 @@ def grading(runs: int) -> None:
         for name, assignment in load_assignments(ROOT / "solutions").items():
             submission = read_submission(ROOT / "solutions" / name / "solution.py")
             grader.grade(assignment, submission, "warm")
-            before = sum(map(cpu_of_tree, our_processes()))
+            before = cpu_of_servers()
             own = 0.0
             for _ in range(runs):
                 report = grader.grade(assignment, submission, "x").report
                 own += sum(item.seconds for item in report.items)
                 assert report.score == report.max_score
             time.sleep(0.2)
-            everything = sum(map(cpu_of_tree, our_processes())) - before
+            everything = cpu_of_servers() - before
             above = (everything - own) / runs
             print(
                 f"{name:<12} {own / runs * 1e3:8.0f} {everything / runs * 1e3:8.0f} "
@@ -77,9 +76,8 @@ def fresh_state(runs: int) -> None:
     submission = read_submission(ROOT / "solutions" / "binary" / "solution.py")
     with SandboxServer() as server:
         server.isolation  # noqa: B018  (waits until it is warm)
-        (pid,) = our_processes()
         for title, again in (("fork again", True), ("load again", False)):
-            begin = cpu_of_tree(pid)
+            begin = cpu_of_servers()
             if again:
                 with open_sandbox(server.control, submission, Limits()) as sandbox:
                     for _ in range(runs * 5):
@@ -91,7 +89,7 @@ def fresh_state(runs: int) -> None:
                     with open_sandbox(server.control, submission, Limits()) as sandbox:
                         sandbox.student().seed(1)
             time.sleep(0.2)
-            print(f"{title}: {(cpu_of_tree(pid) - begin) / runs / 5 * 1e3:.1f} ms CPU")
+            print(f"{title}: {(cpu_of_servers() - begin) / runs / 5 * 1e3:.1f} ms CPU")
 
 
 def training_itself() -> None:

@@ -26,6 +26,7 @@ SWITCHES = {
     "process ids": "lockdown.own_process_ids = lambda: None",
     "guardian": "from grader.sandbox import forkserver\nforkserver.guard = lambda *_: None",
     "chain": "from grader.sandbox import forkserver\nforkserver.die_with_parent = lambda parent: None",
+    "tasks": "lockdown._counts_tasks_by_namespace = lambda: False",
     "files": "lockdown.restrict_files = lambda workdir, hiding: None",
     "calls": "lockdown.allow_system_calls = lambda: None",
     "capabilities": "lockdown.drop_capabilities = lambda: None",
@@ -37,7 +38,7 @@ SWITCHES = {
     "closing": "server.Path = type('Blind', (type(server.Path()),), {'iterdir': lambda self: []})",
 }
 """What switches a defence off: namespaces, that of process numbers alone, the server's guardian, the end of children with
-their parent, Landlock, seccomp, the dropping of capabilities, resource limits, the ban of
+their parent, the limit of tasks, Landlock, seccomp, the dropping of capabilities, resource limits, the ban of
 processes in calls, that of sending descriptors, the removal of a submission's folder, the closing of inherited
 descriptors."""
 

@@ -1179,6 +1179,33 @@ def test_threads_are_counted(tried, monkeypatch, watched):
     assert result in ((Verdict.CRASHED, Verdict.ERROR) if watched else (1000, Verdict.ERROR))
 
 
+MANY = """
+def attack():
+    threading.stack_size(32768)
+    for number in range(400):
+        try:
+            threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+        except RuntimeError:
+            return number
+    return 400
+"""
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="the kernel doesn't limit root's tasks")
+@pytest.mark.parametrize("limited", [True, False])
+def test_the_kernel_limits_the_tasks_of_an_ordinary_user(
+    tried, server_without, monkeypatch, limited
+):
+    monkeypatch.setattr(process.ForkedProcess, "threads", lambda _: 0)
+    server = server_without(*([] if limited else ["tasks"]))
+    if not server.isolation.namespaces:
+        pytest.skip("without a user namespace the kernel counts all processes of the user")
+
+    started = tried(MANY, Limits(cpu_seconds=20, train_cpu_seconds=20, memory_mb=2048), server)
+
+    assert (200 < started < 256) if limited else started == 400
+
+
 # --- what lives on, and what a machine without room for processes costs
 
 STUCK = "os.register_at_fork(after_in_child=lambda: time.sleep(1000))"

@@ -18,7 +18,7 @@ from grader.sandbox import SandboxServer, StudentCodeError, open_sandbox
 pytestmark = pytest.mark.sampled(8)
 
 LIMITS = Limits(cpu_seconds=20, train_cpu_seconds=20, wall_factor=3, memory_mb=1024)
-REFUSALS = {"PermissionError", "OSError"}
+REFUSALS = {"PermissionError", "OSError", "ProcessLookupError"}
 
 # What the submission does to a file, a folder, or a process of the grader's user -> the defences that all must fall
 # before it works. What succeeds undoes itself where it would stay.

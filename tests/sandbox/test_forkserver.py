@@ -306,13 +306,11 @@ import os, socket
 from grader.sandbox import forkserver
 
 def run(fds):
-    forkserver.die_with_parent()
     control = socket.socket(fileno=fds[0])
     control.send(control.recv(100) + b" from %d" % os.getpid())
     forkserver.serve(control, answer)
 
 def answer(fds):
-    forkserver.die_with_parent()
     os.write(fds[0], b"%d\\n" % os.getpid())
     import time
     time.sleep(60)
