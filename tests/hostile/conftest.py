@@ -37,10 +37,7 @@ SWITCHES = {
     "guard": "worker.hide_grader = lambda: None",
     "closing": "server.Path = type('Blind', (type(server.Path()),), {'iterdir': lambda self: []})",
 }
-"""What switches a defence off: namespaces, that of process numbers alone, the server's guardian, the end of children with
-their parent, the limit of tasks, Landlock, seccomp, the dropping of capabilities, resource limits, the ban of
-processes in calls, that of sending descriptors, the removal of a submission's folder, the closing of inherited
-descriptors."""
+"""The code that switches a defence off."""
 
 # Submissions of these tests need little of what the real server loads.
 _LIGHT = """
