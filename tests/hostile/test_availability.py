@@ -1228,7 +1228,9 @@ def test_nothing_outlives_a_server_that_is_killed(
 ):
     monkeypatch.setattr(live, "_FORK_SECONDS", 1.0)
     source = PRELUDE + GOOD + "\n" + (STUCK if stuck else "")
-    server = server_without(*without, TMPDIR=str(tmp_path))  # what it leaves there is its next one's to remove
+    server = server_without(
+        *without, TMPDIR=str(tmp_path)
+    )  # what it leaves there is its next one's to remove
     top = server._process.pid
     with (
         without_resource_warnings(),
