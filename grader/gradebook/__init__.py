@@ -134,6 +134,7 @@ class Gradebook:
                 self._put(connection, ASSIGNMENT, values, ["digest"])
             for each in unmatched:
                 values = {"run_id": run, "origin": each.origin, "reason": _json(each.reason)}
+                values["student"] = each.student
                 connection.execute(insert(UNMATCHED).values(values))
             if roster:
                 connection.execute(delete(ROSTER))
@@ -322,7 +323,6 @@ class Gradebook:
         key = {
             "student": task.student,
             "assignment": task.assignment.name,
-            "origin": task.origin,
             "sha256": submission.sha256,
         }
         code = {
@@ -383,6 +383,7 @@ def _refuse_unknown(
 def _circumstances(run: int, task: Task) -> dict[str, Any]:
     """The columns that can change each time a hand-in is found."""
     return {
+        "origin": task.origin,
         "handed_in": task.handed_in,
         "late_days": task.late_days,
         "penalty": task.penalty,
@@ -403,7 +404,6 @@ def _last_of(task: Task) -> Select[Any]:
         .where(
             HAND_IN.c.student == task.student,
             HAND_IN.c.assignment == task.assignment.name,
-            HAND_IN.c.origin == task.origin,
             HAND_IN.c.sha256 == task.sha256,
         )
         .order_by(REPORT.c.id.desc())
@@ -531,13 +531,13 @@ def _unmatched(connection: Connection) -> tuple[Unmatched, ...]:
     """The unmatched files of the last run over each set of paths."""
     runs = select(func.max(RUN.c.id)).group_by(RUN.c.paths)
     query = (
-        select(UNMATCHED.c.origin, UNMATCHED.c.reason)
+        select(UNMATCHED.c.origin, UNMATCHED.c.reason, UNMATCHED.c.student)
         .where(UNMATCHED.c.run_id.in_(runs))
         .order_by(UNMATCHED.c.id)
     )
     return tuple(
-        Unmatched(origin, msgspec.json.decode(reason, type=Text))
-        for origin, reason in connection.execute(query)
+        Unmatched(origin, msgspec.json.decode(reason, type=Text), student)
+        for origin, reason, student in connection.execute(query)
     )
 
 

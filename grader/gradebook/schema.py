@@ -72,7 +72,9 @@ UNMATCHED = Table(
     Column("run_id", ForeignKey("run.id"), nullable=False, index=True),
     Column("origin", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("student", String, nullable=False, server_default=""),
 )
+"""`student` is empty if it is unknown."""
 
 HAND_IN = Table(
     "hand_in",
@@ -90,8 +92,9 @@ HAND_IN = Table(
     Column("late_mark", Boolean, nullable=False),
     Column("run_id", ForeignKey("run.id"), nullable=False),
     UniqueConstraint("student", "assignment", "origin", "sha256", name="hand_in_once"),
+    Index("hand_in_of_bytes", "student", "assignment", "sha256", unique=True),
 )
-"""`run_id` is the last run that found it."""
+"""`run_id` is the last run that found it, and `origin` where that was."""
 
 REPORT = Table(
     "report",

@@ -70,10 +70,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unmatched(msgspec.Struct, frozen=True):
-    """A file whose student or assignment is unknown, left for an assistant to check."""
+    """A file or folder that isn't graded because its student or assignment is unknown or it can't be read."""
 
     origin: str
     reason: Text
+    student: str = ""
+    """Whose it is; empty if unknown."""
 
 
 class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):

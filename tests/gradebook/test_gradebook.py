@@ -574,3 +574,38 @@ def test_any_name_is_kept_as_it_is(name):
             (record,) = book.class_record().records
             assert (record.report.student, record.origin) == (name, name)
             assert grade(book, task) == []
+
+
+def test_the_same_bytes_of_a_student_are_one_hand_in_wherever_they_are_found(book, tiny):
+    first = hand_in(tiny(), origin="submissions.zip/kim/x.py", handed_in=NOON)
+    again = hand_in(tiny(), origin="submissions (1).zip/kim/x.py", handed_in=NOON)
+    other = hand_in(tiny(), "lee", origin="submissions (1).zip/lee/x.py")
+    grade(book, first)
+    left = grade(book, again, other)
+
+    records = book.class_record().records
+    assert left == []
+    assert [(r.report.student, r.origin) for r in records] == [
+        ("kim", "submissions (1).zip/kim/x.py"),
+        ("lee", "submissions (1).zip/lee/x.py"),
+    ]
+
+
+def test_an_older_gradebook_keeps_the_reports_of_hand_ins_that_become_one(url, tmp_path, tiny):
+    with Gradebook(tmp_path, url, create=True) as book:
+        grade(book, hand_in(tiny(), origin="a/x.py"))
+        with book._engine.begin() as connection:
+            connection.exec_driver_sql("DROP INDEX hand_in_of_bytes")
+            connection.exec_driver_sql("ALTER TABLE unmatched DROP COLUMN student")
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+            for table in (METADATA.tables["hand_in"], REPORT):
+                row = dict(connection.execute(table.select()).mappings().first())
+                row.pop("id")
+                changed = {"origin": "b/x.py"} if "origin" in row else {"hand_in_id": 2}
+                connection.execute(table.insert().values(row | changed))
+
+    with Gradebook(tmp_path, url) as book:
+        (record,) = book.class_record().records
+        assert (record.origin, record.score) == ("b/x.py", 10)
+        with book._engine.connect() as connection:
+            assert len(connection.execute(REPORT.select()).all()) == 2
