@@ -22,7 +22,5 @@ def upgrade() -> None:
     """Merge what is one, and add the column."""
     op.execute(_MERGE)
     op.execute(_REMOVE)
-    op.create_index(
-        "hand_in_of_bytes", "hand_in", ["student", "assignment", "sha256"], unique=True
-    )
+    op.create_index("hand_in_of_bytes", "hand_in", ["student", "assignment", "sha256"], unique=True)
     op.add_column("unmatched", sa.Column("student", sa.String, nullable=False, server_default=""))
