@@ -19,7 +19,7 @@ from grader.model.builtin import constraints
 from grader.model.course import COURSE, course_file
 from grader.model.record import Record
 from grader.model.submission import SUFFIXES, Submission, match_assignment, read_submission
-from grader.model.text import Language, tr
+from grader.model.text import Language, tr, visible
 from grader.reports.gradescope import to_gradescope
 
 Level = Literal["reduced", "full"]
@@ -108,7 +108,7 @@ def run(root: Path, grader: Grader, language: Language) -> None:
         report = grader.grade(assignment, submission, "").report
     except Exception:  # whatever it is, it is ours
         reason = traceback.format_exc()
-        print(reason)
+        print(visible(reason))
         report = ungraded(assignment, submission, "", reason)
     record = Record(report=report, origin=submission.file, graded_at=datetime.now(UTC))
     results = root / "results"

@@ -1,11 +1,9 @@
 """Commands for authors of assignments: `init`, `new`, `release`, `audit`, `import`, `pack`."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
 import typer
 
 from grader.cli.console import console
@@ -23,6 +21,7 @@ from grader.cli.options import (
     staff_errors,
     user_errors,
     write_file,
+    write_out,
 )
 from grader.cli.waiting import Waiting
 from grader.model.text import default_language, tr
@@ -146,7 +145,9 @@ def audit(
                         audit_one(grader, each, jobs or processors(), repeat, display.show)
                     )
     if format_ == "json":
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(audits)).decode() + "\n")
+        from grader.reports.json import indented
+
+        write_out(indented(audits) + "\n")
     elif format_ == "html":
         from grader.reports.audit import audit_page
 

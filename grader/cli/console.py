@@ -3,9 +3,12 @@
 import codecs
 import io
 import sys
-from typing import IO
+from typing import IO, Any, cast
 
 from rich.console import Console
+from rich.text import Text
+
+from grader.model.text import unobeyed, visible
 
 _SIGNS = {
     "✓": "v",
@@ -27,9 +30,40 @@ _SIGNS = {
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that prints words as they are: no markup, no colours of its own making."""
+    """Return a console that prints words as they are: no markup, no colours of its own making.
+
+    Neither the terminal nor a CI server that reads along obeys what a name or a message holds.
+    """
     plain_signs()
-    return Console(stderr=stderr, markup=False, highlight=False)
+    return _Console(stderr=stderr, markup=False, highlight=False)
+
+
+class _Console(Console):
+    @property
+    def file(self) -> IO[str]:
+        """Where it prints to."""
+        return cast(IO[str], _Unobeyed(super().file))
+
+    @file.setter
+    def file(self, new_file: IO[str]) -> None:
+        self._file = new_file
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return words of whatever origin for printing."""
+        return super().render_str(visible(text), **options)
+
+
+class _Unobeyed:
+    """A stream whose lines are no commands to a CI server."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(unobeyed(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def plain_signs() -> None:

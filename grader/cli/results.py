@@ -20,6 +20,7 @@ from grader.cli.options import (
     say,
     staff_errors,
     write_file,
+    write_out,
 )
 from grader.model.errors import UserError
 from grader.model.record import ClassRecord
@@ -151,7 +152,8 @@ def report(
             from grader.reports.html import own_key, write_site
 
             key = own_key(results) if anonymous else None
-            print(write_site(record, output or results, theirs, key))
+            page = write_site(record, output or results, theirs, key)
+            console().print(str(page), soft_wrap=True)
             raise typer.Exit(EXIT_UNGRADED if record.left else 0)
         from grader.reports.export import export
 
@@ -159,7 +161,7 @@ def report(
         done = export(record, format_, theirs, text, column)
         sys.stdout.write(done.commands)
         if output is None:
-            sys.stdout.buffer.write(done.data)
+            write_out(done.data)
         else:
             write_file(output, done.data, add=format_ == "github")
     for note in done.notes:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from grader.cli.console import console
 from grader.cli.options import (
     GradebookOption,
     LangOption,
@@ -72,7 +72,7 @@ def similar(
                 pairs = find_similar(hand_ins, _usual(each), least)
                 comparisons.append(Comparison(title=each.title, hand_ins=hand_ins, pairs=pairs))
         for comparison in comparisons:
-            Console().print(similar_table(comparison, language))
+            console().print(similar_table(comparison, language))
         page = output or results / PAGE
         with writing(page):
             write_page(page, similar_page(comparisons, language))

@@ -8,7 +8,7 @@ from rich.status import Status
 from rich.text import Text as Line
 
 from grader.cli.console import console
-from grader.model.text import Language, Text
+from grader.model.text import Language, Text, visible
 
 _SILENT_SECONDS = 0.5
 
@@ -39,4 +39,4 @@ class Waiting:
 
     def tell(self, text: Text) -> None:
         """Show `text` in place of what was told before."""
-        self._status.update(Line(text.in_(self._language)))
+        self._status.update(Line(visible(text.in_(self._language))))

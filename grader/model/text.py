@@ -3,14 +3,17 @@
 import gettext
 import locale
 import os
+import re
 import unicodedata
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 Language = Literal["ko", "en"]
+
+_COMMAND = re.compile(r"(?m)(^[^\S\n]*:|#)(:|#\w*\[)")
 
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +67,24 @@ def visible(text: str) -> str:
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if c not in "\n\t" and _is_control(c) else c for c in text
     )
+
+
+def all_visible(value: Any) -> Any:
+    """Return plain data (what JSON can hold) with every string made `visible`, keys included."""
+    match value:
+        case str():
+            return visible(value)
+        case dict():
+            return {all_visible(key): all_visible(each) for key, each in value.items()}
+        case list() | tuple():
+            return [all_visible(each) for each in value]
+        case _:
+            return value
+
+
+def unobeyed(text: str) -> str:
+    """Return text that a CI server doesn't take for commands (`::error` begins a line, `##[error]` is anywhere)."""
+    return _COMMAND.sub(r"\1 \2", text)
 
 
 def _is_control(character: str) -> bool:

@@ -177,7 +177,7 @@ def _text(card: _Card, letters: bool) -> str:
         lines += [
             f"    {words}" for words in (item.message, item.plot and item.plot.words) if words
         ]
-    return "\n".join([*lines, *(f"· {note}" for note in card.notes)])
+    return visible("\n".join([*lines, *(f"· {note}" for note in card.notes)]))
 
 
 def _letters() -> bool:

@@ -7,10 +7,10 @@ import re
 from grader.model.assignment import Assignment
 from grader.model.record import ClassRecord, Record
 from grader.model.score import Verdict
-from grader.model.text import Language, Text, printable, tr
+from grader.model.text import Language, Text, printable, tr, unobeyed
 from grader.reports.sheet import number
 
-_FORMULA = re.compile(r"(?:^|[;,\t])\s*[=+\-@＝＋－＠]")
+_FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@＝＋－＠﹦﹢﹣﹫])")
 """Also behind a semicolon or comma, where a spreadsheet of another locale begins a cell."""
 
 
@@ -75,5 +75,4 @@ def _points(points: float | None) -> str:
 
 def _text(words: str) -> str:
     """Escape text that a spreadsheet would read as a formula."""
-    line = printable(words, 1000)
-    return f"'{line}" if _FORMULA.search(line) else line
+    return unobeyed(_FORMULA.sub(r"\1'", printable(words, 1000)))

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import msgspec
-
 from grader.model.record import Record
 from grader.model.score import ItemResult, Verdict
 from grader.model.text import Language, Text, printable, tr
+from grader.reports.json import indented
 
 
 def to_gradescope(record: Record, language: Language) -> str:
@@ -28,7 +27,7 @@ def to_gradescope(record: Record, language: Language) -> str:
         "tests": [_test(n, item, language) for n, item in enumerate(report.items, 1)],
         "extra_data": {"sha256": report.sha256, "isolation": report.isolation},
     }
-    return msgspec.json.format(msgspec.json.encode(_without_none(document)), indent=2).decode()
+    return indented(_without_none(document))
 
 
 def _lines(record: Record) -> list[Text]:

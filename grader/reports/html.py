@@ -31,7 +31,7 @@ from grader.model.score import Curve, ItemResult, Place, Verdict
 from grader.model.submission import Cell
 from grader.model.submission import place as place_text
 from grader.model.text import Language, Text, tr, visible
-from grader.reports.page import render, write_page
+from grader.reports.page import CUT, first_lines, render, write_page
 from grader.reports.plots import loss_plot, losses_plot, predictions_plot, scores_plot
 
 INDEX = "index.html"
@@ -329,6 +329,8 @@ class _HandInView(msgspec.Struct, frozen=True):
     attempts: Sequence[Record]
     items: list[_ItemView]
     cells: list[_CellView]
+    cut: bool
+    """Whether the code is longer than what is shown."""
 
 
 def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
@@ -352,8 +354,9 @@ def _hand_in_view(
     name: str,
     attempts: Sequence[Record],
 ) -> _HandInView:
-    cells = {cell.name: number for number, cell in enumerate(record.cells, start=1)}
-    lines = {cell.name: len(_lines(cell.source)) for cell in record.cells}
+    shown, cut = first_lines(record.cells)
+    cells = {cell.name: number for number, cell in enumerate(shown, start=1)}
+    lines = {cell.name: len(_lines(cell.source)) for cell in shown}
     hints = {item.id: item.hints for item in assignment.items}
 
     def view(item: ItemResult) -> _ItemView:
@@ -376,8 +379,9 @@ def _hand_in_view(
         items=[view(item) for item in record.report.items],
         cells=[
             _CellView(place_text(cell.name), _code(cell, f"c{number}", marked))
-            for number, cell in enumerate(record.cells, start=1)
+            for number, cell in enumerate(shown, start=1)
         ],
+        cut=cut,
     )
 
 
@@ -528,6 +532,7 @@ _WORDS = {
     "code_as_handed_in": tr("Code"),
     "counts": tr("counts"),
     "cpu_seconds": tr("CPU seconds"),
+    "cut": CUT,
     "detail": tr("Technical details"),
     "difficulty": tr("difficulty"),
     "discrimination": tr("discrimination"),

@@ -7,12 +7,12 @@ import msgspec
 from grader.gradebook.statistics import item_statistics
 from grader.model.record import ClassRecord, Record
 from grader.model.score import SCHEMA_VERSION, ItemResult, ScoreReport
-from grader.model.text import Language
+from grader.model.text import Language, all_visible
 
 
 def to_json(report: ScoreReport, language: Language) -> str:
     """Return the report as indented JSON. Points of an ungraded item are null."""
-    return _indented(_report(report, language))
+    return indented(_report(report, language))
 
 
 def class_to_json(record: ClassRecord, language: Language) -> str:
@@ -38,11 +38,14 @@ def class_to_json(record: ClassRecord, language: Language) -> str:
             for each in record.unmatched
         ],
     }
-    return _indented(document)
+    return indented(document)
 
 
-def _indented(document: dict[str, Any]) -> str:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+def indented(document: object) -> str:
+    """Return data as indented JSON that holds no control characters and no commands to a CI server, escaped or not."""
+    plain = all_visible(msgspec.to_builtins(document))
+    text = msgspec.json.format(msgspec.json.encode(plain), indent=2).decode()
+    return text.replace("##", r"#\u0023")
 
 
 def _hand_in(record: Record, language: Language) -> dict[str, Any]:

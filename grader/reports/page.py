@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +13,16 @@ from markupsafe import Markup
 
 from grader.model.course import shown_time
 from grader.model.score import Verdict
+from grader.model.submission import Cell
 from grader.model.text import Language, Text, tr, visible
+
+MAX_LINES = 3_000
+MAX_CHARACTERS = 300_000
+CUT = tr(
+    "Only the beginning is shown: {lines} lines or {characters} characters.",
+    lines=f"{MAX_LINES:,}",
+    characters=f"{MAX_CHARACTERS:,}",
+)
 
 _MARKS = {
     Verdict.PASSED: "✓",
@@ -45,6 +54,21 @@ def render(
             **values,
         )
     )
+
+
+def first_lines(cells: Sequence[Cell]) -> tuple[tuple[Cell, ...], bool]:
+    """Return the beginning of a hand-in, and whether it was cut: at most `MAX_LINES` lines and `MAX_CHARACTERS`."""
+    found: list[Cell] = []
+    lines, characters = MAX_LINES, MAX_CHARACTERS
+    for cell in cells:
+        source = "\n".join(visible(cell.source[:characters]).split("\n")[:lines])
+        cut = len(source) < len(visible(cell.source))
+        found.append(Cell(cell.name, source))
+        lines -= source.count("\n") + 1
+        characters -= len(source)
+        if cut or lines <= 0 or characters <= 0:
+            return tuple(found), cut or len(found) < len(cells)
+    return tuple(found), False
 
 
 def write_page(path: Path, page: str) -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 from grader.gradebook.similarity import Pair, clusters, source_of
 from grader.model.submission import Cell
 from grader.model.text import Language, Text, printable, tr
-from grader.reports.page import render
+from grader.reports.page import CUT, first_lines, render
 
 _MAX_SIDE_BY_SIDE = 100
 _MAX_ROWS = 30
@@ -62,11 +62,14 @@ def similar_page(comparisons: Sequence[Comparison], language: Language) -> str:
 
 
 def _side_by_side(comparison: Comparison, pair: Pair) -> dict[str, object]:
-    one, other = (source_of(comparison.hand_ins[name]) for name in (pair.one, pair.other))
+    (one, one_cut), (other, other_cut) = (
+        first_lines(comparison.hand_ins[name]) for name in (pair.one, pair.other)
+    )
     return {
         "pair": pair,
-        "one": _lines(one, pair.identical, [match.one for match in pair.matches]),
-        "other": _lines(other, pair.identical, [match.other for match in pair.matches]),
+        "cut": one_cut or other_cut,
+        "one": _lines(source_of(one), pair.identical, [match.one for match in pair.matches]),
+        "other": _lines(source_of(other), pair.identical, [match.other for match in pair.matches]),
     }
 
 
@@ -86,6 +89,7 @@ def _percent(pair: Pair) -> Text:
 
 
 _WORDS = {
+    "cut": CUT,
     "groups": tr("Groups of three or more"),
     "nothing": tr("No pair of hand-ins is this similar."),
     "pairs": tr("Pairs, the most similar first"),

@@ -34,6 +34,8 @@ from grader.sandbox.wire import Reply, Request, WireError
 
 MAX_BYTES = 32 * 2**20
 """A submission that answers with more than this is not recorded."""
+MAX_KEPT_BYTES = 2 * 2**20
+"""Nor is one whose answers take more than this when compressed: the next grading runs it."""
 
 _VERSION = 1
 _DIGEST_BYTES = 16
@@ -86,7 +88,8 @@ def encode(fingerprint: bytes, answers: dict[bytes, Answer]) -> bytes | None:
     """Return answers as bytes; None if they are too large to be kept."""
     if sum(answer.size for answer in answers.values()) > MAX_BYTES:
         return None
-    return fingerprint + zlib.compress(msgspec.msgpack.encode(answers), _FAST)
+    packed = zlib.compress(msgspec.msgpack.encode(answers), _FAST)
+    return fingerprint + packed if len(packed) <= MAX_KEPT_BYTES else None
 
 
 def decode(fingerprint: bytes, recording: bytes) -> dict[bytes, Answer]:

@@ -13,7 +13,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import grader
-from grader.model.text import Text, default_language, tr
+from grader.model.text import Text, all_visible, default_language, tr, unobeyed
 
 PACKAGE = Path(grader.__file__).parent
 CATALOGUE = PACKAGE / "locale" / "ko" / "LC_MESSAGES" / "grader.po"
@@ -167,3 +167,21 @@ def test_the_language_is_that_of_the_locale(monkeypatch, variables, language):
         monkeypatch.setenv(name, value)
 
     assert language == default_language()
+
+
+@pytest.mark.parametrize(
+    "line", ["::error::x", "  ::stop-commands::x", "a\n::set-output::", "x ##[error]", "##vso[x]"]
+)
+def test_no_line_is_a_command_to_a_ci_server(line):
+    assert not re.search(r"(?m)^\s*::|##\w*\[", unobeyed(line))
+
+
+@pytest.mark.parametrize("line", ["y = x[::2]", "### head", "a::b", "std::max", ":", "#"])
+def test_other_lines_stay_as_they_are(line):
+    assert line == unobeyed(line)
+
+
+def test_control_characters_are_replaced_wherever_they_are_in_data():
+    data = {"a\x1b[2J": ["b\x9b", {"c": "two\nlines"}], "n": 1.5, "none": None}
+
+    assert all_visible(data) == {"a�[2J": ["b�", {"c": "two\nlines"}], "n": 1.5, "none": None}

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -120,8 +121,20 @@ def test_any_name_is_one_plain_cell(in_class, hand_in, student):
     assert [c for c in row[0] if not c.isprintable()] == []
 
 
-@pytest.mark.parametrize("name", ["＝1+1", "＋1", "－1", "＠x", "kim;=1+1", "kim, =1+1"])
+@pytest.mark.parametrize(
+    "name", ["＝1+1", "＋1", "－1", "＠x", "﹦1", "kim;=1+1", "kim, =1+1", 'kim;"=1"']
+)
 def test_no_cell_of_another_locale_is_a_formula(in_class, hand_in, name):
     (row,) = table(in_class(hand_in(name)))[1:]
 
-    assert row[0] == f"'{name}"
+    cells = [cell.strip(' "') for cell in re.split("[;,|]", row[0])]
+    assert [cell for cell in cells if cell[0] in "=+-@＝＋－＠﹦"] == []
+    assert row[0].replace("'", "") == name
+
+
+@pytest.mark.parametrize("name", ["::error file=x::pwned", "kim ##[error]", "##vso[task.x]"])
+def test_no_line_is_a_command_to_a_ci_server(in_class, hand_in, name):
+    (row,) = table(in_class(hand_in(name)))[1:]
+
+    assert not row[0].startswith("::")
+    assert "##" not in row[0]

@@ -425,6 +425,14 @@ def test_answers_that_are_too_large_are_not_recorded(taped, monkeypatch):
     assert it.recording is None
 
 
+def test_a_few_lines_of_code_leave_no_more_than_2_mb(taped):
+    it = taped("import torch\ndef f(): return torch.randn(1_000_000)")
+    with it.student() as student:
+        assert len(student.f()) == 1_000_000
+
+    assert it.recording is None
+
+
 ANSWERS = st.dictionaries(
     st.binary(min_size=16, max_size=16),
     st.builds(

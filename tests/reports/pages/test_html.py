@@ -292,6 +292,17 @@ def test_huge_cell_is_shown_plain(record, wine):
     assert '<span class="n">' not in page
 
 
+@pytest.mark.parametrize("source", ["x = 1\n" * 3_000_000, "x = " + "1 + " * 5_000_000 + "1"])
+def test_a_script_of_20_mb_is_shown_up_to_its_first_part(record, wine, source):
+    (one,) = record(cells=(Cell("x.py", source),)).cells
+
+    page = student_page(record(cells=(one, Cell("cell 2", "y = 2"))), wine, "en")
+
+    assert len(page) < 4_000_000
+    assert page.count("linenos") <= 3_000 + 10
+    assert "Only the beginning is shown" in page
+
+
 def test_curves_are_drawn_with_their_words(record, wine):
     page = Page(student_page(record(), wine, "en"))
 
