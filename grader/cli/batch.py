@@ -25,6 +25,7 @@ from grader.cli.options import (
     staff_errors,
     stop,
 )
+from grader.cli.pages import MAX_PAGES
 from grader.model.text import Language, Text, printable, tr
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from grader.grading.progress import State
     from grader.model.record import Unmatched
 
-_MAX_PAGES = 2000  # hand-ins; larger reports take minutes
 _MAX_ROWS = 300
 _MAX_UNMATCHED = 50
 
@@ -55,7 +55,14 @@ def batch(
     roster: Annotated[
         Path | None,
         typer.Option(
-            metavar="CSV", help="Roster: CSV with id, name, email; gives every student a row."
+            metavar="CSV", help="Roster: CSV with id, name, email, team; gives every student a row."
+        ),
+    ] = None,
+    teams: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Teams: CSV with student, team and optionally assignment. A hand-in counts for the whole team.",
         ),
     ] = None,
     extensions: Annotated[
@@ -109,14 +116,19 @@ def batch(
                 assignment,
                 results=results,
                 roster=roster,
+                teams=teams,
                 extensions=extensions,
                 trust_file_times=trust_file_times,
             )
+            corrected = book.renumber(work.roster)
             again: Again = "rerun" if rerun else "replay" if regrade else "new"
             with grader_of(context, isolation) as grader, Display(language) as display:
                 state = run_batch(grader, book, work, again, jobs=jobs, show=display.show)
             theirs = language_of_students(lang, assignments.values())
             pages = _present(book, results, language, theirs)
+    for old, new in corrected:
+        text = tr("the roster's id {old} is now {new}: work was carried over", old=old, new=new)
+        say(text, language)
     _print_batch(state, work.unmatched, book.place, language)
     say(pages, language)
     raise typer.Exit(EXIT_UNGRADED if state.ungraded or work.unmatched else 0)
@@ -129,11 +141,11 @@ def _present(book: "Gradebook", results: Path, language: Language, theirs: Langu
 
     totals = book.totals()
     hand_ins = sum(total.hand_ins for total in totals)
-    record = book.class_record() if hand_ins <= _MAX_PAGES else None
+    record = book.class_record() if hand_ins <= MAX_PAGES else None
     if record is None or hand_ins > _MAX_ROWS:
         console().print(totals_table(totals, language))
     else:
-        console().print(class_table(record.records, record.assignments, language))
+        console().print(class_table(record, language))
         console().print(statistics_table(record, language))
     if record is None:
         return tr(

@@ -1,10 +1,10 @@
-"""Commands for a graded class: `report`, `adjust`."""
+"""The command `report`: statistics, pages and exports of a graded class."""
 
-import getpass
+import math
 import sys
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Never
 
 import typer
 
@@ -24,67 +24,15 @@ from grader.cli.options import (
 )
 from grader.model.errors import UserError
 from grader.model.record import ClassRecord
-from grader.model.text import tr
+from grader.model.text import Language, Text, tr
 from grader.reports import ExportFormat
 
+if TYPE_CHECKING:
+    from grader.reports.fill import Scale
+
+_MAX_NAMED = 10
+
 app = typer.Typer()
-
-
-@app.command(
-    context_settings={"ignore_unknown_options": True},  # so that -5 is a number, not an option
-    epilog="Examples: `grader adjust results kim wine 5 --reason 'right idea' --item convergence` · "
-    "`grader adjust results lee wine -10 --reason 'copied from kim'`",
-)
-def adjust(
-    results: ResultsArgument,
-    student: Annotated[str, typer.Argument(show_default=False)],
-    assignment: Annotated[str, typer.Argument(show_default=False)],
-    points: Annotated[
-        float, typer.Argument(help="Points to add; negative to deduct.", show_default=False)
-    ],
-    reason: Annotated[str, typer.Option(help="The reason, shown in reports.")],
-    item: Annotated[
-        str | None, typer.Option(metavar="ID", help="The rubric item that the points belong to.")
-    ] = None,
-    author: Annotated[
-        str | None, typer.Option(help="Who made the decision; by default your login name.")
-    ] = None,
-    gradebook: GradebookOption = None,
-    lang: LangOption = None,
-) -> None:
-    """Add or deduct points by hand. The report stays unchanged, and the adjustment survives regrading."""
-    language = language_of(lang)
-    with staff_errors(language):
-        from grader.gradebook import Gradebook
-        from grader.model.record import Adjustment
-
-        adjustment = Adjustment(
-            points=points,
-            reason=reason,
-            author=author or _login_name(),
-            made_at=datetime.now().astimezone(),
-            item=item,
-        )
-        with Gradebook(results, gradebook) as book:
-            book.adjust(student, assignment, adjustment)
-    noted = tr(
-        "{student}, {assignment}: {points} points, by {author}: {reason}",
-        student=student,
-        assignment=assignment,
-        points=f"{points:+g}",
-        author=adjustment.author,
-        reason=reason,
-    )
-    say(noted, language)
-
-
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a container's user may have no name
-        raise UserError(
-            tr("can't determine your user name; pass your name with --author")
-        ) from error
 
 
 @app.command(
@@ -129,6 +77,21 @@ def report(
             "--anonymous", help="Use pseudonyms in the HTML report, always the same ones."
         ),
     ] = False,
+    assistant: Annotated[
+        bool,
+        typer.Option(
+            "--assistant",
+            help="With --anonymous: also write the assistants' pages, which show hidden checks.",
+        ),
+    ] = False,
+    scale_to: Annotated[
+        str | None,
+        typer.Option(
+            "--scale-to",
+            metavar="template|N",
+            help="Scale the scores for Canvas or Moodle to the maximum in the template, or to N points.",
+        ),
+    ] = None,
     gradebook: GradebookOption = None,
     lang: LangOption = None,
 ) -> None:
@@ -143,30 +106,72 @@ def report(
             raise UserError(tr("pseudonyms are available in HTML reports only: add --format html"))
         record = _class_record(results, gradebook).only(assignment, student)
         theirs = language_of_students(lang, record.assignments)
+        left = _left(record)
         if format_ is None:
             from grader.reports.table import statistics_table
 
             console().print(statistics_table(record, language))
-            raise typer.Exit(EXIT_UNGRADED if record.left else 0)
+            _exit(left, language)
         if format_ == "html":
             from grader.reports.html import own_key, write_site
 
             key = own_key(results) if anonymous else None
-            page = write_site(record, output or results, theirs, key)
+            pages = assistant or not anonymous
+            page = write_site(record, output or results, theirs, key, assistants=pages)
             console().print(str(page), soft_wrap=True)
-            raise typer.Exit(EXIT_UNGRADED if record.left else 0)
+            _exit(left, language)
         from grader.reports.export import export
 
         text = None if template is None else read_text(template)
-        done = export(record, format_, theirs, text, column)
+        done = export(record, format_, theirs, text, column, _scale(scale_to))
         sys.stdout.write(done.commands)
         if output is None:
             write_out(done.data)
         else:
             write_file(output, done.data, add=format_ == "github")
-    for note in done.notes:
+    for note in (*done.remarks, *done.notes):
         say(note, language, stderr=True)
-    raise typer.Exit(EXIT_UNGRADED if record.left or done.notes else 0)
+    unwritten = [tr("not written: {count} (listed above)", count=len(done.notes))]
+    _exit([*left, *(unwritten if done.notes else ())], language)
+
+
+def _left(record: ClassRecord) -> list[Text]:
+    """What needs attention, in words."""
+    ungraded = [each for each in record.counting.values() if each.report.ungraded]
+    found = []
+    if ungraded:
+        who = ", ".join(
+            f"{r.report.student} ({r.report.assignment})" for r in ungraded[:_MAX_NAMED]
+        )
+        words = who + (" …" if len(ungraded) > _MAX_NAMED else "")
+        found.append(tr("ungraded: {count}: {who}", count=len(ungraded), who=words))
+    if record.unmatched:
+        count = len(record.unmatched)
+        found.append(tr("unmatched files: {count} (see `index.html`)", count=count))
+    return found
+
+
+def _exit(left: Sequence[Text], language: Language) -> Never:
+    """End with exit code 3 and the reasons for it, or with 0."""
+    for text in left:
+        say(tr("needs your attention: {what}", what=text), language, stderr=True)
+    raise typer.Exit(EXIT_UNGRADED if left else 0)
+
+
+def _scale(words: str | None) -> "Scale":
+    if words is None:
+        return None
+    if words == "template":
+        return "template"
+    try:
+        scale = float(words)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < math.inf:
+        raise UserError(
+            tr("--scale-to takes `template` or a number of points, not {words}", words=words)
+        )
+    return scale
 
 
 def _class_record(results: Path, url: str | None) -> ClassRecord:

@@ -66,7 +66,7 @@ def similar(
             hand_ins = {
                 student: found.cells
                 for (student, name), found in record.counting.items()
-                if name == each.name
+                if name == each.name and not found.handed_in_by
             }
             if hand_ins:
                 pairs = find_similar(hand_ins, _usual(each), least)

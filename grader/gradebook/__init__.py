@@ -11,24 +11,50 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from grader import __version__
+from grader.gradebook import decisions
+from grader.gradebook.decisions import Adjusted
 from grader.gradebook.opening import FILE, address, open_engine, place, transaction
 from grader.gradebook.schema import (
     ADJUSTMENT,
     ASSIGNMENT,
+    COMMENT,
     HAND_IN,
     REPORT,
     ROSTER,
     RUN,
+    TEAM,
     UNMATCHED,
 )
-from grader.model.assignment import Assignment, unknown_assignment
+from grader.gradebook.teams import members, shared
+from grader.model.assignment import Assignment
 from grader.model.errors import UserError
 from grader.model.hand_in import HandIn
-from grader.model.record import Adjustment, ClassRecord, Record, RosterEntry, Total, Unmatched
+from grader.model.record import (
+    Adjustment,
+    ClassRecord,
+    Decision,
+    Record,
+    RosterEntry,
+    TeamMember,
+    Total,
+    Unmatched,
+)
 from grader.model.score import How, ScoreReport
 from grader.model.submission import Cell, Submission
 from grader.model.text import Text, tr
@@ -118,10 +144,12 @@ class Gradebook:
         assignments: Mapping[str, Assignment],
         unmatched: Iterable[Unmatched] = (),
         roster: Sequence[RosterEntry] = (),
+        teams: Sequence[TeamMember] = (),
     ) -> int:
         """Start a run that grades the hand-ins in `paths`, and return its id. `assignments` are keyed by their digests.
 
-        A `roster` replaces the previous one; `unmatched` files replace those of the last run over the same paths.
+        A `roster` replaces the previous one, and so do `teams`; `unmatched` files replace those of the last run over
+        the same paths.
         """
         with transaction(self._engine) as connection:
             values = {"paths": _json(list(paths)), "began": _now()}
@@ -137,11 +165,37 @@ class Gradebook:
                 values["student"] = each.student
                 connection.execute(insert(UNMATCHED).values(values))
             if roster:
-                connection.execute(delete(ROSTER))
+                connection.execute(update(ROSTER).values(dropped=True))
             for position, entry in enumerate(roster):
-                values = msgspec.structs.asdict(entry) | {"position": position}
-                connection.execute(insert(ROSTER).values(values))
+                values = msgspec.structs.asdict(entry) | {"position": position, "dropped": False}
+                self._put(connection, ROSTER, values, ["id"])
+            if teams:
+                connection.execute(delete(TEAM))
+                connection.execute(insert(TEAM), [msgspec.structs.asdict(each) for each in teams])
         return run
+
+    def renumber(self, roster: Sequence[RosterEntry]) -> tuple[tuple[str, str], ...]:
+        """Carry over the work of students whose id was corrected in the roster, and return the old and new ids.
+
+        A student is known by the email address: the one that the roster had under an id that is gone.
+        """
+        new = {entry.email: entry.id for entry in roster if entry.email}
+        kept = {entry.id for entry in roster}
+        with transaction(self._engine) as connection:
+            corrected = [
+                (old, new[entry.email])
+                for old, (entry, _) in _roster(connection).items()
+                if old not in kept and new.get(entry.email, old) != old
+            ]
+            known = set(connection.execute(select(HAND_IN.c.student)).scalars())
+            corrected = [(old, id_) for old, id_ in corrected if id_ not in known]
+            for old, id_ in corrected:
+                for table in (HAND_IN, ADJUSTMENT, COMMENT, TEAM):
+                    connection.execute(
+                        update(table).where(table.c.student == old).values(student=id_)
+                    )
+                connection.execute(delete(ROSTER).where(ROSTER.c.id == old))
+        return tuple(corrected)
 
     def end_run(self, run: int) -> None:
         """Record that the run has finished."""
@@ -220,26 +274,54 @@ class Gradebook:
 
     # --- adjusting
 
-    def adjust(self, student: str, assignment: str, adjustment: Adjustment) -> None:
-        """Add or deduct points by hand. Adjustments are stored separately, so they survive regrading.
+    def adjust(self, student: str, assignment: str, adjustment: Adjustment) -> Adjusted:
+        """Add or deduct points by hand, or excuse a student, and return what that changed.
+
+        Adjustments are stored separately, so they survive regrading. Points above the maximum of the item or the
+        assignment are left out unless the adjustment is `beyond`. The student is named as in reports, by id or name.
 
         Raises:
-            UserError: the student handed in nothing for the assignment, it has no such rubric item, or the points
-                aren't a
-                finite number.
+            UserError: the student is unknown, handed in nothing for the assignment or has its maximum, the assignment
+                has no such rubric item, or the points aren't a finite number.
         """
-        if not math.isfinite(adjustment.points):
-            raise UserError(tr("{points} isn't a valid number of points", points=adjustment.points))
+        (done,) = self.adjust_all([(student, assignment, adjustment)])
+        return done
+
+    def adjust_all(self, wanted: Sequence[tuple[str, str, Adjustment]]) -> tuple[Adjusted, ...]:
+        """Make many adjustments, all or none of them: the student, the assignment and the adjustment of each.
+
+        Raises:
+            UserError: as for `adjust`.
+        """
+        for _, _, adjustment in wanted:
+            if not math.isfinite(adjustment.points):
+                raise UserError(
+                    tr("{points} isn't a valid number of points", points=adjustment.points)
+                )
         with transaction(self._engine) as connection:
-            _refuse_unknown(connection, student, assignment, adjustment.item)
-            values = msgspec.structs.asdict(adjustment)
-            values |= {"student": student, "assignment": assignment}
-            connection.execute(insert(ADJUSTMENT).values(values))
+            return decisions.adjust_all(connection, _class_record(connection), wanted)
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """Return all adjustments ever made, the oldest first."""
+        with transaction(self._reading) as connection:
+            return decisions.list_decisions(connection)
+
+    def undo(self, number: int, author: str) -> Decision:
+        """Undo the adjustment with this id. It stays in the list for staff; students see the result.
+
+        Raises:
+            UserError: there is none, or it is undone already.
+        """
+        with transaction(self._engine) as connection:
+            return decisions.undo(connection, number, author, _now())
 
     # --- reading
 
     def totals(self) -> tuple[Total, ...]:
-        """Return the totals of each assignment, from the latest report of every hand-in."""
+        """Return the totals of each assignment, from the latest report of every hand-in.
+
+        Dropped and excused students are left out.
+        """
         query = (
             select(
                 HAND_IN.c.assignment,
@@ -249,7 +331,7 @@ class Gradebook:
             )
             .select_from(REPORT)
             .join(HAND_IN)
-            .where(_is_last())
+            .where(_is_last(), _is_shown())
             .group_by(HAND_IN.c.assignment)
             .order_by(HAND_IN.c.assignment)
         )
@@ -262,16 +344,7 @@ class Gradebook:
         With a roster these are its students; hand-ins of those who have dropped the course are kept, but not shown.
         """
         with transaction(self._reading) as connection:
-            assignments = _assignments(connection)
-            roster = _roster(connection)
-            enrolled = {entry.id for entry in roster}
-            records = _records(connection, {each.name: each for each in assignments})
-            return ClassRecord(
-                assignments=assignments,
-                records=tuple(r for r in records if not roster or r.report.student in enrolled),
-                roster=roster,
-                unmatched=_unmatched(connection),
-            )
+            return _class_record(connection)
 
     # --- steps of these
 
@@ -343,41 +416,27 @@ class Gradebook:
         return connection.execute(statement.returning(*table.primary_key)).scalar_one()
 
 
-def _refuse_unknown(
-    connection: Connection, student: str, assignment: str, item: str | None
-) -> None:
-    known = {each.name: each for each in _assignments(connection)}
-    if assignment not in known:
-        raise unknown_assignment(assignment, known)
-    items = [item.id for item in known[assignment].items]
-    if item is not None and item not in items:
-        raise UserError(
-            tr(
-                "{assignment} has no rubric item {item}; available items: {known}",
-                assignment=assignment,
-                item=item,
-                known=", ".join(items),
-            )
+def _class_record(connection: Connection) -> ClassRecord:
+    assignments = _assignments(connection)
+    everyone = _roster(connection)
+    roster = tuple(entry for entry, dropped in everyone.values() if not dropped)
+    enrolled = {entry.id for entry in roster}
+    points, excused = decisions.in_force(connection)
+    found = _records(connection, {each.name: each for each in assignments}, roster, points)
+    worked = {r.report.student for r in found} | {student for student, _ in (*points, *excused)}
+    return ClassRecord(
+        assignments=assignments,
+        records=tuple(r for r in found if not roster or r.report.student in enrolled),
+        roster=roster,
+        unmatched=_unmatched(connection),
+        excused=frozenset(key for key in excused if not roster or key[0] in enrolled),
+        dropped=tuple(
+            everyone[student][0] if student in everyone else RosterEntry(student)
+            for student in sorted(worked - enrolled)
         )
-    theirs = select(HAND_IN.c.assignment).where(HAND_IN.c.student == student).distinct()
-    handed_in = sorted(connection.execute(theirs).scalars())
-    if not handed_in:
-        raise UserError(
-            tr(
-                "the gradebook has no hand-in of {student}; write the name exactly as in the "
-                "reports",
-                student=student,
-            )
-        )
-    if assignment not in handed_in:
-        raise UserError(
-            tr(
-                "{student} handed in nothing for {assignment}, only for: {known}",
-                student=student,
-                assignment=assignment,
-                known=", ".join(handed_in),
-            )
-        )
+        if roster
+        else (),
+    )
 
 
 def _circumstances(run: int, task: Task) -> dict[str, Any]:
@@ -390,6 +449,18 @@ def _circumstances(run: int, task: Task) -> dict[str, Any]:
         "late_mark": task.late_mark,
         "run_id": run,
     }
+
+
+def _is_shown() -> Any:
+    """Whether a hand-in is of a student who is neither dropped nor excused."""
+    roster = select(ROSTER.c.id).where(ROSTER.c.dropped.is_(False))
+    excused = exists().where(
+        ADJUSTMENT.c.excused,
+        ADJUSTMENT.c.undone_at.is_(None),
+        ADJUSTMENT.c.student == HAND_IN.c.student,
+        ADJUSTMENT.c.assignment == HAND_IN.c.assignment,
+    )
+    return and_(or_(~roster.exists(), HAND_IN.c.student.in_(roster)), ~excused)
 
 
 def _is_last() -> Any:
@@ -447,13 +518,12 @@ def _assignments(connection: Connection) -> tuple[Assignment, ...]:
     )
 
 
-def _records(connection: Connection, assignments: dict[str, Assignment]) -> tuple[Record, ...]:
-    adjustments: dict[tuple[str, str], list[Adjustment]] = {}
-    for given in connection.execute(select(ADJUSTMENT).order_by(ADJUSTMENT.c.id)).mappings():
-        fields = {name: given[name] for name in Adjustment.__struct_fields__}
-        adjustments.setdefault((given["student"], given["assignment"]), []).append(
-            Adjustment(**fields)
-        )
+def _records(
+    connection: Connection,
+    assignments: dict[str, Assignment],
+    roster: Iterable[RosterEntry],
+    adjustments: Mapping[tuple[str, str], tuple[Adjustment, ...]],
+) -> tuple[Record, ...]:
     query = (
         select(REPORT.c.report, REPORT.c.graded_at, REPORT.c.how, RUN.c.paths, HAND_IN)
         .select_from(REPORT)
@@ -470,7 +540,7 @@ def _records(connection: Connection, assignments: dict[str, Assignment]) -> tupl
         if row.id in gone and (row.paths, row.origin, row.sha256) in there:
             continue  # the same file has since been matched to another student or assignment
         key = (row.student, row.assignment)
-        record = _record(row, tuple(adjustments.get(key, ())))
+        record = _record(row, adjustments.get(key, ()))
         order = (
             row.id not in gone,
             row.handed_in is not None,
@@ -479,9 +549,10 @@ def _records(connection: Connection, assignments: dict[str, Assignment]) -> tupl
             _natural(row.origin),
         )
         found.setdefault(key, []).append((record, order))
+    teams = members(roster, _teams(connection))
     return tuple(
         record
-        for (_, name), attempts in found.items()
+        for (_, name), attempts in sorted(shared(found, teams, adjustments).items())
         for record in _counted(attempts, best=assignments[name].counts == "best")
     )
 
@@ -501,7 +572,9 @@ def _gone(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:
 
 def _record(row: Row[Any], adjustments: tuple[Adjustment, ...]) -> Record:
     return Record(
-        report=msgspec.json.decode(row.report, type=ScoreReport),
+        report=msgspec.structs.replace(
+            msgspec.json.decode(row.report, type=ScoreReport), student=row.student
+        ),
         origin=row.origin,
         graded_at=row.graded_at,
         handed_in=row.handed_in,
@@ -522,9 +595,16 @@ def _counted(attempts: list[tuple[Record, Any]], best: bool) -> list[Record]:
     return [msgspec.structs.replace(each, counts=each is counting) for each in records]
 
 
-def _roster(connection: Connection) -> tuple[RosterEntry, ...]:
-    query = select(ROSTER.c.id, ROSTER.c.name, ROSTER.c.email).order_by(ROSTER.c.position)
-    return tuple(RosterEntry(*row) for row in connection.execute(query))
+def _roster(connection: Connection) -> dict[str, tuple[RosterEntry, bool]]:
+    """Everyone who was ever on the roster, each with whether they have dropped the course, by id."""
+    columns = (ROSTER.c.id, ROSTER.c.name, ROSTER.c.email, ROSTER.c.team, ROSTER.c.dropped)
+    query = select(*columns).order_by(ROSTER.c.position)
+    return {row.id: (RosterEntry(*row[:-1]), row.dropped) for row in connection.execute(query)}
+
+
+def _teams(connection: Connection) -> list[TeamMember]:
+    rows = connection.execute(select(TEAM.c.student, TEAM.c.team, TEAM.c.assignment))
+    return [TeamMember(*row) for row in rows]
 
 
 def _unmatched(connection: Connection) -> tuple[Unmatched, ...]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 
@@ -62,8 +63,20 @@ ROSTER = Table(
     Column("id", String, primary_key=True),
     Column("name", Text, nullable=False),
     Column("email", Text, nullable=False),
+    Column("team", Text, nullable=False, server_default=""),
+    Column("dropped", Boolean, nullable=False, server_default=false()),
     Column("position", Integer, nullable=False),
 )
+"""Everyone who was ever on the roster; `dropped` are those who aren't on the last one."""
+
+TEAM = Table(
+    "team",
+    METADATA,
+    Column("student", String, primary_key=True),
+    Column("assignment", String, primary_key=True),
+    Column("team", Text, nullable=False),
+)
+"""The teams of the last file of teams; `assignment` is empty for all of them."""
 
 UNMATCHED = Table(
     "unmatched",
@@ -127,4 +140,35 @@ ADJUSTMENT = Table(
     Column("reason", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("made_at", When, nullable=False),
+    Column("beyond", Boolean, nullable=False, server_default=false()),
+    Column("excused", Boolean, nullable=False, server_default=false()),
+    Column("undone_by", Text),
+    Column("undone_at", When),
 )
+
+COMMENT = Table(
+    "comment",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("student", String, nullable=False),
+    Column("assignment", String, nullable=False),
+    Column("item", String),
+    Column("cell", Text),
+    Column("line", Integer),
+    Column("quote", Text),
+    Column("words", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("made_at", When, nullable=False),
+    Column("undone_by", Text),
+    Column("undone_at", When),
+)
+"""`quote` is the line that a comment on a line of the hand-in is about."""
+
+FORGOTTEN = Table(
+    "forgotten",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("forgotten_at", When, nullable=False),
+    Column("hand_ins", Integer, nullable=False),
+)
+"""That someone's work was removed, without who it was."""

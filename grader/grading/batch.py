@@ -18,12 +18,12 @@ from grader.grading.grader import Grader
 from grader.grading.order import Graded
 from grader.grading.progress import State, processors, with_report
 from grader.grading.scoring import ungraded
-from grader.intake import find_hand_ins, read_extensions, read_roster
+from grader.intake import find_hand_ins, read_extensions, read_roster, read_teams
 from grader.model.assignment import Assignment
 from grader.model.errors import GraderError, UserError, writing
 from grader.model.hand_in import HandIn
 from grader.model.late import Lateness, lateness
-from grader.model.record import RosterEntry, Unmatched
+from grader.model.record import RosterEntry, TeamMember, Unmatched
 from grader.model.submission import Submission, readable
 from grader.model.text import printable, tr
 
@@ -44,6 +44,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[Task, ...]
     unmatched: tuple[Unmatched, ...]
     roster: tuple[RosterEntry, ...] = ()
+    teams: tuple[TeamMember, ...] = ()
 
 
 def find_work(
@@ -53,14 +54,15 @@ def find_work(
     *,
     results: Path | None = None,
     roster: Path | None = None,
+    teams: Path | None = None,
     extensions: Path | None = None,
     trust_file_times: bool = False,
 ) -> Work:
     """Find the hand-ins in `paths`; `name` is their assignment if the user chose one.
 
-    The `results` folder may lie inside the paths; it is skipped. `roster` and `extensions` are CSV files. Lateness is
-    computed from the platform's times; file times are used only with `trust_file_times`, because a download may have
-    changed them.
+    The `results` folder may lie inside the paths; it is skipped. `roster`, `teams` and `extensions` are CSV files.
+    Lateness is computed from the platform's times; file times are used only with `trust_file_times`, because a download
+    may have changed them.
 
     Raises:
         UserError: the paths contain nothing to grade, or a file can't be read.
@@ -68,6 +70,7 @@ def find_work(
     known = dict(assignments)
     students = read_roster(roster) if roster else ()
     due = read_extensions(extensions, known, students) if extensions else {}
+    together = read_teams(teams, known, students) if teams else ()
     found = find_hand_ins(paths, known, name, students, results)
     digests = {each.name: digest_of(each) for each in known.values()}
     return Work(
@@ -79,6 +82,7 @@ def find_work(
         ),
         unmatched=found.unmatched,
         roster=students,
+        teams=together,
     )
 
 
@@ -149,7 +153,7 @@ def run_batch(
     Raises:
         UserError: an assignment's checks can't be run, or the gradebook can't store a report. Earlier reports are safe.
     """
-    run = gradebook.begin_run(work.paths, work.assignments, work.unmatched, work.roster)
+    run = gradebook.begin_run(work.paths, work.assignments, work.unmatched, work.roster, work.teams)
     left = gradebook.keep_known(run, work.tasks) if again == "new" else work.tasks
     state = State(total=len(work.tasks), kept=len(work.tasks) - len(left))
     state = _grade_all(grader, gradebook, run, left, state, again, jobs or processors(), show)

@@ -1,22 +1,23 @@
-"""Read the roster and the extensions from CSV, and look up students by name."""
+"""Read the roster, teams, extensions and adjustments from CSV, and look up students by name."""
 
 import csv
 import io
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from grader.model.assignment import Assignment
+from grader.model.assignment import Assignment, unknown_assignment
 from grader.model.errors import UserError, reading
-from grader.model.record import RosterEntry
+from grader.model.record import Adjustment, RosterEntry, TeamMember
 from grader.model.text import Text, printable, tr
 
 _ROSTER = {
     "id": ("sisuserid", "학번", "studentid", "sid", "학생id", "idnumber", "id번호", "id"),
     "name": ("name", "성명", "student", "fullname", "이름"),
     "email": ("email", "이메일", "emailaddress", "메일", "메일주소", "sisloginid"),
+    "team": ("team", "teamname", "팀", "팀명", "조"),
     "first": ("firstname", "이름"),
     "last": ("lastname", "surname", "성"),
     "canvas": ("id",),
@@ -24,17 +25,30 @@ _ROSTER = {
 _NO_STUDENT = ("pointspossible", "manualposting", "studenttest", "teststudent")
 """Names of rows that Canvas writes among those of students."""
 _TITLE_LINES = 10
+_TEAMS = {
+    "student": ("student", "학생", "학번", "studentid", "userid", "id", "idnumber", "email"),
+    "team": (*_ROSTER["team"], "groupname", "group", "groups", "모둠"),
+    "assignment": ("assignment", "과제"),
+}
 _EXTENSIONS = {
     "student": ("student", "id", "학번", "학생"),
     "assignment": ("assignment", "과제"),
     "due": ("due", "마감", "기한"),
 }
+_ADJUSTMENTS = {
+    "student": _TEAMS["student"],
+    "assignment": ("assignment", "과제"),
+    "points": ("points", "점수", "score"),
+    "reason": ("reason", "이유", "사유"),
+    "item": ("item", "항목"),
+}
+_EXCUSED = ("ex", "excused", "면제")
 _MAX_WORDS = 10
 _MAX_BYTES = 20 * 2**20
 
 
 def read_roster(path: Path) -> tuple[RosterEntry, ...]:
-    """Read the roster: a column of ids, and optionally names and emails.
+    """Read the roster: a column of ids, and optionally names, emails and teams.
 
     Raises:
         UserError: the file can't be read, a column or an id is missing, or an id occurs twice; with the line.
@@ -60,6 +74,39 @@ def read_roster(path: Path) -> tuple[RosterEntry, ...]:
     return tuple(entries.values())
 
 
+def read_teams(
+    path: Path, assignments: Collection[str], roster: Iterable[RosterEntry] = ()
+) -> tuple[TeamMember, ...]:
+    """Read the file of teams: a row per student with the team, and optionally the assignment of the team.
+
+    With a roster, students may be named as in file names; without one, by the id of their hand-ins.
+
+    Raises:
+        UserError: the file can't be read, or a line has an unknown student or assignment, or a student who is in
+            another team already.
+    """
+    index = RosterIndex(roster)
+    found: dict[tuple[str, str], TeamMember] = {}
+    for line, row in _rows(path, _TEAMS, needed=("student", "team")):
+        student = _student(path, line, row["student"], index)
+        if row["assignment"] and row["assignment"] not in assignments:
+            raise unknown_assignment(row["assignment"], assignments)
+        key = (student, row["assignment"])
+        if (
+            found.setdefault(key, TeamMember(student, row["team"], row["assignment"])).team
+            != (row["team"])
+        ):
+            raise UserError(
+                tr(
+                    "{path}, line {line}: {student} is in two teams",
+                    path=path,
+                    line=line,
+                    student=student,
+                )
+            )
+    return tuple(each for each in found.values() if each.team)
+
+
 def read_extensions(
     path: Path, assignments: dict[str, Assignment], roster: Iterable[RosterEntry] = ()
 ) -> dict[tuple[str, str], datetime]:
@@ -74,13 +121,7 @@ def read_extensions(
     index = RosterIndex(roster)
     extensions = {}
     for line, row in _rows(path, _EXTENSIONS, needed=tuple(_EXTENSIONS)):
-        named = row["student"]
-        student = index.only((named,)) if index and named else named
-        if isinstance(student, Text) or not student:
-            reason: Text = student or tr("the student is missing")
-            raise UserError(
-                tr("{path}, line {line}: {reason}", path=path, line=line, reason=reason)
-            )
+        student = _student(path, line, row["student"], index)
         policy = assignments[row["assignment"]].late if row["assignment"] in assignments else None
         if policy is None:
             raise UserError(
@@ -105,6 +146,62 @@ def read_extensions(
             )
         extensions[student, row["assignment"]] = due
     return extensions
+
+
+def read_adjustments(
+    path: Path, author: str, made_at: datetime, beyond: bool = False
+) -> tuple[tuple[str, str, Adjustment], ...]:
+    """Read adjustments: the student, the assignment, the points (or `EX`), the reason, and optionally the item.
+
+    Raises:
+        UserError: the file can't be read, or a line has no student, no reason, or no number of points.
+    """
+    found = []
+    for line, row in _rows(
+        path, _ADJUSTMENTS, needed=("student", "assignment", "points", "reason")
+    ):
+        excused = row["points"].casefold() in _EXCUSED
+        points = 0.0 if excused else _number(row["points"])
+        missing = next(
+            (name for name in ("student", "assignment", "reason") if not row[name]), None
+        )
+        if points is None or missing:
+            raise UserError(
+                tr(
+                    "{path}, line {line}: {reason}",
+                    path=path,
+                    line=line,
+                    reason=tr("the {column} is missing", column=missing)
+                    if missing
+                    else tr("{points} isn't a valid number of points", points=row["points"]),
+                )
+            )
+        adjustment = Adjustment(
+            points=points,
+            reason=row["reason"],
+            author=author,
+            made_at=made_at,
+            item=row["item"] or None,
+            beyond=beyond,
+            excused=excused,
+        )
+        found.append((row["student"], row["assignment"], adjustment))
+    return tuple(found)
+
+
+def _number(words: str) -> float | None:
+    try:
+        return float(words.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _student(path: Path, line: int, named: str, index: "RosterIndex") -> str:
+    student = index.only((named,)) if index and named else named
+    if isinstance(student, Text) or not student:
+        reason: Text = student or tr("the student is missing")
+        raise UserError(tr("{path}, line {line}: {reason}", path=path, line=line, reason=reason))
+    return student
 
 
 def _is_hangul(words: str) -> bool:

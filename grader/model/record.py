@@ -1,6 +1,7 @@
 """Hand-ins with their results: the types that the gradebook stores and reports show."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal, Self
 
 import msgspec
@@ -12,12 +13,48 @@ from grader.model.submission import Cell
 from grader.model.text import Text, printable, tr
 
 
+class Standing(StrEnum):
+    """What there is of a student for an assignment."""
+
+    HANDED_IN = "handed_in"
+    MISSING = "missing"
+    """Nothing was handed in."""
+    EXCUSED = "excused"
+    """The assignment doesn't count for the student, whether or not something was handed in."""
+    DROPPED = "dropped"
+    """The student is no longer on the roster. The work is kept, but is in no table, statistic or export."""
+
+    @property
+    def text(self) -> Text:
+        """The standing in words."""
+        return _STANDINGS[self]
+
+
+_STANDINGS = {
+    Standing.HANDED_IN: tr("handed in"),
+    Standing.MISSING: tr("not handed in"),
+    Standing.EXCUSED: tr("excused"),
+    Standing.DROPPED: tr("no longer on the roster"),
+}
+
+
 class RosterEntry(msgspec.Struct, frozen=True):
     """A student of the class, with or without a hand-in."""
 
     id: str
     name: str = ""
     email: str = ""
+    team: str = ""
+    """The team in which the student does all assignments; empty without one."""
+
+
+class TeamMember(msgspec.Struct, frozen=True):
+    """A student's team, whose members share their hand-ins."""
+
+    student: str
+    team: str
+    assignment: str = ""
+    """The name of the assignment that the team does together; empty for all."""
 
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +68,22 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     """With its time zone."""
     item: str | None = None
     """The id of the rubric item concerned; None for the whole assignment."""
+    beyond: bool = False
+    """Whether the score may exceed the maximum."""
+    excused: bool = False
+    """Whether the student is excused from the assignment; then `points` is 0."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """An adjustment as the gradebook keeps it."""
+
+    id: int
+    student: str
+    assignment: str
+    adjustment: Adjustment
+    undone_by: str | None = None
+    """Who undid it; None while it holds."""
+    undone_at: datetime | None = None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +109,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the checks used a running submission, its recorded answers, or both."""
     counts: bool = True
     """Whether this is the student's hand-in that counts."""
+    handed_in_by: str = ""
+    """The id of the team member who handed it in, if that is another student."""
 
     @property
     def score(self) -> float:
-        """The points after the late policy and all adjustments, never below 0."""
+        """The points after the late policy and all adjustments, from 0 to the maximum unless one goes beyond it."""
         adjusted = sum(adjustment.points for adjustment in self.adjustments)
-        return max(0.0, round(self.report.score - self.penalty + adjusted, 2))
+        score = max(0.0, round(self.report.score - self.penalty + adjusted, 2))
+        beyond = any(adjustment.beyond for adjustment in self.adjustments)
+        return score if beyond else min(score, self.report.max_score)
 
     @property
     def final_score(self) -> float | None:
@@ -87,18 +144,24 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     roster: tuple[RosterEntry, ...] = ()
     """Empty without a roster; then the students are those who handed in."""
     unmatched: tuple[Unmatched, ...] = ()
+    excused: frozenset[tuple[str, str]] = frozenset()
+    """Student ids and assignment names."""
+    dropped: tuple[RosterEntry, ...] = ()
+    """Those with work in the gradebook who are no longer on the roster. Their hand-ins aren't in `records`."""
 
     @property
     def students(self) -> tuple[RosterEntry, ...]:
-        """The roster in order, then everyone else who handed in, sorted by id."""
-        known = {entry.id for entry in self.roster}
-        others = sorted({record.report.student for record in self.records} - known)
+        """The roster in order, then everyone else who handed in or is excused, sorted by id."""
+        known = {entry.id for entry in (*self.roster, *self.dropped)}
+        worked = {record.report.student for record in self.records}
+        others = sorted((worked | {student for student, _ in self.excused}) - known)
         return (*self.roster, *map(RosterEntry, others))
 
     @property
     def counting(self) -> dict[tuple[str, str], Record]:
-        """The hand-ins that count, by student id and assignment name."""
-        return {(r.report.student, r.report.assignment): r for r in self.records if r.counts}
+        """The hand-ins that count, by student id and assignment name. Those of excused students don't."""
+        found = {(r.report.student, r.report.assignment): r for r in self.records if r.counts}
+        return {key: record for key, record in found.items() if key not in self.excused}
 
     @property
     def attempts(self) -> dict[tuple[str, str], tuple[Record, ...]]:
@@ -108,6 +171,23 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
             key = (record.report.student, record.report.assignment)
             found[key] = (*found.get(key, ()), record)
         return found
+
+    @property
+    def standings(self) -> dict[tuple[str, str], Standing]:
+        """What there is of every student, dropped ones included, for every assignment, by id and name."""
+        handed_in = {(r.report.student, r.report.assignment) for r in self.records}
+        dropped = {entry.id for entry in self.dropped}
+
+        def standing(key: tuple[str, str]) -> Standing:
+            if key[0] in dropped:
+                return Standing.DROPPED
+            if key in self.excused:
+                return Standing.EXCUSED
+            return Standing.HANDED_IN if key in handed_in else Standing.MISSING
+
+        everyone = (*self.students, *self.dropped)
+        keys = [(entry.id, each.name) for entry in everyone for each in self.assignments]
+        return {key: standing(key) for key in keys}
 
     @property
     def left(self) -> bool:
@@ -123,6 +203,13 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
         names = [each.name for each in self.assignments]
         if assignment is not None and assignment not in names:
             raise unknown_assignment(assignment, names)
+        if any(student == entry.id for entry in self.dropped):
+            raise UserError(
+                tr(
+                    "{student} is no longer on the roster; put the student back on it to see the work",
+                    student=printable(student or ""),
+                )
+            )
         if student is not None and student not in {entry.id for entry in self.students}:
             raise UserError(tr("there is no student {name} in this class", name=printable(student)))
         return msgspec.structs.replace(
@@ -134,6 +221,12 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
                 if assignment in (None, r.report.assignment) and student in (None, r.report.student)
             ),
             roster=tuple(entry for entry in self.roster if student in (None, entry.id)),
+            excused=frozenset(
+                (who, name)
+                for who, name in self.excused
+                if assignment in (None, name) and student in (None, who)
+            ),
+            dropped=self.dropped if student is None else (),
         )
 
 

@@ -6,25 +6,41 @@ from grader.model.assignment import Assignment
 from grader.model.errors import UserError
 from grader.model.record import ClassRecord
 from grader.model.text import printable, tr
-from grader.reports.fill import Filled, Row, fill, letters, other_scale, same_words, to_number
+from grader.reports.fill import (
+    EXCUSED,
+    Column,
+    Filled,
+    Row,
+    Scale,
+    factor_to,
+    fill,
+    letters,
+    same_words,
+    to_number,
+)
 from grader.reports.sheet import Sheet, read_sheet
 
 _IDS = ("ID", "SIS User ID", "SIS Login ID")
+_SPLIT = ("LastName", "FirstName")
 
 
-def fill_canvas(record: ClassRecord, template: str, column: str | None = None) -> Filled:
+def fill_canvas(
+    record: ClassRecord, template: str, column: str | None = None, scale: Scale = None
+) -> Filled:
     """Write the scores into a gradebook exported from Canvas; everything else stays unchanged.
 
     The column of an assignment is called `<title> (<id>)`, where the title is in either language, or the assignment's
     name. If Canvas uses another title, pass it as `column` together with a class of one assignment. Students are
     matched by ID, SIS User ID, SIS Login ID, name, or the prefix of the file names that Canvas hands out:
-    `kimminji_1001`.
+    `kimminji_1001`. Excused students get `EX`.
 
     Raises:
-        UserError: this isn't a Canvas gradebook, or a column is missing or occurs twice.
+        UserError: this isn't a Canvas gradebook, a column is missing or occurs twice, or its maximum is another one
+            than the scores' (see `factor_to`).
     """
     sheet = read_sheet(template)
-    if not {"Student", "ID"} <= set(sheet.header):
+    heads = set(sheet.header)
+    if "ID" not in heads or not ("Student" in heads or {*_SPLIT} <= heads):
         raise UserError(
             tr(
                 "this isn't a Canvas gradebook: the first row must have the columns Student "
@@ -37,26 +53,29 @@ def fill_canvas(record: ClassRecord, template: str, column: str | None = None) -
         for n in range(1, len(sheet.rows))
         if sheet.value(n, sheet.header.index("ID")) and len(sheet.rows[n]) > max(columns)
     ]
-    filled = fill(sheet, rows, columns, record)
-    scales = [
-        note
-        for n in range(1, len(sheet.rows))
-        if sheet.value(n, 0) == "Points Possible"
-        for at, assignment in columns.items()
-        for note in other_scale(assignment, to_number(sheet.value(n, at)))
-    ]
     handed_in = {name for _, name in record.counting}
+    scaled = {}
+    for at, each in columns.items():
+        factor = factor_to(scale, each, _maximum(sheet, at)) if each.name in handed_in else 1.0
+        scaled[at] = Column(assignment=each, factor=factor, excused=EXCUSED)
+    filled = fill(sheet, rows, scaled, record)
     missing = [
         tr("{assignment}: no column found, so no scores were written", assignment=each.title)
         for each in record.assignments
         if each.name in handed_in and each not in columns.values()
     ]
-    return Filled(filled.text, (*missing, *scales, *filled.notes))
+    return Filled(filled.text, (*missing, *filled.notes), filled.remarks)
+
+
+def _maximum(sheet: Sheet, column: int) -> float | None:
+    rows = (n for n in range(1, len(sheet.rows)) if sheet.value(n, 0) == "Points Possible")
+    return next((to_number(sheet.value(n, column)) for n in rows), None)
 
 
 def _row(sheet: Sheet, row: int) -> Row:
     ids = [sheet.value(row, sheet.header.index(name)) for name in _IDS if name in sheet.header]
-    name = sheet.value(row, sheet.header.index("Student"))
+    names = ("Student",) if "Student" in sheet.header else _SPLIT
+    name = ", ".join(sheet.value(row, sheet.header.index(each)) for each in names)
     in_file_names = f"{letters(name)}_{ids[0]}"
     return Row(row, (*ids, in_file_names), name)
 

@@ -17,16 +17,18 @@ _FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@＝＋－＠﹦﹢﹣﹫])")
 def to_csv(record: ClassRecord, language: Language) -> bytes:
     """Return the class as UTF-8 with a byte-order mark, which Excel needs: the roster in its order, then everyone else.
 
-    Cells of ungraded or missing work are empty, and the column of verdicts says why. No text is read as a formula.
+    Cells of ungraded, missing or excused work are empty, and the column of verdicts says why. No text is read as a
+    formula.
     """
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow([_text(head.in_(language)) for head in _heads(record.assignments)])
-    counting = record.counting
+    counting, standings = record.counting, record.standings
     for student in record.students:
         row = [_text(student.id), _text(student.name), _text(student.email)]
         for assignment in record.assignments:
-            row += _cells(assignment, counting.get((student.id, assignment.name)), language)
+            key = (student.id, assignment.name)
+            row += _cells(assignment, counting.get(key), standings[key].text, language)
         writer.writerow(row)
     return file.getvalue().encode("utf-8-sig")
 
@@ -53,9 +55,11 @@ def _heads(assignments: tuple[Assignment, ...]) -> list[Text]:
     return heads
 
 
-def _cells(assignment: Assignment, record: Record | None, language: Language) -> list[str]:
+def _cells(
+    assignment: Assignment, record: Record | None, standing: Text, language: Language
+) -> list[str]:
     if record is None:
-        return [""] * (3 + len(assignment.items)) + [tr("not handed in").in_(language)]
+        return [""] * (3 + len(assignment.items)) + [standing.in_(language)]
     points = {item.id: item.points for item in record.report.items}
     adjusted = sum(adjustment.points for adjustment in record.adjustments)
     lost = [item for item in record.report.items if item.verdict is not Verdict.PASSED]

@@ -4,11 +4,11 @@ import msgspec
 
 from grader.model.errors import UserError
 from grader.model.record import ClassRecord, Record
-from grader.model.text import Language, Text, tr
+from grader.model.text import Language, Text, printable, tr
 from grader.reports import ExportFormat
 from grader.reports.canvas import fill_canvas
 from grader.reports.csv import to_csv
-from grader.reports.fill import Filled
+from grader.reports.fill import Filled, Scale
 from grader.reports.github import to_github
 from grader.reports.gradescope import to_gradescope
 from grader.reports.json import class_to_json
@@ -24,6 +24,8 @@ class Export(msgspec.Struct, frozen=True):
     """Further lines that the system reads from standard output."""
     notes: tuple[Text, ...] = ()
     """What you have to check or enter by hand."""
+    remarks: tuple[Text, ...] = ()
+    """What was kept or replaced on purpose."""
 
 
 def export(
@@ -32,14 +34,19 @@ def export(
     language: Language,
     template: str | None = None,
     column: str | None = None,
+    scale: Scale = None,
 ) -> Export:
     """Return the class in a single-file format.
 
-    `template` is the text of the file downloaded from Canvas or Moodle; `column` is the title of its column of scores.
+    `template` is the text of the file downloaded from Canvas or Moodle; `column` is the title of its column of scores;
+    `scale` is the maximum that scores in it are scaled to.
 
     Raises:
-        UserError: the format needs a template or a single hand-in, or the template is invalid.
+        UserError: the format needs a template or a single hand-in, the template is invalid, or its maximum is another
+            one than the scores'.
     """
+    if scale is not None and format_ not in ("canvas", "moodle"):
+        raise UserError(tr("--scale-to is for --format canvas and --format moodle"))
     match format_:
         case "csv":
             return Export(to_csv(record, language))
@@ -53,15 +60,15 @@ def export(
             result = to_github(_the_one(record), language)
             return Export(result.output.encode(), result.commands)
         case "canvas":
-            return _filled(fill_canvas(record, _given(template), column))
+            return _filled(fill_canvas(record, _given(template), column, scale))
         case "moodle":
-            return _filled(fill_moodle(record, _given(template), column))
+            return _filled(fill_moodle(record, _given(template), column, scale))
         case "html":
             raise ValueError("HTML reports are many files: use `write_site`")
 
 
 def _filled(filled: Filled) -> Export:
-    return Export(filled.text.encode(), notes=filled.notes)
+    return Export(filled.text.encode(), notes=filled.notes, remarks=filled.remarks)
 
 
 def _given(template: str | None) -> str:
@@ -72,6 +79,9 @@ def _given(template: str | None) -> str:
 
 def _the_one(record: ClassRecord) -> Record:
     hand_ins = list(record.counting.values())
+    if not hand_ins and record.excused:
+        who = ", ".join(sorted(student for student, _ in record.excused))
+        raise UserError(tr("excused, so there is no result: {students}", students=printable(who)))
     if len(hand_ins) != 1:
         raise UserError(
             tr(

@@ -4,10 +4,12 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
 from grader.model.assignment import Assignment
+from grader.model.errors import UserError
 from grader.model.record import ClassRecord, RosterEntry
 from grader.model.text import Text, printable, tr
 from grader.reports.sheet import Sheet, number
@@ -27,60 +29,104 @@ class Filled(msgspec.Struct, frozen=True):
     text: str
     notes: tuple[Text, ...] = ()
     """Scores that were not written, with the reason, and anything else to check by hand."""
+    remarks: tuple[Text, ...] = ()
+    """What was kept or replaced on purpose."""
 
 
-def fill(
-    sheet: Sheet, rows: list[Row], columns: dict[int, Assignment], record: ClassRecord
-) -> Filled:
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """A column of scores."""
+
+    assignment: Assignment
+    factor: float = 1.0
+    """What the rubric's points are multiplied by, so that they are in the platform's."""
+    excused: str = ""
+    """The platform's word for an excused student; empty if it has none."""
+
+
+def fill(sheet: Sheet, rows: list[Row], columns: dict[int, Column], record: ClassRecord) -> Filled:
     """Write each student's scores into the columns of the assignments.
 
     A score is written only if the student matches exactly one row, and that row matches no other student. Cells of
-    ungraded or missing work keep their content.
+    ungraded, missing or excused work keep their content.
     """
     found = _match(record.students, rows)
     claims = Counter(row for fitting in found.values() for row in fitting)
     values: dict[tuple[int, int], str] = {}
-    notes = []
+    notes: list[Text] = []
+    remarks: list[Text] = []
     counting = record.counting
-    for column, assignment in columns.items():
+    for at, column in columns.items():
         for student in record.students:
-            hand_in = counting.get((student.id, assignment.name))
-            if hand_in is None:
+            hand_in = counting.get((student.id, column.assignment.name))
+            excused = (student.id, column.assignment.name) in record.excused
+            if hand_in is None and not excused:
                 continue
-            score = hand_in.final_score
+            score = hand_in.final_score if hand_in else None
             fitting = found[student.id]
-            if score is None:
+            there = sheet.value(min(fitting), at) if fitting else ""
+            why, remark = None, None
+            if score is None and not excused:
                 why = tr("ungraded, so nothing was written")
             elif not fitting:
                 why = tr("the file has no row for this student, so nothing was written")
             elif len(fitting) > 1 or any(claims[row] > 1 for row in fitting):
                 why = tr("more than one row or student matches, so nothing was written")
-            elif sheet.value(min(fitting), column).upper() == "EX":
-                why = tr("excused (EX), so nothing was written")
+            elif there.upper() == EXCUSED:
+                remark = tr("excused (EX), so nothing was written")
+            elif excused and not column.excused:
+                why = tr("excused, so nothing was written; enter it by hand")
             else:
-                (row,) = fitting
-                values[row, column] = number(score)
-                continue
-            who = printable(student.id)
-            notes.append(
-                tr("{student}, {title}: {why}", student=who, title=assignment.title, why=why)
+                new = column.excused if score is None or excused else number(score * column.factor)
+                values[min(fitting), at] = new
+                old = to_number(there)
+                if there and not (new == there or (old is not None and number(old) == new)):
+                    remark = tr("{old} was replaced by {new}", old=printable(there), new=new)
+            for each, told in ((why, notes), (remark, remarks)):
+                if each is not None:
+                    told.append(
+                        tr(
+                            "{student}, {title}: {why}",
+                            student=printable(student.id),
+                            title=column.assignment.title,
+                            why=each,
+                        )
+                    )
+    return Filled(sheet.replaced(values), tuple(notes), tuple(remarks))
+
+
+EXCUSED = "EX"
+"""What Canvas has in a cell of a student who is excused."""
+
+Scale = float | Literal["template"] | None
+"""The maximum that scores are scaled to: a number, that of the template, or no scaling."""
+
+
+def factor_to(scale: Scale, assignment: Assignment, maximum: float | None) -> float:
+    """Return what scores are multiplied by, where `maximum` is the platform's, if it is known.
+
+    Raises:
+        UserError: the platform's maximum is another one than that of the scores, or is to be used and isn't known.
+    """
+    if scale == "template" and maximum is None:
+        raise UserError(
+            tr(
+                "{title}: the file doesn't say the maximum; pass it with --scale-to",
+                title=assignment.title,
             )
-    return Filled(sheet.replaced(values), tuple(notes))
-
-
-def other_scale(assignment: Assignment, maximum: float | None) -> list[Text]:
-    """Return a note if the platform's maximum differs from the rubric's."""
-    if maximum is None or maximum == assignment.max_score:
-        return []
-    return [
-        tr(
-            "{title}: the platform's maximum is {theirs}, but the rubric's is {ours}; scores "
-            "were written without rescaling",
-            title=assignment.title,
-            theirs=number(maximum),
-            ours=number(assignment.max_score),
         )
-    ]
+    wanted = maximum if scale == "template" else scale or assignment.max_score
+    assert wanted is not None
+    if maximum is not None and wanted != maximum:
+        raise UserError(
+            tr(
+                "{title}: the platform's maximum is {theirs}, but the scores' is {ours}; scale them with "
+                "--scale-to template, or change the maximum there",
+                title=assignment.title,
+                theirs=number(maximum),
+                ours=number(wanted),
+            )
+        )
+    return wanted / assignment.max_score
 
 
 def to_number(words: str) -> float | None:

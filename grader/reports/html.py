@@ -10,11 +10,12 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
 from statistics import fmean, median
+from typing import Literal
 from urllib.parse import quote
 
 import msgspec
@@ -26,7 +27,7 @@ from pygments.lexers import PythonLexer, TextLexer
 from grader.gradebook.statistics import ItemStatistics, item_statistics
 from grader.model.assignment import Assignment
 from grader.model.errors import writing
-from grader.model.record import ClassRecord, Record, RosterEntry
+from grader.model.record import ClassRecord, Record, RosterEntry, Standing
 from grader.model.score import Curve, ItemResult, Place, Verdict
 from grader.model.submission import Cell
 from grader.model.submission import place as place_text
@@ -69,10 +70,14 @@ def assistant_page(
     return _hand_in_page(view, language, twin)
 
 
-def class_page(record: ClassRecord, language: Language) -> str:
+Pages = Literal["assistant", "students"]
+"""The two kinds of pages of hand-ins, and the folders that they are in."""
+
+
+def class_page(record: ClassRecord, language: Language, links: Pages = "assistant") -> str:
     """Return the class page. Its links point to where `write_site` puts the other pages."""
     students = _students(record)
-    addresses = {key: quote(str(path)) for key, path in _paths(record, "assistant").items()}
+    addresses = {key: quote(str(path)) for key, path in _paths(record, links).items()}
     counting, statistics = record.counting, item_statistics(record)
     assignments = [
         _assignment_view(
@@ -102,24 +107,35 @@ def class_page(record: ClassRecord, language: Language) -> str:
         names={student.id: student.name or student.id for student in students},
         titles={a.name: a.title for a in record.assignments},
         results_of=lambda each: {item.id: item for item in each.report.items},
+        standings=record.standings,
+        dropped=[entry.name or entry.id for entry in record.dropped],
+        words_dropped=Standing.DROPPED.text,
         words_ungraded=Verdict.UNGRADED.text,
         shown=tr("showing {shown} of {all} students", shown="{shown}", all="{all}"),
     )
 
 
 def write_site(
-    record: ClassRecord, folder: Path, language: Language, key: bytes | None = None
+    record: ClassRecord,
+    folder: Path,
+    language: Language,
+    key: bytes | None = None,
+    *,
+    assistants: bool = True,
+    only: Collection[str] | None = None,
 ) -> Path:
     """Write all pages below `folder`, each atomically, and return the path of the class page.
 
-    With a `key`, students appear under pseudonyms (see `anonymous`).
+    With a `key`, students appear under pseudonyms (see `anonymous`). The assistants' pages can be left out; then the
+    class page links to the students'. `only` are the ids of the students whose pages are written besides the class
+    page; by default all.
 
     Raises:
         UserError: the pages can't be written there.
     """
     if key is not None:
         record = anonymous(record, key)
-    own, assistants = _paths(record, "students"), _paths(record, "assistant")
+    own, theirs = _paths(record, "students"), _paths(record, "assistant")
     attempts = record.attempts
     assignments = {assignment.name: assignment for assignment in record.assignments}
     names = {student.id: student.name for student in _students(record)}
@@ -130,10 +146,12 @@ def write_site(
             name=names[each.report.student],
             attempts=tuple(msgspec.structs.replace(one, cells=()) for one in attempts[at]),
             own=folder / own[at],
-            assistants=folder / assistants[at],
+            assistants=folder / theirs[at] if assistants else None,
         )
         for each in record.records
-        if each.counts and (at := (each.report.student, each.report.assignment)) in own
+        if each.counts
+        and (only is None or each.report.student in only)
+        and (at := (each.report.student, each.report.assignment)) in own
     ]
     write = partial(_write_hand_in, language=language)
     workers = min(os.cpu_count() or 1, 1 + len(jobs) // 50)
@@ -145,7 +163,7 @@ def write_site(
                 list(pool.map(write, jobs, chunksize=10))
         else:
             list(map(write, jobs))
-        write_page(index, class_page(record, language))
+        write_page(index, class_page(record, language, "assistant" if assistants else "students"))
     return index
 
 
@@ -158,14 +176,15 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[Record, ...]
     """Without their code."""
     own: Path
-    assistants: Path
+    assistants: Path | None
 
 
 def _write_hand_in(job: _Job, language: Language) -> None:
-    twin = quote(os.path.relpath(job.own, job.assistants.parent))
     view = _hand_in_view(job.record, job.assignment, language, job.name, job.attempts)
     write_page(job.own, _hand_in_page(view, language))
-    write_page(job.assistants, _hand_in_page(view, language, twin))
+    if job.assistants is not None:
+        twin = quote(os.path.relpath(job.own, job.assistants.parent))
+        write_page(job.assistants, _hand_in_page(view, language, twin))
 
 
 # --- who is who ------------------------------------------------------------------------------------------------------
@@ -213,6 +232,8 @@ def anonymous(record: ClassRecord, key: bytes) -> ClassRecord:
             )
             for each in record.unmatched
         ),
+        excused=frozenset((pseudonym(student, key), name) for student, name in record.excused),
+        dropped=tuple(RosterEntry(pseudonym(entry.id, key)) for entry in record.dropped),
     )
 
 
@@ -220,7 +241,13 @@ def _anonymous_record(record: Record, name: str, key: bytes) -> Record:
     report = record.report
     alias = pseudonym(report.student, key)
     file = alias + Path(report.submission).suffix
-    words = {report.submission: file, report.student: alias, name: alias}
+    author = pseudonym(record.handed_in_by, key) if record.handed_in_by else ""
+    words = {
+        report.submission: file,
+        report.student: alias,
+        name: alias,
+        record.handed_in_by: author,
+    }
     known = [re.escape(word) for word in words if len(word) > 1]
     pattern = re.compile("|".join(known) or "(?!)")
 
@@ -233,6 +260,7 @@ def _anonymous_record(record: Record, name: str, key: bytes) -> Record:
     return msgspec.structs.replace(
         record,
         origin=file,
+        handed_in_by=author,
         adjustments=tuple(
             msgspec.structs.replace(each, reason="…", author="…") for each in record.adjustments
         ),
@@ -261,7 +289,7 @@ def _students(record: ClassRecord) -> list[RosterEntry]:
     return sorted(record.students, key=lambda entry: (entry.name or entry.id, entry.id))
 
 
-def _paths(record: ClassRecord, top: str) -> dict[tuple[str, str], PurePosixPath]:
+def _paths(record: ClassRecord, top: Pages) -> dict[tuple[str, str], PurePosixPath]:
     """The path of each student's page per assignment, relative to the class page."""
     students = file_names(entry.id for entry in _students(record))
     assignments = file_names(assignment.name for assignment in record.assignments)
@@ -543,6 +571,7 @@ _WORDS = {
     "from_items": tr("Rubric items, total"),
     "graded": tr("Graded"),
     "handed_in": tr("Handed in"),
+    "handed_in_by": tr("Handed in for the team by"),
     "how": tr("Grading"),
     "highlight": tr("Highlight a student in the loss curves"),
     "hint": tr("Hint"),
@@ -558,7 +587,6 @@ _WORDS = {
     "loss_axes": tr("x axis: training progress (%), y axis: loss."),
     "mean": tr("mean"),
     "median": tr("median"),
-    "missing": tr("not handed in"),
     "mixed": tr("partly from recorded answers"),
     "nobody": tr("no one"),
     "none_attention": tr("Nothing needs attention."),

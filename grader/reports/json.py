@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from grader.gradebook.statistics import item_statistics
-from grader.model.record import ClassRecord, Record
+from grader.model.record import ClassRecord, Record, Standing
 from grader.model.score import SCHEMA_VERSION, ItemResult, ScoreReport
 from grader.model.text import Language, all_visible
 
@@ -21,6 +21,7 @@ def class_to_json(record: ClassRecord, language: Language) -> str:
     `score` is the report's score; `final_score` includes late policy and adjustments. Both are null while an item is
     ungraded.
     """
+    standings = record.standings
     document = {
         "schema_version": SCHEMA_VERSION,
         "assignments": [
@@ -28,7 +29,14 @@ def class_to_json(record: ClassRecord, language: Language) -> str:
             for a in record.assignments
         ],
         "students": record.students,
-        "hand_ins": [_hand_in(each, language) for each in record.records],
+        "excused": [
+            {"student": student, "assignment": name} for student, name in sorted(record.excused)
+        ],
+        "dropped": record.dropped,
+        "hand_ins": [
+            _hand_in(each, standings[each.report.student, each.report.assignment], language)
+            for each in record.records
+        ],
         "statistics": [
             msgspec.structs.asdict(each) | {"title": each.title.in_(language)}
             for each in item_statistics(record)
@@ -48,10 +56,12 @@ def indented(document: object) -> str:
     return text.replace("##", r"#\u0023")
 
 
-def _hand_in(record: Record, language: Language) -> dict[str, Any]:
+def _hand_in(record: Record, standing: Standing, language: Language) -> dict[str, Any]:
     return _report(record.report, language) | {
         "final_score": record.final_score,
         "counts": record.counts,
+        "standing": standing,
+        "handed_in_by": record.handed_in_by or record.report.student,
         "origin": record.origin,
         "handed_in": record.handed_in,
         "graded_at": record.graded_at,

@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree as Xml
 
+from grader.model.assignment import Assignment
 from grader.model.record import ClassRecord, Record
 from grader.model.score import ItemResult, Verdict
 from grader.model.text import Language, printable, tr
@@ -10,12 +11,14 @@ from grader.model.text import Language, printable, tr
 def to_junit(record: ClassRecord, language: Language) -> bytes:
     """Return a suite per hand-in that counts, with a test case per rubric item.
 
-    An ungraded item is an error; any other item that didn't pass is a failure. Details for assistants are left out,
-    because students often see build reports.
+    An ungraded item is an error; any other item that didn't pass is a failure. Items of excused students are skipped.
+    Details for assistants are left out, because students often see build reports.
     """
     root = Xml.Element("testsuites", name="grader")
     for hand_in in record.counting.values():
         root.append(_suite(hand_in, language))
+    for student, name in sorted(record.excused):
+        root.extend(_skipped(each, student) for each in record.assignments if each.name == name)
     Xml.indent(root)
     document: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)
     return document
@@ -46,6 +49,19 @@ def _suite(record: Record, language: Language) -> Xml.Element:
         },
     )
     suite.extend(_case(item, suite.attrib["name"], language) for item in report.items)
+    return suite
+
+
+def _skipped(assignment: Assignment, student: str) -> Xml.Element:
+    """The suite of a student who is excused."""
+    count = str(len(assignment.items))
+    name = _line(f"{assignment.name}.{student}")
+    suite = Xml.Element(
+        "testsuite", name=name, errors="0", failures="0", skipped=count, tests=count, time="0.000"
+    )
+    for item in assignment.items:
+        case = Xml.SubElement(suite, "testcase", classname=name, name=item.id, time="0.000")
+        Xml.SubElement(case, "skipped", message="excused")
     return suite
 
 

@@ -5,7 +5,7 @@ import re
 from grader.model.errors import UserError
 from grader.model.record import ClassRecord
 from grader.model.text import printable, tr
-from grader.reports.fill import Filled, Row, fill, other_scale, same_words, to_number
+from grader.reports.fill import Column, Filled, Row, Scale, factor_to, fill, same_words, to_number
 from grader.reports.sheet import Sheet, read_sheet
 
 _GRADE = (
@@ -15,7 +15,9 @@ _GRADE = (
 """Moodle's title of the grade column in the most common languages."""
 
 
-def fill_moodle(record: ClassRecord, template: str, column: str | None = None) -> Filled:
+def fill_moodle(
+    record: ClassRecord, template: str, column: str | None = None, scale: Scale = None
+) -> Filled:
     """Write the scores into the grading worksheet of one assignment; everything else stays unchanged.
 
     The header is in the site's language, so columns are recognised by their content. The grade column is `column` if
@@ -24,8 +26,8 @@ def fill_moodle(record: ClassRecord, template: str, column: str | None = None) -
     by `Kim Minji (101)`.
 
     Raises:
-        UserError: this isn't a grading worksheet, its grade column can't be identified, or the class has more than one
-            assignment.
+        UserError: this isn't a grading worksheet, its grade column can't be identified, the class has more than one
+            assignment, or the maximum is another one than the scores' (see `factor_to`).
     """
     if len(record.assignments) != 1:
         raise UserError(tr("a grading worksheet holds one assignment: choose it with --assignment"))
@@ -35,9 +37,8 @@ def fill_moodle(record: ClassRecord, template: str, column: str | None = None) -
     grade = _grade_column(sheet, students, column)
     (assignment,) = record.assignments
     rows = [_row(sheet, n, identifier, grade) for n in students if len(sheet.rows[n]) > grade]
-    filled = fill(sheet, rows, {grade: assignment}, record)
-    scale = other_scale(assignment, _same_number(sheet, students, grade + 1))
-    return Filled(filled.text, (*scale, *filled.notes))
+    factor = factor_to(scale, assignment, _same_number(sheet, students, grade + 1))
+    return fill(sheet, rows, {grade: Column(assignment=assignment, factor=factor)}, record)
 
 
 def _row(sheet: Sheet, row: int, identifier: int, grade: int) -> Row:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.model.assignment import Assignment
-from grader.model.record import ClassRecord, Record, Total
+from grader.model.record import ClassRecord, Standing, Total
 from grader.model.score import ScoreReport, Verdict
 from grader.model.text import Language, printable, tr
 
@@ -78,29 +78,35 @@ def _printed(report: ScoreReport, language: Language) -> list[Text]:
     ]
 
 
-def class_table(
-    records: Iterable[Record], assignments: Iterable[Assignment], language: Language
-) -> RenderableType:
+def class_table(record: ClassRecord, language: Language) -> RenderableType:
     """Return a class: a row per student, a column per assignment, with the score that counts."""
-    table = Table(caption=tr("– not handed in · ! needs your attention").in_(language))
+    legend = tr("– not handed in · EX excused · ! needs your attention")
+    table = Table(caption=legend.in_(language))
     table.add_column(tr("student").in_(language))
-    columns = list(assignments)
-    for assignment in columns:
+    for assignment in record.assignments:
         table.add_column(
             _line((assignment.short or assignment.title).in_(language)), justify="right"
         )
-    cells = {
-        (record.report.student, record.report.assignment): record
-        for record in records
-        if record.counts
-    }
-    for student in sorted({student for student, _ in cells}):
-        row = [cells.get((student, assignment.name)) for assignment in columns]
-        table.add_row(
-            _line(student),
-            *(_line("–" if r is None else _score(r.report, r.final_score)) for r in row),
-        )
-    return table
+    counting, standings = record.counting, record.standings
+
+    def cell(key: tuple[str, str]) -> str:
+        if standings[key] is Standing.EXCUSED:
+            return "EX"
+        each = counting.get(key)
+        return "–" if each is None else _score(each.report, each.final_score)
+
+    for student in record.students:
+        name = f"{student.name} ({student.id})" if student.name else student.id
+        scores = [_line(cell((student.id, each.name))) for each in record.assignments]
+        table.add_row(_line(name), *scores)
+    return Group(table, *_dropped(record, language))
+
+
+def _dropped(record: ClassRecord, language: Language) -> list[Text]:
+    if not record.dropped:
+        return []
+    who = ", ".join(entry.name or entry.id for entry in record.dropped)
+    return [_line(f"{Standing.DROPPED.text.in_(language)}: {who}", style="dim")]
 
 
 def totals_table(totals: Iterable[Total], language: Language) -> RenderableType:
@@ -133,6 +139,7 @@ def statistics_table(record: ClassRecord, language: Language) -> RenderableType:
     )
     return Group(
         *(part for each in tables for part in (each, "")),
+        *_dropped(record, language),
         _line(explained.in_(language), style="dim"),
     )
 

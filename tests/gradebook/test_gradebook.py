@@ -23,7 +23,7 @@ from grader.gradebook import Gradebook, Task, digest_of
 from grader.gradebook.schema import METADATA, REPORT
 from grader.model.assignment import load_assignment
 from grader.model.errors import UserError
-from grader.model.record import Adjustment, RosterEntry, Total, Unmatched
+from grader.model.record import Adjustment, RosterEntry, Standing, TeamMember, Total, Unmatched
 from grader.model.score import ItemResult, ScoreReport, Verdict
 from grader.model.submission import parse_submission
 from grader.model.text import Text
@@ -40,6 +40,7 @@ points = 10
 """
 SEOUL = timezone(timedelta(hours=9))
 NOON = datetime(2025, 5, 1, 12, tzinfo=SEOUL)
+EXCUSED = Adjustment(points=0, reason="병가", author="ta", made_at=NOON, excused=True)
 GIVEN = Adjustment(points=-2.5, reason="베낌", author="ta", made_at=NOON, item="double")
 
 
@@ -419,6 +420,104 @@ def test_a_roster_is_kept_in_its_order_until_another_one_comes(book):
     assert book.class_record().roster == (lee,)
 
 
+def test_who_dropped_the_course_is_kept_but_in_no_record_and_no_total(book, tiny):
+    kim, lee = RosterEntry("kim", "김철수"), RosterEntry("lee", "이영희")
+    book.begin_run(["in"], {}, roster=[kim, lee])
+    grade(book, hand_in(tiny()))
+    grade(book, hand_in(tiny(), "lee", "x = 2"), points=5)
+
+    book.begin_run(["in"], {}, roster=[kim])
+
+    record = book.class_record()
+    assert [r.report.student for r in record.records] == ["kim"]
+    assert record.dropped == (lee,)
+    assert record.standings == {
+        ("kim", "tiny"): Standing.HANDED_IN,
+        ("lee", "tiny"): Standing.DROPPED,
+    }
+    assert book.totals() == (Total("tiny", 1, 10, 0),)
+    with pytest.raises(UserError, match="lee is no longer on the roster"):
+        record.only(student="lee")
+    with pytest.raises(UserError, match="no longer on the roster"):
+        book.adjust("이영희", "tiny", GIVEN)
+
+    book.begin_run(["in"], {}, roster=[kim, lee])
+
+    assert [r.report.student for r in book.class_record().records] == ["kim", "lee"]
+
+
+def test_an_id_that_was_corrected_in_the_roster_keeps_its_work(book, tiny):
+    book.begin_run(["in"], {}, roster=[RosterEntry("2025-1", "김철수", "k@x.kr")])
+    grade(book, hand_in(tiny(), "2025-1"))
+    book.adjust("2025-1", "tiny", GIVEN)
+    corrected = [RosterEntry("2025-2", "김철수", "k@x.kr"), RosterEntry("2025-3", "김철수")]
+
+    assert book.renumber(corrected) == (("2025-1", "2025-2"),)
+    assert book.renumber(corrected) == ()
+    book.begin_run(["in"], {}, roster=corrected)
+
+    record = book.class_record()
+    assert record.dropped == ()
+    assert record.counting["2025-2", "tiny"].report.student == "2025-2"
+    assert record.counting["2025-2", "tiny"].score == 7.5
+
+
+def test_who_is_excused_is_out_of_the_totals_with_or_without_a_hand_in(book, tiny):
+    book.begin_run(["in"], {}, roster=[RosterEntry(id_) for id_ in ("kim", "lee", "park")])
+    grade(book, hand_in(tiny()))
+    grade(book, hand_in(tiny(), "park", "x = 2"), points=4)
+
+    done = book.adjust("kim", "tiny", EXCUSED)
+    book.adjust("lee", "tiny", EXCUSED)
+
+    record = book.class_record()
+    assert (done.before, done.after) == (10, None)
+    assert [record.standings[who, "tiny"].value for who in ("kim", "lee", "park")] == [
+        *("excused", "excused", "handed_in"),
+    ]
+    assert list(record.counting) == [("park", "tiny")]
+    assert book.totals() == (Total("tiny", 1, 4, 0),)
+    with pytest.raises(UserError, match="kim is excused from tiny"):
+        book.adjust("kim", "tiny", GIVEN)
+
+    book.undo(done.decision.id, "prof")
+
+    assert book.class_record().counting["kim", "tiny"].score == 10
+    assert [each.undone_by for each in book.decisions()] == ["prof", None]
+    with pytest.raises(UserError, match="no adjustment 1 to undo"):
+        book.undo(done.decision.id, "prof")
+
+
+def test_a_hand_in_counts_for_the_whole_team(book, tiny):
+    kim, lee = RosterEntry("kim", team="가"), RosterEntry("lee", team="가")
+    book.begin_run(["in"], {}, roster=[kim, lee, RosterEntry("park")])
+    grade(book, hand_in(tiny(), handed_in=NOON))
+    book.adjust("lee", "tiny", GIVEN)
+
+    record = book.class_record()
+    scores = {who: (r.score, r.handed_in_by) for (who, _), r in record.counting.items()}
+    assert scores == {"kim": (10, ""), "lee": (7.5, "kim")}
+    assert record.counting["lee", "tiny"].report.student == "lee"
+
+    grade(book, hand_in(tiny(), "lee", "x = 2", handed_in=NOON + timedelta(1)), points=4)
+
+    scores = {who: r.score for (who, _), r in book.class_record().counting.items()}
+    assert scores == {"kim": 4, "lee": 1.5}  # the last one of the team
+
+
+def test_teams_of_a_file_may_be_for_one_assignment(book, tiny):
+    other = tiny(SETTINGS.replace('"tiny"', '"other"'))
+    grade(book, hand_in(other, file="other.py"))
+    grade(book, hand_in(tiny()))
+    teams = [TeamMember(who, "가", "tiny") for who in ("kim", "lee")]
+
+    book.begin_run(["in"], {}, teams=teams)
+
+    assert sorted(book.class_record().counting) == [
+        *(("kim", "other"), ("kim", "tiny"), ("lee", "tiny")),
+    ]
+
+
 def test_unmatched_files_are_those_of_the_last_run_over_the_same_paths(book):
     week1, week2, mended = (Unmatched(f"{n}.py", Text(ko="가", en="a")) for n in "123")
     book.begin_run(["week1"], {}, [week1])
@@ -462,7 +561,7 @@ def test_a_report_lands_whole_or_not_at_all(book, tiny):
             run, msgspec.structs.replace(task, digest="unknown"), task.load(), report_on(task)
         )
 
-    with pytest.raises(UserError, match="no hand-in of kim"):
+    with pytest.raises(UserError, match="called kim"):
         book.adjust("kim", "tiny", GIVEN)
     assert book.class_record().records == ()
 

@@ -121,10 +121,58 @@ def test_the_rows_above_the_students_are_no_ones(in_class, hand_in):
     assert filled.text == GRADES
 
 
-def test_another_maximum_is_reported(in_class, hand_in):
-    filled = fill_canvas(in_class(hand_in("1001")), GRADES.replace(",30.0,", ",100.0,"))
+TEN = GRADES.replace(",30.0,", ",10.0,")
 
-    assert "maximum is 100, but the rubric's is 30" in said(filled)[0]
+
+@pytest.mark.parametrize("scale", [None, 100.0])
+def test_another_maximum_is_refused(in_class, hand_in, scale):
+    with pytest.raises(UserError, match=r"the platform's maximum is 10, .* --scale-to template"):
+        fill_canvas(in_class(hand_in("1001")), TEN, scale=scale)
+
+
+@pytest.mark.parametrize("scale", ["template", 10.0])
+def test_scores_are_scaled_when_asked(in_class, hand_in, scale):
+    filled = fill_canvas(in_class(hand_in("1001", (20, 2.5))), TEN, scale=scale)
+
+    assert "가,4,7.5,80.0" in filled.text
+    assert filled.notes == ()
+
+
+def test_a_maximum_that_is_not_there_must_be_given(in_class, hand_in):
+    record, text = in_class(hand_in("1001")), GRADES.replace(",30.0,", ",(read only),")
+
+    assert "가,4,30,80.0" in fill_canvas(record, text).text
+    assert "가,4,5,80.0" in fill_canvas(record, text, scale=5.0).text
+    with pytest.raises(UserError, match="doesn't say the maximum"):
+        fill_canvas(record, text, scale="template")
+
+
+def test_another_maximum_of_what_nobody_handed_in_matters_not(in_class, hand_in, wine, binary):
+    text = GRADES.replace("Warm-up (11)", "Logistic regression (11)").replace(",5.0,", ",7.0,")
+
+    filled = fill_canvas(in_class(hand_in("1001"), assignments=(wine, binary)), text)
+
+    assert "가,4,30,80.0" in filled.text
+
+
+def test_a_number_that_replaces_a_persons_is_reported(in_class, hand_in):
+    filled = fill_canvas(in_class(hand_in("doyun"), hand_in("1003")), GRADES)
+
+    assert filled.notes == ()
+    assert [r.en for r in filled.remarks] == [
+        "doyun, Predict the cultivar: 12 was replaced by 30",
+    ]
+    assert fill_canvas(in_class(hand_in("doyun")), filled.text).remarks == ()
+
+
+def test_names_in_two_columns(in_class, hand_in):
+    text = "LastName,FirstName,ID,Section,Predict the cultivar (9)\n    Points Possible,,,,30\n"
+    text += "Kim,Minji,7,가,\n김,도윤,8,가,\n"
+
+    filled = fill_canvas(in_class(hand_in("Minji Kim"), hand_in("김도윤", (0, 0))), text)
+
+    assert filled.text == text.replace("7,가,", "7,가,30").replace("8,가,", "8,가,0")
+    assert filled.notes == ()
 
 
 def test_all_assignments_of_a_class_are_filled(in_class, hand_in, wine, binary):
@@ -138,7 +186,7 @@ def test_all_assignments_of_a_class_are_filled(in_class, hand_in, wine, binary):
 
 def test_a_column_by_its_name(in_class, hand_in):
     for column in ("Warm-up", "Warm-up (11)"):
-        filled = fill_canvas(in_class(hand_in("1001")), GRADES, column)
+        filled = fill_canvas(in_class(hand_in("1001")), GRADES.replace(",5.0,", ",30.0,"), column)
 
         assert "가,30,,80.0" in filled.text
 
@@ -204,4 +252,19 @@ def test_an_excused_student_stays_excused(in_class, hand_in, word):
     filled = fill_canvas(in_class(hand_in("2021001")), grades)
 
     assert filled.text == grades
-    assert "excused (EX)" in said(filled)[0]
+    assert filled.notes == ()
+    assert "excused (EX)" in filled.remarks[0].en
+
+
+def test_who_is_excused_gets_ex(in_class, hand_in):
+    excused = frozenset({("1001", "wine"), ("2021002", "wine"), ("nobody", "wine")})
+    record = in_class(hand_in("1001"), excused=excused)
+
+    filled = fill_canvas(record, GRADES)
+
+    assert "가,4,EX,80.0" in filled.text
+    assert '나,"5",EX,""' in filled.text
+    assert [r.en for r in filled.remarks] == [
+        "2021002, Predict the cultivar: 12 was replaced by EX"
+    ]
+    assert ["no row" in note for note in said(filled)] == [True]

@@ -186,3 +186,77 @@ def test_similar_lists_pairs_and_writes_a_page(command, results):
     assert "A tiny one: 0 similar pairs among 2 hand-ins" in " ".join(done.stdout.split())
     page = (results / "assistant" / "similar.html").read_text("utf-8")
     assert "No pair of hand-ins is this similar." in page
+
+
+def test_exit_code_3_has_its_reasons_in_words(command, results, tmp_path):
+    template = tmp_path / "Grades.csv"
+    template.write_bytes(CANVAS.encode())
+
+    args = ["--format", "canvas", "--template", template, "-o", tmp_path / "x.csv", "--lang", "en"]
+    done = command("report", results, *args)
+
+    assert done.returncode == 3
+    assert "needs your attention: not written: 1 (listed above)" in done.stderr
+
+
+def test_another_maximum_is_refused_unless_scaled(command, results, tmp_path):
+    template, upload = tmp_path / "Grades.csv", tmp_path / "upload.csv"
+    template.write_bytes(CANVAS.replace("4.0", "10").replace("이영희", "박서연").encode())
+    args = ["--format", "canvas", "--template", template, "-o", upload, "--lang", "en"]
+
+    refused = command("report", results, *args)
+    scaled = command("report", results, *args, "--scale-to", "template")
+
+    assert (refused.returncode, scaled.returncode) == (2, 0)
+    assert "the platform's maximum is 10, but the scores' is 4" in refused.stderr
+    assert "김철수,1,10" in upload.read_text("utf-8")
+
+
+@pytest.mark.parametrize("words", ["ten", "0", "-5", "nan", "inf"])
+def test_a_scale_is_a_number_of_points(command, results, words):
+    done = command("report", results, "--format", "canvas", f"--scale-to={words}", "--lang", "en")
+
+    assert done.returncode == 2
+    assert "--scale-to takes `template` or a number" in done.stderr
+
+
+def test_shared_pages_have_no_part_for_assistants_unless_asked(command, results, tmp_path):
+    args = ("report", results, "--format", "html", "--anonymous", "-o")
+
+    done = command(*args, tmp_path / "shared")
+    command(*args, tmp_path / "whole", "--assistant")
+
+    assert done.returncode == 0
+    assert not (tmp_path / "shared" / "assistant").exists()
+    assert (tmp_path / "whole" / "assistant").is_dir()
+    index = (tmp_path / "shared" / "index.html").read_text("utf-8")
+    assert "students/anon-" in index
+    assert "assistant/" not in index
+
+
+def test_a_team_and_who_is_excused_are_in_every_view(command, results, tmp_path):
+    course = results.parent
+    handed_in = tmp_path / "in"
+    handed_in.mkdir()
+    (handed_in / "kim_tiny.py").write_text("def f(): return 1\n")
+    (tmp_path / "class.csv").write_text("id,name\nkim,김철수\nlee,이영희\npark,박서연\n")
+    (tmp_path / "teams.csv").write_text("student,team\n김철수,A\n이영희,A\n")
+    batch = ("batch", handed_in, "-o", tmp_path / "r", "--solutions", course / "solutions")
+    lists = ("--roster", tmp_path / "class.csv", "--teams", tmp_path / "teams.csv")
+
+    first = command(*batch, *lists, "--lang", "en")
+    command("adjust", tmp_path / "r", "박서연", "tiny", "--excused", "--reason", "sick")
+    again = command(*batch, *lists, "--lang", "en")
+    exported = command("report", tmp_path / "r", "--format", "csv", "--lang", "en")
+
+    assert (first.returncode, again.returncode) == (0, 0)
+    shown = " ".join(again.stdout.split())
+    assert "이영희 (lee) │ 4 / 4" in shown
+    assert "박서연 (park) │ EX" in shown
+    rows = list(csv.reader(io.StringIO(exported.stdout.lstrip("\ufeff"), newline="")))[1:]
+    assert [(row[0], row[3], row[-1]) for row in rows] == [
+        *(("kim", "4", ""), ("lee", "4", ""), ("park", "", "excused")),
+    ]
+    page = (tmp_path / "r" / "students" / "lee" / "tiny.html").read_text("utf-8")
+    assert "<bdi>kim</bdi>" in page
+    assert "excused" in (tmp_path / "r" / "index.html").read_text("utf-8")

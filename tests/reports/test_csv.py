@@ -92,6 +92,21 @@ def test_roster_order_and_those_who_handed_in_nothing(in_class, hand_in):
     assert lee[3:] == [""] * 5 + ["not handed in"]
 
 
+def test_excused_and_dropped_students_are_told_apart(in_class, hand_in):
+    record = in_class(
+        hand_in("kim"),
+        roster=(RosterEntry("lee"), RosterEntry("kim")),
+        excused=frozenset({("lee", "wine"), ("kim", "wine")}),
+        dropped=(RosterEntry("gone"),),
+    )
+
+    _, *rows = table(record)
+
+    assert [(row[0], *row[3:]) for row in rows] == [
+        (name, *[""] * 5, "excused") for name in ("lee", "kim")
+    ]
+
+
 @pytest.mark.parametrize("lead", ["=", "+", "-", "@", "\t=", "\r=", " ="])
 def test_no_text_is_a_formula(in_class, hand_in, lead):
     name = f"{lead}HYPERLINK(1)"

@@ -75,3 +75,10 @@ def test_characters_that_xml_cannot_hold(in_class, hand_in, words):
 @given(st.text())
 def test_any_name_is_well_formed(in_class, hand_in, student):
     assert len(suites(in_class(hand_in(student)))) == 1
+
+
+def test_items_of_who_is_excused_are_skipped(in_class, hand_in):
+    (suite,) = suites(in_class(hand_in("kim"), excused=frozenset({("kim", "wine")})))
+
+    assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("2", "2", "0")
+    assert len(suite.findall("testcase/skipped")) == 2

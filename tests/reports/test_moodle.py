@@ -86,10 +86,20 @@ def test_what_is_ungraded_keeps_its_cell(in_class, hand_in):
     assert "ungraded" in said(filled)[0]
 
 
-def test_another_maximum_is_reported(in_class, hand_in):
-    filled = fill_moodle(in_class(hand_in("이도윤")), ENGLISH.replace("30.00", "100.00"))
+def test_another_maximum_is_refused_or_scaled_to(in_class, hand_in):
+    record, text = in_class(hand_in("이도윤", (20, 2.5))), ENGLISH.replace("30.00", "100.00")
 
-    assert "maximum is 100, but the rubric's is 30" in said(filled)[0]
+    with pytest.raises(UserError, match="maximum is 100, but the scores' is 30"):
+        fill_moodle(record, text)
+
+    assert ",75," in fill_moodle(record, text, scale="template").text
+
+
+def test_who_is_excused_is_left_to_a_person(in_class):
+    filled = fill_moodle(in_class(excused=frozenset({("이도윤", "wine")})), ENGLISH)
+
+    assert filled.text == ENGLISH
+    assert "excused, so nothing was written; enter it by hand" in said(filled)[0]
 
 
 def test_a_column_by_its_name(in_class, hand_in):

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from grader.model.record import Adjustment, Record, Total
+from grader.model.record import Adjustment, ClassRecord, Record, RosterEntry, Total
 from grader.model.score import ItemResult, ScoreReport, Verdict
-from grader.model.text import Text
+from grader.model.text import Text, visible
 from grader.reports.json import to_json
 from grader.reports.table import class_table, item_table, totals_table
 
@@ -152,13 +152,22 @@ def test_json_has_its_korean_as_such():
     assert "김철수" in to_json(REPORT, "ko")
 
 
-@pytest.mark.parametrize("words", [*MARKUP, *CONTROLS, "two\nlines"])
+@pytest.mark.parametrize("words", [*MARKUP, "two\nlines", "## [x]", "::error::x ##[error]"])
 def test_json_keeps_every_character(words):
+    assert "##[" not in to_json(written_by(words), "en")
     document = json.loads(to_json(written_by(words), "en"))
 
     assert document["student"] == words
     assert document["items"][0]["message"] == words
     assert document["notes"] == [words]
+
+
+@pytest.mark.parametrize("words", CONTROLS)
+def test_json_holds_no_control_characters_even_escaped(words):
+    document = json.loads(to_json(written_by(words), "en"))
+
+    for text in (document["student"], document["items"][0]["message"], *document["notes"]):
+        assert text == visible(words)
 
 
 # --- the table of one report
@@ -251,6 +260,10 @@ def recorded(*reports, **fields):
     return [Record(report=r, origin="x.py", graded_at=now, **fields) for r in reports]
 
 
+def in_class(assignments, records, **fields):
+    return ClassRecord(assignments=tuple(assignments.values()), records=tuple(records), **fields)
+
+
 def test_class_table_has_a_row_for_each_student_and_a_column_for_each_assignment(assignments):
     reports = [
         msgspec.structs.replace(REPORT, student="lee", assignment="wine"),
@@ -258,7 +271,7 @@ def test_class_table_has_a_row_for_each_student_and_a_column_for_each_assignment
         msgspec.structs.replace(REPORT, student="kim", assignment="binary", items=(PASSED,)),
     ]
 
-    lines = printed(class_table(recorded(*reports), list(assignments.values()), "en")).splitlines()
+    lines = printed(class_table(in_class(assignments, recorded(*reports)), "en")).splitlines()
 
     kim, lee = (
         next(n for n, line in enumerate(lines) if name in line.split()) for name in ("kim", "lee")
@@ -272,27 +285,27 @@ def test_class_table_has_a_row_for_each_student_and_a_column_for_each_assignment
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_class_table_is_in_the_language_requested(assignments, language):
-    shown = printed(class_table(recorded(REPORT), list(assignments.values()), language))
+    shown = printed(class_table(in_class(assignments, recorded(REPORT)), language))
 
     assert all((a.short or a.title).in_(language) in shown for a in assignments.values())
 
 
 def test_class_table_marks_what_a_person_should_look_at(assignments):
-    shown = printed(class_table(recorded(LEFT), list(assignments.values()), "en"))
+    shown = printed(class_table(in_class(assignments, recorded(LEFT)), "en"))
 
     assert "– / 40 !" in shown
 
 
 @pytest.mark.parametrize("words", MARKUP)
 def test_class_table_shows_markup_as_text(assignments, words):
-    shown = printed(class_table(recorded(written_by(words)), list(assignments.values()), "en"))
+    shown = printed(class_table(in_class(assignments, recorded(written_by(words))), "en"))
 
     assert f"│ {words} " in shown
 
 
 @pytest.mark.parametrize("words", CONTROLS)
 def test_class_table_prints_no_control_characters(assignments, words):
-    shown = printed(class_table(recorded(written_by(words)), list(assignments.values()), "en"))
+    shown = printed(class_table(in_class(assignments, recorded(written_by(words))), "en"))
 
     assert [c for c in shown if c != "\n" and not c.isprintable()] == []
 
@@ -301,16 +314,32 @@ def test_class_table_shows_the_score_with_penalty_and_adjustments(assignments):
     given = Adjustment(points=4, reason="x", author="y", made_at=datetime.now(UTC))
     records = recorded(REPORT, penalty=2, adjustments=(given,))
 
-    shown = printed(class_table(records, list(assignments.values()), "en"))
+    shown = printed(class_table(in_class(assignments, records), "en"))
 
     assert "24.5 / 30" in shown
+
+
+def test_class_table_tells_excused_missing_and_dropped_students_apart(assignments):
+    record = in_class(
+        assignments,
+        recorded(msgspec.structs.replace(REPORT, student="kim")),
+        roster=(RosterEntry("kim", "김철수"), RosterEntry("lee"), RosterEntry("park")),
+        excused=frozenset({("kim", "wine"), ("lee", "wine")}),
+        dropped=(RosterEntry("choi", "최민수"),),
+    )
+
+    lines = printed(class_table(record, "en")).splitlines()
+
+    rows = {line.split()[1]: line.split("│")[-2].strip() for line in lines if "│" in line}
+    assert (rows["김철수"], rows["lee"], rows["park"]) == ("EX", "EX", "–")
+    assert "no longer on the roster: 최민수" in lines
 
 
 def test_class_table_shows_the_hand_in_that_counts(assignments):
     other = msgspec.structs.replace(REPORT, items=(PASSED,))
     records = [*recorded(REPORT, counts=False), *recorded(other), *recorded(LEFT, counts=False)]
 
-    shown = printed(class_table(records, list(assignments.values()), "en"))
+    shown = printed(class_table(in_class(assignments, records), "en"))
 
     assert "20 / 20" in shown
     assert "22.5" not in shown

@@ -284,11 +284,11 @@ def test_lines_of_code_keep_their_numbers(record, wine):
 
 
 def test_huge_cell_is_shown_plain(record, wine):
-    source = "x = 1\n" * 20_000
+    source = ("x = 1" + " " * 50 + "\n") * 2_500
 
     page = student_page(record(cells=(Cell("kim.py", source),)), wine, "en")
 
-    assert page.count("x = 1") == 20_000
+    assert page.count("x = 1") == 2_500
     assert '<span class="n">' not in page
 
 
