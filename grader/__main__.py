@@ -1,6 +1,11 @@
 """`python -m grader` is `grader`."""
 
-from grader.cli import main
+import sys
+
+if not sys.flags.safe_path:
+    del sys.path[0]  # the current folder, where a submission may have the name of a library
+
+from grader.cli import main  # noqa: E402
 
 if __name__ == "__main__":
     main()

@@ -2,14 +2,17 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import venv
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
@@ -132,6 +135,48 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site,) = folder.glob("lib/python3*/site-packages")
     (site / "others.pth").write_text(sysconfig.get_path("purelib"))
     return python
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Path]:
+    """The folder with the socket of a PostgreSQL server of our own."""
+    programs = [*Path("/usr/lib/postgresql").glob("*/bin"), *map(Path, os.get_exec_path())]
+    found = next((p for p in programs if (p / "initdb").exists()), None)
+    if found is None:
+        pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
+    if os.getuid() == 0 and shutil.which("runuser") is None:
+        pytest.skip("PostgreSQL does not run as root, and there is no runuser")
+    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    folder = Path(tempfile.mkdtemp(prefix="gradebook-"))
+    if user:
+        shutil.chown(folder, "postgres")
+
+    def run(program: str, *args: object) -> None:
+        command = [*user, found / program, "-D", folder / "data", *map(str, args)]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+    run("initdb", "-U", "postgres", "-A", "trust", "--no-sync")
+    options = f"-c listen_addresses= -c fsync=off -k {folder}"
+    run("pg_ctl", "-w", "-l", folder / "log", "-o", options, "start")
+    try:
+        yield folder
+    finally:
+        run("pg_ctl", "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty gradebook."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/book.db"
+        return
+    folder = request.getfixturevalue("postgresql")
+    name = f"book{abs(hash(tmp_path))}"
+    with psycopg.connect(host=str(folder), user="postgres", autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+        yield f"postgresql://postgres@/{name}?host={folder}"
+        connection.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

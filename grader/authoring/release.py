@@ -346,7 +346,7 @@ def _lost_in_public(assignment: Assignment, files: dict[str, bytes]) -> list[str
         path.write_bytes((assignment.folder / SOLUTION).read_bytes())
         command = ["check", str(path), "--format", "json"]
         run = subprocess.run(
-            [sys.executable, "-c", "from grader.cli import main; main()", *command],
+            [sys.executable, "-P", "-c", "from grader.cli import main; main()", *command],
             capture_output=True,
             text=True,
             check=False,

@@ -241,12 +241,20 @@ def _shown(value: float, bound: float) -> dict[str, str]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option `--submission`."""
+    """Add the options `--submission` and `--isolation`."""
+    from grader.sandbox.probe import LEVELS
+
     parser.getgroup("grader").addoption(
         "--submission",
         type=Path,
         metavar="FILE",
         help="the .py or .ipynb to check, run in a sandbox",
+    )
+    parser.getgroup("grader").addoption(
+        "--isolation",
+        choices=LEVELS,
+        default="full",
+        help="minimum sandbox isolation; refuse to run below it (full)",
     )
 
 
@@ -403,7 +411,7 @@ class _OneSubmission:
         from grader.model.assignment import SETTINGS, load_assignment
         from grader.model.errors import UserError
         from grader.model.submission import read_submission
-        from grader.sandbox import SandboxServer, open_sandbox
+        from grader.sandbox import SandboxServer, open_sandbox, refuse_readable
 
         folders = {Path(a.split("::")[0]).resolve() for a in config.args}
         folders = {f if f.is_dir() else f.parent for f in folders}
@@ -411,12 +419,19 @@ class _OneSubmission:
             raise pytest.UsageError("--submission needs the folder of one assignment to run")
         try:
             self._grading = Grading(load_assignment(folder))
+            refuse_readable(folder)
             submission = read_submission(config.getoption("--submission"))
         except UserError as error:
             raise pytest.UsageError(error.text.en) from error
         if submission.problem is not None:
             raise pytest.UsageError(f"{submission.file}: {submission.problem.en}")
         self._server = SandboxServer()
+        self._isolation = self._server.isolation
+        try:
+            self._isolation.require(config.getoption("--isolation"))
+        except UserError as error:
+            self._server.close()
+            raise pytest.UsageError(error.text.en) from error
         self._grading.submission = submission
         self._grading.open_sandbox = lambda it: open_sandbox(
             self._server.control, it, self._grading.assignment.limits
@@ -443,6 +458,8 @@ class _OneSubmission:
             )
         for note in report.notes:
             terminalreporter.line(note.en)
+        if holes := self._isolation.not_blocked:
+            terminalreporter.line(f"isolation: {self._isolation.level}; not blocked: {', '.join(holes)}")
 
     def pytest_unconfigure(self) -> None:
         """Close the sandbox."""

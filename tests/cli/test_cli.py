@@ -108,6 +108,24 @@ def test_check_runs_the_public_checks_without_solutions(cold_command, tmp_path):
     assert {i["verdict"] for i in json.loads(template.stdout)["items"]} == {"not_implemented"}
 
 
+def test_python_m_grader_imports_nothing_from_the_current_folder(tmp_path):
+    for library in ("typer", "msgspec", "rich", "torch", "numpy", "pytest", "json", "sqlalchemy"):
+        (tmp_path / f"{library}.py").write_text("raise SystemExit('imported')")
+    solution = ROOT / "solutions" / "binary" / "solution.py"
+    command = [sys.executable, "-m", "grader", "grade", solution, "--assignment", "binary"]
+
+    done = subprocess.run(
+        [*command, "--solutions", ROOT / "solutions", "--lang", "en"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "100 / 100" in done.stdout or "100 of 100" in done.stdout
+
+
 def test_doctor_finds_this_machine_well(cold_command):
     done = cold_command("doctor", "--lang", "en")
 

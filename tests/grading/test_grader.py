@@ -201,6 +201,17 @@ def test_a_check_of_no_item_is_the_authors_error(grader, tiny, submit):
         grader.grade(tiny(CHECKS.replace('"whole"', '"hole"')), submit("x = 1"), "x")
 
 
+def test_a_conftest_above_the_assignment_is_not_run(grader, tmp_path, submit):
+    folder = tmp_path / "solutions" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "assignment.toml").write_text(TINY, encoding="utf-8")
+    (folder / "test_tiny.py").write_text(CHECKS, encoding="utf-8")
+    for above in (tmp_path, folder.parent):
+        (above / "conftest.py").write_text("raise SystemExit('run')")
+
+    assert grader.grade(load_assignment(folder), submit("x = 1"), "x").report.gradable
+
+
 def test_what_is_printed_is_kept_for_the_assistant_and_costs_nothing(grader, tiny, submit):
     source = (
         "import warnings\ndef double(x):\n    print('seen', x); warnings.warn('hm'); return 2 * x"

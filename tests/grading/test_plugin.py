@@ -5,12 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def run_pytest(*args, cwd=ROOT):
+def run_pytest(*args, cwd=ROOT, lack=None):
+    """Run pytest, on a kernel that lacks something if told so."""
+    prefix = [] if lack is None else [sys.executable, ROOT / "tests/sandbox/without.py", lack]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, args)],
+        [*prefix, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, args)],
         cwd=cwd,
         env=os.environ | {"COLUMNS": "200"},
         capture_output=True,
@@ -46,6 +50,26 @@ def test_a_file_that_is_no_submission_is_a_usage_error():
 
     assert done.returncode == 4
     assert "isn't a readable notebook" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("lack", "options", "code", "words"),
+    [
+        ("capset", [], 4, "--isolation reduced"),
+        ("landlock", ["--isolation", "reduced"], 4, "--isolation none"),
+        ("capset", ["--isolation", "reduced"], 0, "not blocked: capabilities can't be dropped"),
+    ],
+)
+def test_it_runs_below_full_isolation_only_if_allowed(lack, options, code, words):
+    file = "solutions/binary/solution.py"
+
+    done = run_pytest(
+        "solutions/binary", "-k", "mean_over", "--submission", file, *options, lack=lack
+    )
+
+    assert done.returncode == code
+    assert words in done.stdout + done.stderr
+    assert ("passed" in done.stdout) == (code == 0)
 
 
 def test_the_plugin_leaves_other_test_suites_alone(tmp_path):

@@ -4,6 +4,8 @@ import contextlib
 import gc
 import os
 import signal
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -1249,6 +1251,47 @@ def test_nothing_outlives_a_server_that_is_killed(
         assert in_time(lambda: not any(map(lives, ours)), 2 if outlived else 10) != outlived
     for pid in filter(lives, ours):
         os.kill(pid, signal.SIGKILL)
+
+
+PLAIN_USER = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+SLEEPY = "import time\ndef double(x): time.sleep(1000)\nattack = double\n"
+
+
+@pytest.mark.parametrize("prefix", [[], PLAIN_USER], ids=["this user", "a user without power"])
+@pytest.mark.parametrize("depth", [0, 2], ids=["the grader", "the grader and its servers"])
+def test_nothing_outlives_a_batch_that_is_killed(tmp_path, prefix, depth):
+    if prefix and (os.getuid() or subprocess.run([*prefix, "true"], check=False).returncode):
+        pytest.skip("this is no root who may become somebody else")
+    folder = tmp_path / "solutions" / "quick"
+    folder.mkdir(parents=True)
+    (folder / "assignment.toml").write_text(SETTINGS.replace("wall_factor = 2", "wall_factor = 99"))
+    (folder / "test_quick.py").write_text(CHECKS, encoding="utf-8")
+    (tmp_path / "kim_quick.py").write_text(SLEEPY)
+    command = [sys.executable, "-m", "grader", "batch", tmp_path / "kim_quick.py"]
+    options = ["-o", tmp_path / "out", "--solutions", tmp_path / "solutions"]
+    with subprocess.Popen(
+        [*prefix, *command, *options],
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+    ) as batch:
+        # the grader, the server's guardian, the server, the process that loaded it, and its copy
+        assert in_time(lambda: batch.poll() is not None or len(levels(batch.pid)) == 5, 60)
+        found = levels(batch.pid)
+        assert len(found) == 5
+
+        for pid in set().union(*found[: depth + 1]):
+            os.kill(pid, signal.SIGKILL)
+
+        assert in_time(lambda: not any(map(lives, set().union(*found))), 20)
+
+
+def levels(pid: int) -> list[set[int]]:
+    """A process, its children, their children and so on."""
+    tree, found = children(), [{pid}]
+    while below := {each for parent in found[-1] for each in tree.get(parent, [])}:
+        found.append(below)
+    return found
 
 
 def lives(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""A hand-in that can't be read or graded becomes `ungraded` and never stops a batch."""
+"""A hand-in that can't be read or graded becomes `ungraded` and never stops a batch, whatever keeps the gradebook."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +52,7 @@ def solutions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def graded(tmp_path: Path, grader: Grader, solutions: Path) -> Graded:
+def graded(tmp_path: Path, url: str, grader: Grader, solutions: Path) -> Graded:
     """Grade right hand-ins of two students, and one of a third: its bytes, or whatever `load` makes of them."""
     results = tmp_path / "results"
     (tmp_path / "in").mkdir()
@@ -66,7 +66,7 @@ def graded(tmp_path: Path, grader: Grader, solutions: Path) -> Graded:
             for each in work.tasks
         ]
         work = msgspec.structs.replace(work, tasks=tuple(tasks))
-        with only_one(results), Gradebook(results, create=True) as book:
+        with only_one(results), Gradebook(results, url, create=True) as book:
             return run_batch(grader, book, work), book.class_record()
 
     return run
@@ -84,6 +84,32 @@ def test_a_strange_encoding_stops_nobody(graded, codec):
     assert (state.total, state.graded) == (3, 3)
     assert all(found.counting[student, "tiny"].score == 10 for student in ("ahn", "cho"))
     assert ("bad", "tiny") in found.counting
+
+
+POISON = {
+    "prints": "def double(x): print({}); return 2 * x",
+    "prints while loading": "print({})\ndef double(x): return 2 * x",
+    "raises": "def double(x): raise ValueError({})",
+    "raises what is named so": "def double(x): raise type({}, (Exception,), {{}})",
+    "raises in a function that is named so": """
+def double(x): raise ValueError
+double.__code__ = double.__code__.replace(co_name={0}, co_qualname={0}, co_filename={0})""",
+    "returns": "def double(x): return {}",
+    "returns as a key": "def double(x): return {{{}: 1}}",
+    "misses what is named so": "def double(x): raise NameError({0}, name={0})",
+    "skips an import that is named so": "import importlib\nimportlib.import_module({})\ndef double(x): return 2 * x",
+}
+SIGNS = ["'\\0'", "'\\udc80'", "'\\uffff\\U0010ffff'", "'\\x1b]0;x\\x07'", "'{}%s$1;--\\\\'", "'x' * 10**6"]
+
+
+@pytest.mark.sampled(12)
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("name", POISON)
+def test_no_text_of_a_submission_keeps_its_report_from_being_stored(graded, name, sign):
+    state, found = graded(POISON[name].format(sign).encode())
+
+    assert (state.graded, state.ungraded) == (3, 0)
+    assert found.counting["bad", "tiny"].report.gradable
 
 
 def broken(error: BaseException) -> Load:
