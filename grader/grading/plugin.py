@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 import pytest
@@ -242,7 +242,7 @@ def _shown(value: float, bound: float) -> dict[str, str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options `--submission` and `--isolation`."""
-    from grader.sandbox.probe import LEVELS
+    from grader.sandbox import Level
 
     parser.getgroup("grader").addoption(
         "--submission",
@@ -252,7 +252,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.getgroup("grader").addoption(
         "--isolation",
-        choices=LEVELS,
+        choices=get_args(Level),
         default="full",
         help="minimum sandbox isolation; refuse to run below it (full)",
     )
@@ -459,7 +459,9 @@ class _OneSubmission:
         for note in report.notes:
             terminalreporter.line(note.en)
         if holes := self._isolation.not_blocked:
-            terminalreporter.line(f"isolation: {self._isolation.level}; not blocked: {', '.join(holes)}")
+            terminalreporter.line(
+                f"isolation: {self._isolation.level}; not blocked: {', '.join(holes)}"
+            )
 
     def pytest_unconfigure(self) -> None:
         """Close the sandbox."""

@@ -42,7 +42,13 @@ def _serve_assignment(fds: list[int]) -> None:
     folder = Path(os.fsdecode(control.recv(_MAX_PATH)))
     session = _GradingSession(load_assignment(folder), control, door)
     pytest.main(
-        [*_OPTIONS, *(f"--{name}={folder}" for name in ("rootdir", "confcutdir")), "-c", os.devnull, str(folder)],
+        [
+            *_OPTIONS,
+            *(f"--{name}={folder}" for name in ("rootdir", "confcutdir")),
+            "-c",
+            os.devnull,
+            str(folder),
+        ],
         plugins=[session],
     )
     if session.problems:

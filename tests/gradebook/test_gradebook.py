@@ -1,16 +1,12 @@
 """The gradebook stores reports atomically, on SQLite and PostgreSQL, and never loses one."""
 
-import os
-import shutil
 import sqlite3
-import subprocess
 import tempfile
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
-import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext

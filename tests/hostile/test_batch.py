@@ -99,7 +99,14 @@ double.__code__ = double.__code__.replace(co_name={0}, co_qualname={0}, co_filen
     "misses what is named so": "def double(x): raise NameError({0}, name={0})",
     "skips an import that is named so": "import importlib\nimportlib.import_module({})\ndef double(x): return 2 * x",
 }
-SIGNS = ["'\\0'", "'\\udc80'", "'\\uffff\\U0010ffff'", "'\\x1b]0;x\\x07'", "'{}%s$1;--\\\\'", "'x' * 10**6"]
+SIGNS = [
+    "'\\0'",
+    "'\\udc80'",
+    "'\\uffff\\U0010ffff'",
+    "'\\x1b]0;x\\x07'",
+    "'{}%s$1;--\\\\'",
+    "'x' * 10**6",
+]
 
 
 @pytest.mark.sampled(12)
