@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from grader import __version__
-from grader.gradebook import decisions
+from grader.gradebook import comments, decisions
 from grader.gradebook.decisions import Adjusted
 from grader.gradebook.opening import FILE, address, open_engine, place, transaction
 from grader.gradebook.schema import (
@@ -48,6 +48,7 @@ from grader.model.hand_in import HandIn
 from grader.model.record import (
     Adjustment,
     ClassRecord,
+    Comment,
     Decision,
     Record,
     RosterEntry,
@@ -315,6 +316,40 @@ class Gradebook:
         with transaction(self._engine) as connection:
             return decisions.undo(connection, number, author, _now())
 
+    def comment(
+        self,
+        student: str,
+        assignment: str,
+        given: Comment,
+        *,
+        cell: int | None = None,
+        line: int | None = None,
+    ) -> Comment:
+        """Comment on the hand-in that counts, on an item of it or on a line; see `comments.comment`.
+
+        Raises:
+            UserError: there is no such hand-in, item or line.
+        """
+        with transaction(self._engine) as connection:
+            record = _class_record(connection)
+            return comments.comment(
+                connection, record, student, assignment, given, cell=cell, line=line
+            )
+
+    def comments(self) -> tuple[Comment, ...]:
+        """Return all comments ever made, the oldest first."""
+        with transaction(self._reading) as connection:
+            return comments.list_comments(connection)
+
+    def undo_comment(self, number: int, author: str) -> Comment:
+        """Withdraw the comment with this id. It stays in the list for staff.
+
+        Raises:
+            UserError: there is none, or it is withdrawn already.
+        """
+        with transaction(self._engine) as connection:
+            return comments.undo_comment(connection, number, author, _now())
+
     # --- reading
 
     def totals(self) -> tuple[Total, ...]:
@@ -533,6 +568,7 @@ def _records(
         .order_by(HAND_IN.c.student, HAND_IN.c.assignment)
     )
     rows = list(connection.execute(query))
+    said = comments.shown_comments(connection)
     gone = _gone(connection, rows)
     there = {(row.paths, row.origin, row.sha256) for row in rows if row.id not in gone}
     found: dict[tuple[str, str], list[tuple[Record, Any]]] = {}
@@ -540,7 +576,7 @@ def _records(
         if row.id in gone and (row.paths, row.origin, row.sha256) in there:
             continue  # the same file has since been matched to another student or assignment
         key = (row.student, row.assignment)
-        record = _record(row, adjustments.get(key, ()))
+        record = _record(row, adjustments.get(key, ()), said.get(key, ()))
         order = (
             row.id not in gone,
             row.handed_in is not None,
@@ -552,7 +588,7 @@ def _records(
     teams = members(roster, _teams(connection))
     return tuple(
         record
-        for (_, name), attempts in sorted(shared(found, teams, adjustments).items())
+        for (_, name), attempts in sorted(shared(found, teams, adjustments, said).items())
         for record in _counted(attempts, best=assignments[name].counts == "best")
     )
 
@@ -570,7 +606,10 @@ def _gone(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:
     return {row.id for row in rows if row.run_id < last.get(row.paths, 0)}
 
 
-def _record(row: Row[Any], adjustments: tuple[Adjustment, ...]) -> Record:
+def _record(
+    row: Row[Any], adjustments: tuple[Adjustment, ...], said: tuple[Comment, ...]
+) -> Record:
+    cells = msgspec.msgpack.decode(zlib.decompress(row.cells), type=tuple[Cell, ...])
     return Record(
         report=msgspec.structs.replace(
             msgspec.json.decode(row.report, type=ScoreReport), student=row.student
@@ -582,7 +621,8 @@ def _record(row: Row[Any], adjustments: tuple[Adjustment, ...]) -> Record:
         penalty=row.penalty,
         late_mark=row.late_mark,
         adjustments=adjustments,
-        cells=msgspec.msgpack.decode(zlib.decompress(row.cells), type=tuple[Cell, ...]),
+        comments=tuple(comments.placed(each, cells) for each in said),
+        cells=cells,
         how=row.how,
         counts=False,
     )

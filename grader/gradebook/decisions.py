@@ -129,22 +129,31 @@ def in_force(
     return points, frozenset(excused)
 
 
-def _refuse_unknown(
-    record: ClassRecord, key: Key, adjustment: Adjustment, excused: set[Key]
-) -> None:
-    student, assignment = key
+def refuse_unknown_item(record: ClassRecord, assignment: str, item: str | None) -> None:
+    """Check that the class has the assignment, and the assignment the rubric item.
+
+    Raises:
+        UserError: it doesn't.
+    """
     items = {each.name: [item.id for item in each.items] for each in record.assignments}
     if assignment not in items:
         raise unknown_assignment(assignment, items)
-    if adjustment.item is not None and adjustment.item not in items[assignment]:
+    if item is not None and item not in items[assignment]:
         raise UserError(
             tr(
                 "{assignment} has no rubric item {item}; available items: {known}",
                 assignment=assignment,
-                item=adjustment.item,
+                item=item,
                 known=", ".join(items[assignment]),
             )
         )
+
+
+def _refuse_unknown(
+    record: ClassRecord, key: Key, adjustment: Adjustment, excused: set[Key]
+) -> None:
+    student, assignment = key
+    refuse_unknown_item(record, assignment, adjustment.item)
     if record.standings[key] is Standing.DROPPED:
         raise UserError(tr("{student} is no longer on the roster", student=student))
     if key in excused:

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from grader.model.record import Adjustment, Record, RosterEntry, TeamMember
+from grader.gradebook.comments import placed
+from grader.model.record import Adjustment, Comment, Record, RosterEntry, TeamMember
 
 Order = TypeVar("Order")
 
@@ -14,8 +15,9 @@ def shared(
     attempts: Mapping[tuple[str, str], list[tuple[Record, Order]]],
     members: Iterable[TeamMember],
     adjustments: Mapping[tuple[str, str], tuple[Adjustment, ...]],
+    comments: Mapping[tuple[str, str], tuple[Comment, ...]],
 ) -> dict[tuple[str, str], list[tuple[Record, Order]]]:
-    """Give every member of a team the hand-ins of all its members, with the member's own adjustments.
+    """Give every member of a team the hand-ins of all its members, with the member's own adjustments and comments.
 
     `attempts` are the hand-ins by student and assignment. Which of a team's hand-ins counts follows the same rule as
     for the attempts of one student. A team for one assignment goes before a team for all.
@@ -34,7 +36,10 @@ def shared(
             for student in together if pool else ():
                 key = (student, assignment)
                 found[key] = [
-                    (_given(record, student, adjustments.get(key, ())), order)
+                    (
+                        _given(record, student, adjustments.get(key, ()), comments.get(key, ())),
+                        order,
+                    )
                     for record, order in pool
                 ]
     return found
@@ -45,7 +50,12 @@ def members(roster: Iterable[RosterEntry], teams: Iterable[TeamMember]) -> list[
     return [*(TeamMember(each.id, each.team) for each in roster if each.team), *teams]
 
 
-def _given(record: Record, student: str, adjustments: tuple[Adjustment, ...]) -> Record:
+def _given(
+    record: Record,
+    student: str,
+    adjustments: tuple[Adjustment, ...],
+    comments: tuple[Comment, ...],
+) -> Record:
     author = record.report.student
     if author == student:
         return record
@@ -53,5 +63,6 @@ def _given(record: Record, student: str, adjustments: tuple[Adjustment, ...]) ->
         record,
         report=msgspec.structs.replace(record.report, student=student),
         adjustments=adjustments,
+        comments=(*record.comments, *(placed(each, record.cells) for each in comments)),
         handed_in_by=author,
     )

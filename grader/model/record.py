@@ -8,7 +8,7 @@ import msgspec
 
 from grader.model.assignment import Assignment, unknown_assignment
 from grader.model.errors import UserError
-from grader.model.score import ScoreReport
+from grader.model.score import Place, ScoreReport
 from grader.model.submission import Cell
 from grader.model.text import Text, printable, tr
 
@@ -86,6 +86,28 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     undone_at: datetime | None = None
 
 
+class Comment(msgspec.Struct, frozen=True, kw_only=True):
+    """What an assistant wrote about a hand-in, for the student."""
+
+    words: str
+    """Markdown."""
+    author: str
+    made_at: datetime
+    """With its time zone."""
+    id: int = 0
+    student: str = ""
+    assignment: str = ""
+    item: str | None = None
+    """The id of the rubric item concerned."""
+    place: Place | None = None
+    """The line concerned, if it is still there."""
+    quote: str | None = None
+    """That line, as it was."""
+    undone_by: str | None = None
+    """Who withdrew it; None while students see it."""
+    undone_at: datetime | None = None
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One hand-in of one student for one assignment, with its latest report."""
 
@@ -103,6 +125,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     late_mark: bool = False
     """Whether the platform marked it late. This alone costs nothing: only a known time does."""
     adjustments: tuple[Adjustment, ...] = ()
+    comments: tuple[Comment, ...] = ()
     cells: tuple[Cell, ...] = ()
     """The submitted code."""
     how: Literal["run", "replayed", "mixed"] = "run"

@@ -40,6 +40,7 @@ def _lines(record: Record) -> list[Text]:
         tr("adjusted by {points} points: {reason}", points=f"{a.points:+g}", reason=a.reason)
         for a in record.adjustments
     ]
+    lines += [tr("Comment: {words}", words=each.words) for each in record.comments]
     return lines
 
 

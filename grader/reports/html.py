@@ -27,11 +27,12 @@ from pygments.lexers import PythonLexer, TextLexer
 from grader.gradebook.statistics import ItemStatistics, item_statistics
 from grader.model.assignment import Assignment
 from grader.model.errors import writing
-from grader.model.record import ClassRecord, Record, RosterEntry, Standing
+from grader.model.record import ClassRecord, Comment, Record, RosterEntry, Standing
 from grader.model.score import Curve, ItemResult, Place, Verdict
 from grader.model.submission import Cell
 from grader.model.submission import place as place_text
 from grader.model.text import Language, Text, tr, visible
+from grader.reports.markdown import to_markup
 from grader.reports.page import CUT, first_lines, render, write_page
 from grader.reports.plots import loss_plot, losses_plot, predictions_plot, scores_plot
 
@@ -213,8 +214,8 @@ def own_key(folder: Path) -> bytes:
 def anonymous(record: ClassRecord, key: bytes) -> ClassRecord:
     """Return the class with pseudonyms for its students, including in file names and quotations of them.
 
-    Students' code keeps everything but their own names and ids. Reasons of adjustments are left out, because they may
-    name anyone.
+    Students' code keeps everything but their own names and ids. Comments and the reasons of adjustments are
+    left out, because they may name anyone.
     """
     names = {entry.id: entry.name for entry in record.roster}
     return msgspec.structs.replace(
@@ -264,6 +265,7 @@ def _anonymous_record(record: Record, name: str, key: bytes) -> Record:
         adjustments=tuple(
             msgspec.structs.replace(each, reason="…", author="…") for each in record.adjustments
         ),
+        comments=(),
         cells=tuple(Cell(hide(cell.name), hide(cell.source)) for cell in record.cells),
         report=msgspec.structs.replace(
             report,
@@ -342,6 +344,14 @@ class _ItemView(msgspec.Struct, frozen=True):
     pictures: tuple["_Picture", ...]
 
 
+class _CommentView(msgspec.Struct, frozen=True):
+    comment: Comment
+    html: Markup
+    where: str
+    """The anchor of the line that it is about, empty if there is none."""
+    where_text: Text | None
+
+
 class _Picture(msgspec.Struct, frozen=True):
     kind: str
     svg: Markup
@@ -356,6 +366,7 @@ class _HandInView(msgspec.Struct, frozen=True):
     name: str
     attempts: Sequence[Record]
     items: list[_ItemView]
+    comments: list[_CommentView]
     cells: list[_CellView]
     cut: bool
     """Whether the code is longer than what is shown."""
@@ -387,24 +398,34 @@ def _hand_in_view(
     lines = {cell.name: len(_lines(cell.source)) for cell in shown}
     hints = {item.id: item.hints for item in assignment.items}
 
-    def view(item: ItemResult) -> _ItemView:
-        place = item.place
+    def anchor(place: Place | None) -> str:
         known = place is not None and 0 < place.line <= lines.get(place.cell, 0)
+        return f"c{cells[place.cell]}-{place.line}" if place and known else ""
+
+    def where(place: Place | None) -> Text | None:
+        return place_text(place.cell, place.line) if place and anchor(place) else None
+
+    def view(item: ItemResult) -> _ItemView:
         return _ItemView(
             result=item,
             hint=hints.get(item.id, {}).get(item.verdict),
-            where=f"c{cells[place.cell]}-{place.line}" if place and known else "",
-            where_text=place_text(place.cell, place.line) if place and known else None,
+            where=anchor(item.place),
+            where_text=where(item.place),
             pictures=tuple(_picture(curve, language) for curve in item.curves),
         )
 
-    marked = {item.place for item in record.report.items if item.place is not None}
+    about = [*(each.place for each in record.report.items), *(c.place for c in record.comments)]
+    marked = {place for place in about if place is not None}
     return _HandInView(
         record=record,
         assignment=assignment,
         name=name or record.report.student,
         attempts=attempts,
         items=[view(item) for item in record.report.items],
+        comments=[
+            _CommentView(each, to_markup(each.words), anchor(each.place), where(each.place))
+            for each in record.comments
+        ],
         cells=[
             _CellView(place_text(cell.name), _code(cell, f"c{number}", marked))
             for number, cell in enumerate(shown, start=1)
@@ -558,6 +579,8 @@ _WORDS = {
     "class_page": tr("Class"),
     "code": tr("Your code"),
     "code_as_handed_in": tr("Code"),
+    "comment": tr("Comment"),
+    "comments": tr("Comments"),
     "counts": tr("counts"),
     "cpu_seconds": tr("CPU seconds"),
     "cut": CUT,

@@ -69,6 +69,7 @@ def _hand_in(record: Record, standing: Standing, language: Language) -> dict[str
         "late_days": record.late_days,
         "penalty": record.penalty,
         "adjustments": record.adjustments,
+        "comments": record.comments,
     }
 
 

@@ -19,8 +19,16 @@ from grader.gradebook import Gradebook, Task, digest_of
 from grader.gradebook.schema import METADATA, REPORT
 from grader.model.assignment import load_assignment
 from grader.model.errors import UserError
-from grader.model.record import Adjustment, RosterEntry, Standing, TeamMember, Total, Unmatched
-from grader.model.score import ItemResult, ScoreReport, Verdict
+from grader.model.record import (
+    Adjustment,
+    Comment,
+    RosterEntry,
+    Standing,
+    TeamMember,
+    Total,
+    Unmatched,
+)
+from grader.model.score import ItemResult, Place, ScoreReport, Verdict
 from grader.model.submission import parse_submission
 from grader.model.text import Text
 
@@ -472,6 +480,62 @@ def test_teams_of_a_file_may_be_for_one_assignment(book, tiny):
     assert sorted(book.class_record().counting) == [
         *(("kim", "other"), ("kim", "tiny"), ("lee", "tiny")),
     ]
+
+
+SAID = Comment(words="see **lesson 3**", author="ta", made_at=NOON)
+
+
+def test_comments_follow_their_line_through_regrades(book, tiny):
+    grade(book, hand_in(tiny(), source="import torch\nx = 1"))
+
+    general = book.comment("kim", "tiny", SAID)
+    on_item = book.comment("kim", "tiny", msgspec.structs.replace(SAID, item="double"))
+    on_line = book.comment("kim", "tiny", SAID, line=2)
+
+    (record,) = book.class_record().records
+    assert record.comments == (general, on_item, on_line)
+    assert (on_line.place, on_line.quote) == (Place("x.py", 2), "x = 1")
+
+    grade(book, hand_in(tiny(), source="import torch\n\nx = 1", handed_in=NOON))
+    *_, moved = book.class_record().counting["kim", "tiny"].comments
+    assert moved.place == Place("x.py", 3)
+
+    grade(book, hand_in(tiny(), source="y = 1", handed_in=NOON + timedelta(1)))
+    *_, gone = book.class_record().counting["kim", "tiny"].comments
+    assert (gone.place, gone.quote) == (None, "x = 1")
+
+
+def test_a_withdrawn_comment_is_listed_but_not_shown(book, tiny):
+    grade(book, hand_in(tiny()))
+    said = book.comment("kim", "tiny", SAID)
+
+    book.undo_comment(said.id, "prof")
+
+    assert [(each.words, each.undone_by) for each in book.comments()] == [(SAID.words, "prof")]
+    assert book.class_record().records[0].comments == ()
+    with pytest.raises(UserError, match="no comment 1 to undo"):
+        book.undo_comment(said.id, "prof")
+
+
+@pytest.mark.parametrize(
+    "student, assignment, item, where, words",
+    [
+        ("lee", "tiny", None, {}, "called lee"),
+        ("kim", "beer", None, {}, "available: tiny"),
+        ("kim", "tiny", "treble", {}, "available items: double"),
+        ("kim", "tiny", None, {"line": 2}, r"has no x\.py, line 2"),
+        ("kim", "tiny", None, {"cell": 3, "line": 1}, "has no cell 3, line 1"),
+    ],
+)
+def test_comments_on_what_is_not_there_are_refused(
+    book, tiny, student, assignment, item, where, words
+):
+    grade(book, hand_in(tiny()))
+
+    with pytest.raises(UserError, match=words):
+        book.comment(student, assignment, msgspec.structs.replace(SAID, item=item), **where)
+
+    assert book.comments() == ()
 
 
 def test_unmatched_files_are_those_of_the_last_run_over_the_same_paths(book):

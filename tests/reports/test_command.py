@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
+from grader.gradebook import Gradebook
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = """\
@@ -260,3 +263,84 @@ def test_a_team_and_who_is_excused_are_in_every_view(command, results, tmp_path)
     page = (tmp_path / "r" / "students" / "lee" / "tiny.html").read_text("utf-8")
     assert "<bdi>kim</bdi>" in page
     assert "excused" in (tmp_path / "r" / "index.html").read_text("utf-8")
+
+
+@pytest.fixture
+def own(results, tmp_path):
+    """A copy of the results, to be changed."""
+    return shutil.copytree(results, tmp_path / "own")
+
+
+def test_adjust_shows_both_scores_and_brings_the_pages_up_to_date(command, own):
+    page = own / "students" / "박서연" / "tiny.html"
+
+    done = command("adjust", own, "박서연", "tiny", "9", "--reason", "oral exam", "--lang", "en")
+    command("adjust", own, "박서연", "tiny", "--reason", "really", "-1.5", "--author", "prof")
+    listed = command("adjust", own, "--list", "--lang", "en")
+    full = command("adjust", own, "김철수", "tiny", "1", "--reason", "x", "--lang", "en")
+
+    assert "score 0 → 4 (+9 were asked for" in done.stdout
+    assert "Pages are up to date" in done.stdout
+    assert "oral exam" in page.read_text("utf-8")
+    assert "prof" in listed.stdout
+    assert (full.returncode, "already has the maximum" in full.stderr) == (2, True)
+
+    undone = command("adjust", own, "--undo", "1", "--lang", "en")
+
+    assert undone.returncode == 0
+    assert "oral exam" not in page.read_text("utf-8")
+    assert "undone by" in " ".join(command("adjust", own, "--list", "--lang", "en").stdout.split())
+
+
+def test_adjustments_of_a_file_are_made_all_or_none(command, own, tmp_path):
+    file = tmp_path / "oral.csv"
+    file.write_text("student,assignment,points,reason\n박서연,tiny,1.5,oral\n김철수,tiny,ex,sick\n")
+
+    done = command("adjust", own, "--csv", file, "--lang", "en")
+    file.write_text("student,assignment,points,reason\n박서연,tiny,1,oral\nnobody,tiny,1,x\n")
+    wrong = command("adjust", own, "--csv", file, "--lang", "en")
+    file.write_text("student,assignment,points,reason\n박서연,tiny,many,oral\n")
+    number = command("adjust", own, "--csv", file, "--lang", "en")
+
+    assert (done.returncode, wrong.returncode, number.returncode) == (0, 2, 2)
+    assert "score 4 → excused" in done.stdout
+    assert "called nobody" in wrong.stderr
+    assert "line 2: many isn't a valid number" in number.stderr
+    with Gradebook(own) as book:
+        assert [each.adjustment.points for each in book.decisions()] == [1.5, 0]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        ("김철수",),
+        ("김철수", "tiny"),
+        ("김철수", "tiny", "5"),
+        ("김철수", "tiny", "5", "--excused", "--reason", "x"),
+        ("김철수", "tiny", "nan", "--reason", "x"),
+        ("김철수", "--list"),
+        ("--undo", "7"),
+    ],
+)
+def test_an_unclear_adjustment_is_refused(command, results, args):
+    done = command("adjust", results, *args)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_comment_is_on_the_page_until_it_is_withdrawn(command, own):
+    page = own / "students" / "박서연" / "tiny.html"
+
+    done = command("comment", own, "박서연", "tiny", "why **2**?", "--line", "1", "--lang", "en")
+    shown = page.read_text("utf-8")
+    listed = command("comment", own, "--list", "--lang", "en")
+    command("comment", own, "--undo", "1")
+    wrong = command("comment", own, "박서연", "tiny", "x", "--line", "9", "--lang", "en")
+
+    assert "comment 1 for 박서연, tiny: why **2**?" in done.stdout
+    assert "<strong>2</strong>" in shown
+    assert "why **2**?" in listed.stdout
+    assert "<strong>2</strong>" not in page.read_text("utf-8")
+    assert (wrong.returncode, "has no 박서연_tiny.py, line 9" in wrong.stderr) == (2, True)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from grader.model.record import Adjustment, ClassRecord, RosterEntry
+from grader.model.record import Adjustment, ClassRecord, Comment, RosterEntry
 from grader.model.score import Curve, ItemResult, Place, Verdict
 from grader.model.submission import Cell
 from grader.model.text import Text, visible
@@ -301,6 +301,24 @@ def test_a_script_of_20_mb_is_shown_up_to_its_first_part(record, wine, source):
     assert len(page) < 4_000_000
     assert page.count("linenos") <= 3_000 + 10
     assert "Only the beginning is shown" in page
+
+
+def test_comments_are_markdown_at_their_item_and_line_and_never_markup(record, wine):
+    hostile = "see **this**\n\n<script>x</script> ![p](https://x.org/p.png) [a](javascript:x)"
+    said = Comment(words=hostile, author="the assistant", made_at=NOW, item=wine.items[0].id)
+    line = Comment(words="why?", author="ta", made_at=NOW, place=Place("x.py", 2), quote="y = 2")
+    made = record(cells=(Cell("x.py", "x = 1\ny = 2"),), comments=(said, line))
+
+    page = student_page(made, wine, "en")
+
+    assert "<strong>this</strong>" in page
+    assert "<script>x" not in page
+    assert {"img", "javascript:x"} & {tag for tag, _ in Page(page).elements} == set()
+    assert [a["href"] for tag, a in Page(page).elements if a.get("href") == "#c1-2"]
+    assert "<code>y = 2</code>" in page
+    assert page.count("hll") >= 1
+    assert "the assistant" not in page
+    assert "the assistant" in assistant_page(made, wine, "en", "x.html")
 
 
 def test_curves_are_drawn_with_their_words(record, wine):
