@@ -40,8 +40,10 @@ def require(condition: object, *, ko: str, en: str) -> None:
 
 
 @contextmanager
-def circumstance(what: Text) -> Iterator[None]:
+def circumstance(what: Text | None) -> Iterator[None]:
     """Say in the message of a check that fails within what it was done with, such as "with permuted labels".
+
+    None adds nothing.
 
     Raises:
         CheckFailedError: a check within failed.
@@ -50,7 +52,8 @@ def circumstance(what: Text) -> Iterator[None]:
     try:
         yield
     except (CheckFailedError, StudentCodeError) as error:
-        error.text = tr("{text} ({circumstance})", text=error.text, circumstance=what)
+        if what is not None and (not isinstance(error, StudentCodeError) or error.ran):
+            error.text = tr("{text} ({circumstance})", text=error.text, circumstance=what)
         raise
 
 
@@ -62,7 +65,15 @@ def number(value: object) -> float:
     """
     array = _array(value)
     if array is None or array.size != 1 or isinstance(value, list | tuple):
-        raise CheckFailedError(tr("expected a number, got {value}", value=describe(value)))
+        expected = (
+            tr("expected a number, got {value}", value=describe(value))
+            if array is None or array.size == 1
+            else tr(
+                "expected a number, got {value}: the shape must be () or (1,)",
+                value=describe(value),
+            )
+        )
+        raise CheckFailedError(expected)
     return float(array.reshape(()))
 
 
@@ -187,9 +198,38 @@ def assert_unchanged(student: Student) -> None:
         CheckFailedError: it has.
     """
     if changed := student.take_changed():
+        listed = Text(ko=", ".join(t.ko for t in changed), en=", ".join(t.en for t in changed))
         raise CheckFailedError(
-            tr("a function must not change its arguments ({changed})", changed=", ".join(changed))
+            tr("a function must not change its arguments: {changed}", changed=listed)
         )
+
+
+def check_gradient(loss: object, gradient: object, expected: torch.Tensor) -> None:
+    """Fail the check unless a loss gave this gradient.
+
+    Raises:
+        CheckFailedError: it gave another one, or none.
+    """
+    if gradient is not None:
+        if not close(tensor(gradient, *expected.shape), expected):
+            raise CheckFailedError(tr("the gradient of the loss is wrong"))
+        return
+    match loss:
+        case bool() | int() | float():
+            raise CheckFailedError(
+                tr("no gradient can flow back: return the tensor, not `.item()` or `float(...)`")
+            )
+        case torch.Tensor():
+            raise CheckFailedError(
+                tr(
+                    "no gradient can flow back: compute the loss from the given tensor, without "
+                    "`.detach()`, `.data`, `torch.no_grad()` or a new tensor"
+                )
+            )
+        case _:
+            raise CheckFailedError(
+                tr("no gradient can flow back: return a tensor, not {value}", value=describe(loss))
+            )
 
 
 def _integer(value: float) -> int:

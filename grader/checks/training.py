@@ -53,25 +53,41 @@ def check_history(
     y: torch.Tensor,
     epochs: int,
     lr: float = SMALL_LR,
+    elsewhere: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> None:
     """Train a fresh model at a small learning rate: the history must contain its losses on this data.
+
+    If it holds those on `elsewhere`, data that the submission has as global variables, the message says so.
 
     Raises:
         CheckFailedError: the history is wrong, the model wasn't trained, or the arguments were changed.
     """
     net = model(build())
     before = true_loss(loss, net, x, y)
+    otherwise = true_loss(loss, net, *elsewhere) if elsewhere else before
     start = flat(net)
     losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
     after = true_loss(loss, net, x, y)
     if torch.equal(start, flat(net)):
         raise CheckFailedError(tr("the parameters of the given model did not change"))
-    low, high = min(before, after) * (1 - TOLERANCE), max(before, after) * (1 + TOLERANCE)
-    if not all(low <= entry <= high for entry in losses):
+    if not _within(losses, before, after):
+        if elsewhere and _within(losses, otherwise, true_loss(loss, net, *elsewhere)):
+            raise CheckFailedError(
+                tr(
+                    "the history holds the losses on the data of your own code and not on the "
+                    "given data: train on the arguments, not on global variables"
+                )
+            )
         raise CheckFailedError(
             tr("the history doesn't contain the losses of the given model on the given data")
         )
     assert_unchanged(student)
+
+
+def _within(losses: list[float], before: float, after: float) -> bool:
+    """Whether losses lie between two, as far as `TOLERANCE`."""
+    low, high = min(before, after) * (1 - TOLERANCE), max(before, after) * (1 + TOLERANCE)
+    return all(low <= entry <= high for entry in losses)
 
 
 def check_history_ends(

@@ -221,23 +221,21 @@ class Threshold:
         if math.isfinite(value) and math.isfinite(limit):
             self._grading.measures.append(measure)
         if not measure.margin >= 0:
+            shown, most = _shown(value, limit)
             words = (
-                tr("{text}: {value}, must be at most {bound}", text=text, **_shown(value, limit))
+                tr("{text}: {value}, must be at most {bound}", text=text, value=shown, bound=most)
                 if at_most
                 else tr(
-                    "{text}: {value}, must be at least {bound}", text=text, **_shown(value, limit)
+                    "{text}: {value}, must be at least {bound}", text=text, value=shown, bound=most
                 )
             )
             raise CheckFailedError(words)
 
 
-def _shown(value: float, bound: float) -> dict[str, str]:
+def _shown(value: float, bound: float) -> tuple[str, str]:
     """Both numbers with so many digits that they differ."""
-    for digits in (3, 4, 6, 9, 17):
-        shown = {"value": f"{value:.{digits}g}", "bound": f"{bound:.{digits}g}"}
-        if shown["value"] != shown["bound"]:
-            break
-    return shown
+    pairs = ((f"{value:.{digits}g}", f"{bound:.{digits}g}") for digits in (3, 5, 9, 17))
+    return next((pair for pair in pairs if pair[0] != pair[1]), (str(value), str(bound)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -56,7 +56,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Text, ...] = ()
     """Parts that were skipped."""
     misplaced: tuple[tuple[str, Text], ...] = ()
-    """Names that Markdown and raw cells would define if they were code, and where each stands."""
+    """Names that Markdown and raw cells and demonstration code would bind if they ran, and why they don't."""
     problem: Text | None = None
     """The reason why the file isn't a submission, if it isn't."""
     python: bool = True
@@ -167,7 +167,10 @@ def _script_cells(file: str, data: bytes) -> _Parts:
     if was_notebook(source) and effort(source) <= _MAX_EFFORT:
         source, skipped = without_script_magics(source, SHELL)
     notes = tuple(_skipped(file, line, what) for line, what in skipped[:_MAX_NOTES])
-    return (Cell(name=file, source=source),), notes, ()
+    guarded = _bound("".join(_GUARDED.findall(source + "\n")))
+    where = Text(ko="`__main__`", en="`__main__`")
+    misplaced = tuple((each, _only_in_demo(each, where)) for each in guarded)
+    return (Cell(name=file, source=source),), notes, misplaced
 
 
 def _notebook_cells(file: str, data: bytes) -> _Parts:
@@ -180,9 +183,11 @@ def _notebook_cells(file: str, data: bytes) -> _Parts:
         if cell.kind != "code":
             where = _OTHER_CELLS.get(cell.kind, _OTHER_CELLS["raw"])
             for each in _DEFINED.findall(cell.source)[:_MAX_NOTES]:
-                misplaced.setdefault(each, tr("{place}, {kind}", place=place(name), kind=where))
+                misplaced.setdefault(each, _misplaced(each, name, where))
             continue
         if DEMO_TAG in cell.tags:
+            for each in _bound(cell.source):
+                misplaced.setdefault(each, _only_in_demo(each, place(name)))
             notes.append(tr("{place}: demonstration code was not run", place=place(name)))
             continue
         if not cell.source.strip():
@@ -195,6 +200,36 @@ def _notebook_cells(file: str, data: bytes) -> _Parts:
     return tuple(cells), tuple(notes[:_MAX_NOTES]), tuple(misplaced.items())
 
 
+def _misplaced(name: str, cell: str, kind: Text) -> Text:
+    return tr(
+        "`{name}` stands in {place}, {kind}, which isn't run: turn it into a code cell",
+        name=printable(name),
+        place=place(cell),
+        kind=kind,
+    )
+
+
+def _only_in_demo(name: str, where: Text) -> Text:
+    return tr(
+        "`{name}` is set only in demonstration code ({where}), which isn't run: set it where it is used",
+        name=printable(name),
+        where=where,
+    )
+
+
+def _bound(source: str) -> list[str]:
+    """The names that definitions and plain assignments bind."""
+    found = (re.split(r"[\s,]+", targets or name) for targets, name in _BINDS.findall(source))
+    return list(dict.fromkeys(name for names in found for name in names))[:_MAX_NOTES]
+
+
+_BINDS = re.compile(
+    r"^[ \t]*(?:(\w+(?:[ \t]*,[ \t]*\w+)*)[ \t]*=(?!=)|(?:def|class)[ \t]+(\w+))", re.MULTILINE
+)
+_GUARDED = re.compile(
+    r"""^if[ \t]+__name__[ \t]*==[ \t]*["']__main__["'].*\n((?:[ \t]+.*\n|[ \t]*\n)*)""",
+    re.MULTILINE,
+)
 _DEFINED = re.compile(r"^(?:(?:async +)?def|class) +(\w+)", re.MULTILINE)
 _OTHER_CELLS = {"markdown": tr("a Markdown cell"), "raw": tr("a raw cell")}
 

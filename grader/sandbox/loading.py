@@ -1,5 +1,6 @@
 """What loading a submission left undone, in words: for its notes, and for the calls that miss something."""
 
+import re
 import sys
 
 from grader.model.score import Place
@@ -11,6 +12,7 @@ from grader.sandbox.wire import Loaded, Raised, Skipped
 _MAX_ERRORS = 100  # one a cell; what comes from a submission has limits
 _MAX_SKIPPED = 50
 _MAX_CHAIN = 10
+_MAX_QUOTED = 100  # characters of a line
 
 
 class Loading:
@@ -25,6 +27,8 @@ class Loading:
         """The Python version that a part of the submission needs, if this one can't read it."""
         self.accelerator = False
         """Whether the submission asked for a GPU."""
+        self._lines: dict[str, list[str]] = {}
+        """The source of each cell."""
         self._misplaced: dict[str, Text] = {}
         self._needed: set[str] = set()
 
@@ -33,6 +37,7 @@ class Loading:
         self.errors = reply.errors[:_MAX_ERRORS]
         self.skipped = reply.skipped[:_MAX_SKIPPED]
         self.accelerator = reply.accelerator
+        self._lines = {cell.name: cell.source.splitlines() for cell in submission.cells}
         self._misplaced = dict(submission.misplaced)
         unread = {cell for cell, raised in self.errors if raised.exception in _UNREAD}
         versions = [newer_python(c.source) or "" for c in submission.cells if c.name in unread]
@@ -63,11 +68,7 @@ class Loading:
     def why_missing(self, name: str) -> tuple[Text, Raised | None] | None:
         """Return why a name isn't defined, and what was raised; None if nothing is known of it."""
         if name in self._misplaced:
-            return tr(
-                "`{name}` stands in {where}, which isn't run: turn it into a code cell",
-                name=printable(name),
-                where=self._misplaced[name],
-            ), None
+            return self._misplaced[name], None
         skipped = self._skipped_for(name)
         if skipped is None:
             return None
@@ -84,6 +85,28 @@ class Loading:
             statement=printable(root.statement, 100),
             reason=_reason(root),
         ), root.raised
+
+    def where(self, at: Place | None) -> Text:
+        """Return a line of the submission in parentheses, with its place and what stands there; empty for None."""
+        if at is None:
+            return Text(ko="", en="")
+        lines = self._lines.get(at.cell, [])
+        line = lines[at.line - 1].strip() if at.line <= len(lines) else ""
+        if not line:
+            return tr(" ({place})", place=place(at.cell, at.line))
+        return tr(
+            " ({place}: `{line}`)", place=place(at.cell, at.line), line=printable(line, _MAX_QUOTED)
+        )
+
+    def definition(self, function: str) -> Place | None:
+        """Return where a function is defined the last time by `def`, if it is."""
+        begins = re.compile(rf"\s*(?:async +)?def +{re.escape(function)}\b")
+        found = None
+        for cell, lines in self._lines.items():
+            for number, line in enumerate(lines, start=1):
+                if begins.match(line):
+                    found = Place(cell, number)
+        return found
 
     def _skipped_for(self, name: str) -> Skipped | None:
         named = [each for each in self.skipped if name in each.names]

@@ -33,9 +33,16 @@ class StudentCodeError(Exception):
     """A call of the submission returned nothing that could be judged. It is a verdict, not a fault of ours."""
 
     def __init__(
-        self, verdict: Verdict, text: Text, detail: str = "", place: Place | None = None
+        self,
+        verdict: Verdict,
+        text: Text,
+        detail: str = "",
+        place: Place | None = None,
+        ran: bool = True,
     ) -> None:
         super().__init__(text.en)
+        self.ran = ran
+        """Whether anything was called that is more than a stub."""
         self.verdict = verdict
         self.text = text
         self.detail = detail
@@ -111,7 +118,7 @@ class Student:
         self._process = process
         self._meter = meter
         self._cpu_seconds = cpu_seconds or meter.limits.cpu_seconds
-        self._changed: list[str] = []
+        self._changed: list[Text] = []
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -140,16 +147,20 @@ class Student:
             case _:
                 raise self._nonsense(function)
 
-    def take_changed(self) -> list[str]:
-        """Return the arguments that calls have changed since the last look, as `function: argument`."""
+    def take_changed(self) -> list[Text]:
+        """Return the arguments that calls have changed since the last look, each with its function."""
         changed, self._changed[:] = list(dict.fromkeys(self._changed)), []
         return changed
 
     def operate(self, operation: str, *args: object) -> Any:
         """Run one of the worker's own operations on the submission's objects."""
-        name = f"model({', '.join(describe(a).en for a in args[1:])})"
+        what = (
+            tr("training by the grader's own loop")
+            if operation == "fit"
+            else called("model", args[1:])
+        )
         request = Call(operation, [self._bare(a) for a in args], {}, own=True)
-        return self._exchange("model", request, Text(ko=name, en=name))
+        return self._exchange("model", request, what)
 
     def close(self) -> None:
         """End the process."""
@@ -206,8 +217,17 @@ class Student:
             raise verdict_on(reply, function, what, self._meter.loading)
         if not isinstance(reply, Returned):
             raise self._nonsense(function)
-        self._meter.loading.accelerator |= reply.accelerator
-        self._changed += [f"{function}: {printable(name)}" for name in reply.changed[:20]]
+        loading = self._meter.loading
+        loading.accelerator |= reply.accelerator
+        self._changed += [
+            tr(
+                "`{function}` changed `{argument}`{where}",
+                function=function,
+                argument=printable(name, 40),
+                where=loading.where(loading.definition(function)),
+            )
+            for name in reply.changed[:20]
+        ]
         return self._adopt(reply.value)
 
     def _used_up(self) -> StudentCodeError:
@@ -236,7 +256,7 @@ def verdict_on(raised: Raised, function: str, what: Text, loading: Loading) -> S
     Raises:
         InternalError: it was our own code that raised.
     """
-    where = _where(raised)
+    where = loading.where(place_of(raised))
     words = words_of(raised)
     match raised.kind:
         case "not_implemented":
@@ -245,6 +265,7 @@ def verdict_on(raised: Raised, function: str, what: Text, loading: Loading) -> S
                 Verdict.NOT_IMPLEMENTED,
                 tr("`{name}` is not implemented yet", name=stub),
                 place=place_of(raised),
+                ran=False,
             )
         case "missing":
             return _missing(function, loading)
@@ -286,13 +307,13 @@ def _missing(function: str, loading: Loading) -> StudentCodeError:
     if (why := loading.why_missing(function)) is not None:
         text, cause = why
         verdict = Verdict.ERROR if cause else Verdict.NOT_IMPLEMENTED
-        return StudentCodeError(verdict, text, place=place_of(cause) if cause else None)
+        where = place_of(cause) if cause else None
+        return StudentCodeError(verdict, text, place=where, ran=False)
     if loading.newer:
-        return StudentCodeError(Verdict.UNGRADED, loading.newer_text)
+        return StudentCodeError(Verdict.UNGRADED, loading.newer_text, ran=False)
     if not loading.errors:
-        return StudentCodeError(
-            Verdict.NOT_IMPLEMENTED, tr("`{name}` is not defined", name=function)
-        )
+        text = tr("`{name}` is not defined", name=function)
+        return StudentCodeError(Verdict.NOT_IMPLEMENTED, text, ran=False)
     late = [(cell, raised) for cell, raised in loading.errors if raised.kind == "timeout"]
     cell, raised = (late or loading.errors)[0]
     text = (
@@ -310,7 +331,7 @@ def _missing(function: str, loading: Loading) -> StudentCodeError:
     )
     detail = "\n".join(_trace(raised) for _, raised in loading.errors)
     return StudentCodeError(
-        Verdict.TIMEOUT if late else Verdict.ERROR, text, detail, place_of(raised)
+        Verdict.TIMEOUT if late else Verdict.ERROR, text, detail, place_of(raised), ran=False
     )
 
 
@@ -339,7 +360,7 @@ def describe(value: object) -> Text:
         case bool() | int() | float() | str() | bytes():
             return Text(ko=type(value).__name__, en=type(value).__name__)
         case list() | tuple():
-            kinds = {type(v).__name__ for v in value[:100]}
+            kinds = {_kind(v) for v in value[:100]}
             kind = f" {kinds.pop()}" if len(kinds) == 1 else ""
             if isinstance(value, tuple):
                 return tr("tuple of {count}{kind}", count=len(value), kind=kind)
@@ -353,19 +374,16 @@ def describe(value: object) -> Text:
             return Text(ko=type(value).__name__, en=type(value).__name__)
 
 
-def _where(raised: Raised) -> Text:
-    if not raised.frames:
-        return Text(ko="", en="")
-    frame = raised.frames[-1]
-    return tr(" ({place})", place=place(printable(frame.cell), frame.line))
-
-
 def _trace(raised: Raised) -> str:
     lines = [
         f"  {place(printable(f.cell), f.line).en}, in {printable(f.function)}"
         for f in raised.frames[:20]
     ]
     return "\n".join([*lines, words_of(raised)])
+
+
+def _kind(value: object) -> str:
+    return printable(value.kind) if isinstance(value, Handle | Ref) else type(value).__name__
 
 
 def _has_ref(value: Iterable[Any]) -> bool:

@@ -221,9 +221,10 @@ class Worker:
 
     def _call(self, request: Call) -> bytes:
         function = self._function(request)
-        before = {} if request.own else _fingerprints(request)
+        names = [] if request.own else _parameters(function)
+        before = {} if request.own else _fingerprints(request, names)
         value = function(*request.args, **request.kwargs)
-        after = {} if request.own else _fingerprints(request)
+        after = {} if request.own else _fingerprints(request, names)
         changed = [name for name in before if before[name] != after[name]]
         with self._ours():
             return wire.encode(Returned(value, changed, accelerators.asked), self._refer)
@@ -462,9 +463,19 @@ def _run(code: types.CodeType, namespace: dict[str, Any]) -> None:
         exec(code, namespace)
 
 
-def _fingerprints(call: Call) -> dict[str, bytes]:
-    """What each argument looks like, by its name or its place, counted from 1. A model only looks like itself."""
-    named = {str(i): v for i, v in enumerate(call.args, start=1)} | call.kwargs
+def _parameters(function: Callable[..., object]) -> list[str]:
+    """The names of a function's parameters that may be given by position."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+        return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    except (TypeError, ValueError):
+        return []
+
+
+def _fingerprints(call: Call, parameters: list[str]) -> dict[str, bytes]:
+    """What each argument looks like, by its name or else its place, counted from 1. A model only looks like itself."""
+    places = (str(i) for i in range(len(parameters) + 1, len(call.args) + 1))
+    named = dict(zip([*parameters, *places], call.args, strict=False)) | call.kwargs
     return {name: _fingerprint(value) for name, value in named.items()}
 
 

@@ -1,6 +1,7 @@
 """Which answers checks accept and refuse, for values returned by real submissions."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from grader.checks.expect import (
     CheckFailedError,
     assert_close,
     assert_unchanged,
+    check_gradient,
+    circumstance,
     class_index,
     classes,
     close,
@@ -23,7 +26,7 @@ from grader.checks.expect import (
 from grader.model.assignment import Limits
 from grader.model.submission import parse_submission
 from grader.model.text import Text
-from grader.sandbox import Handle, open_sandbox
+from grader.sandbox import Handle, StudentCodeError, open_sandbox
 
 SOURCE = """
 import collections, decimal, fractions
@@ -564,6 +567,71 @@ def test_values_that_differ_are_reported_without_the_expected_ones():
     assert "1.25" not in caught.value.text.en + caught.value.text.ko
 
 
+# --- gradients
+
+
+def gradient_of(loss):
+    p = torch.tensor([[0.25], [0.5]], requires_grad=True)
+    value = loss(p)
+    if isinstance(value, torch.Tensor) and value.requires_grad:
+        value.backward()
+    return value, p.grad
+
+
+SQUARES = torch.tensor([[0.5], [1.0]])
+
+
+def test_a_right_gradient_passes():
+    check_gradient(*gradient_of(lambda p: (p**2).sum()), SQUARES)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda p: (p**2).sum().item(), "return the tensor, not `.item()`"),
+        (lambda p: (p.detach() ** 2).sum(), "without `.detach()`"),
+        (lambda p: (p**2).sum().detach().numpy(), "return a tensor, not array () float32"),
+        (lambda p: (p**2).mean(), "the gradient of the loss is wrong"),
+    ],
+)
+def test_a_loss_without_a_right_gradient_is_told_why(loss, message):
+    with pytest.raises(CheckFailedError, match=re.escape(message)):
+        check_gradient(*gradient_of(loss), SQUARES)
+
+
+# --- circumstances
+
+PERMUTED = Text(ko="번호를 바꾸었을 때", en="with permuted labels")
+
+
+def test_the_message_says_what_a_check_was_done_with():
+    with pytest.raises(CheckFailedError) as caught, circumstance(PERMUTED):
+        fail(ko="아닙니다", en="no")
+
+    assert caught.value.text == Text(
+        ko="아닙니다 (번호를 바꾸었을 때)", en="no (with permuted labels)"
+    )
+
+
+def test_a_function_that_did_not_run_has_no_circumstances(student):
+    with pytest.raises(StudentCodeError) as caught, circumstance(PERMUTED):
+        student.nowhere()
+
+    assert caught.value.text.en == "`nowhere` is not defined"
+
+
+def test_a_call_that_raised_has_circumstances(student):
+    with pytest.raises(StudentCodeError) as caught, circumstance(PERMUTED):
+        student.double(None, None)
+
+    assert caught.value.text.en.endswith(" (with permuted labels)")
+
+
+def test_no_circumstance_adds_nothing():
+    with pytest.raises(CheckFailedError, match=r"^no$"), circumstance(None):
+        fail(ko="아닙니다", en="no")
+
+
 # --- arguments
 
 
@@ -580,14 +648,17 @@ def test_each_changed_argument_is_reported_once(student):
     with pytest.raises(CheckFailedError) as caught:
         assert_unchanged(student)
 
-    assert caught.value.text.en.endswith("(double: 1, double: y)")
+    assert caught.value.text.en.startswith(
+        "a function must not change its arguments: `double` changed `x` (x.py, line "
+    )
+    assert caught.value.text.en.count("changed `") == 2
     assert_unchanged(student)
 
 
 def test_changed_list_is_reported(student):
     student.append([])
 
-    with pytest.raises(CheckFailedError, match="append: 1"):
+    with pytest.raises(CheckFailedError, match="`append` changed `losses`"):
         assert_unchanged(student)
 
 

@@ -119,6 +119,35 @@ def test_a_function_in_a_markdown_or_raw_cell_is_told(sandbox_server):
             assert kind in caught.value.text.en
 
 
+@pytest.mark.parametrize("notebook", [True, False])
+def test_a_name_that_only_demonstration_code_sets_is_told(sandbox_server, notebook):
+    demo, code = "wine, rows = {}, 3\n", "def load_data(): return wine, typo\n"
+    cells = [
+        v4.new_code_cell(demo, metadata={"tags": ["demo"]}),
+        v4.new_code_cell(code),
+    ]
+    text = nbformat.writes(v4.new_notebook(cells=cells))
+    if not notebook:
+        text = f'if __name__ == "__main__":\n    {demo}\n{code}'
+    where = "cell 1 (`wine, rows = {}, 3`)" if notebook else "`__main__`"
+    with loaded(sandbox_server, text, "x.ipynb" if notebook else "x.py") as (_, student):
+        with pytest.raises(StudentCodeError) as caught:
+            student.load_data()
+
+    assert caught.value.verdict == Verdict.ERROR
+    assert caught.value.text.en.endswith(
+        f"`wine` is set only in demonstration code ({where}), which isn't run: set it where it is used"
+    )
+
+
+def test_a_name_that_nothing_sets_is_not_told_to_be_set_anywhere(sandbox_server):
+    source = 'def f(): return tyop\nif __name__ == "__main__":\n    print(f(), tyop == 1)\n'
+    with loaded(sandbox_server, source) as (_, student), pytest.raises(StudentCodeError) as caught:
+        student.f()
+
+    assert "demonstration" not in caught.value.text.en
+
+
 NEWER = {
     "x = {'a': 1}\nprint(f'{x['a']}')": "3.12",
     "print(f\"{'\\n'.join(['a'])}\")": "3.12",

@@ -173,14 +173,18 @@ def test_changed_arguments_are_reported(student):
     argument = torch.ones(2)
     student.scale(argument)
 
-    assert student.take_changed() == ["scale: 1"]
+    assert [text.en.split(" (")[0] for text in student.take_changed()] == ["`scale` changed `x`"]
     assert argument.tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(
     "verdict, function, words",
     [
-        (Verdict.ERROR, "fail", "ZeroDivisionError: division by zero (x.py, line 18)"),
+        (
+            Verdict.ERROR,
+            "fail",
+            "ZeroDivisionError: division by zero (x.py, line 18: `def fail(): return 1 / 0`)",
+        ),
         (Verdict.ERROR, "leave", "SystemExit"),
         (Verdict.ERROR, "ask", "EOFError"),
         (Verdict.NOT_IMPLEMENTED, "stub", "`stub` is not implemented yet"),

@@ -177,7 +177,10 @@ def test_an_exception_is_reported_with_its_line(student_of):
         error = error_of(student.f, 0)
 
     assert error.verdict == Verdict.ERROR
-    assert error.text.en == "f(int) raised ZeroDivisionError: division by zero (lee.py, line 2)"
+    assert (
+        error.text.en
+        == "f(int) raised ZeroDivisionError: division by zero (lee.py, line 2: `return 1 / x`)"
+    )
     assert error.detail.splitlines() == [
         "  lee.py, line 5, in f",
         "  lee.py, line 2, in inner",
@@ -193,7 +196,7 @@ def test_an_exception_in_a_notebook_is_reported_with_its_cell(student_of):
 
     assert (
         error.text.en
-        == "f() raised NameError: name 'missing' is not defined (cell 2 (`def f():`), line 3)"
+        == "f() raised NameError: name 'missing' is not defined (cell 2 (`def f():`), line 3: `return missing`)"
     )
 
 
@@ -960,8 +963,19 @@ def test_arguments_changed_in_place_are_reported_once(student_of):
         student.deep({"a": [torch.ones(2)]})
         student.resize(torch.ones(2))
 
-        assert student.take_changed() == ["scale: 1", "scale: x", "grow: 1", "deep: 1", "resize: 1"]
+        changed = [text.en for text in student.take_changed()]
+        assert [" ".join(text.split()[:3]) for text in changed] == [
+            f"`{function}` changed `x`" for function in ("scale", "grow", "deep", "resize")
+        ]
+        assert changed[0].endswith(" (x.py, line 4: `def scale(x, factor=1): x *= 2`)")
         assert student.take_changed() == []
+
+
+def test_an_argument_without_a_name_is_reported_by_its_place(student_of):
+    with student_of("def scale(*args): args[1].mul_(2)\ndouble = scale") as student:
+        student.double(torch.ones(2), torch.ones(2))
+
+        assert [text.en for text in student.take_changed()] == ["`double` changed `2`"]
 
 
 def test_our_own_argument_stays_as_it_was(student_of):
