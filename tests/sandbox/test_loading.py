@@ -130,9 +130,12 @@ def test_a_name_that_only_demonstration_code_sets_is_told(sandbox_server, notebo
     if not notebook:
         text = f'if __name__ == "__main__":\n    {demo}\n{code}'
     where = "cell 1 (`wine, rows = {}, 3`)" if notebook else "`__main__`"
-    with loaded(sandbox_server, text, "x.ipynb" if notebook else "x.py") as (_, student):
-        with pytest.raises(StudentCodeError) as caught:
-            student.load_data()
+    name = "x.ipynb" if notebook else "x.py"
+    with (
+        loaded(sandbox_server, text, name) as (_, student),
+        pytest.raises(StudentCodeError) as caught,
+    ):
+        student.load_data()
 
     assert caught.value.verdict == Verdict.ERROR
     assert caught.value.text.en.endswith(
