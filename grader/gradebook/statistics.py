@@ -1,7 +1,8 @@
-"""Compute item statistics of a class: difficulty, and discrimination between strong and weak hand-ins."""
+"""Compute item statistics of a class: difficulty, discrimination, and the most frequent messages."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 import numpy as np
@@ -37,6 +38,38 @@ class ItemStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Mean CPU seconds of the student's process; None if nothing was handed in."""
 
 
+class MessageGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Students who lost points of an item for the same reason."""
+
+    verdict: Verdict
+    message: Text
+    """What their messages have in common: without the call, and with … for numbers that differ."""
+    students: tuple[str, ...]
+    """Their ids, in order."""
+
+
+def message_groups(results: Iterable[tuple[str, ItemResult]]) -> tuple[MessageGroup, ...]:
+    """Group the results of one item, each with its student's id, by their messages; the largest group first.
+
+    Results without a message are left out, such as passed ones.
+    """
+    found: dict[tuple[Verdict, str], list[tuple[str, Text]]] = {}
+    for student, result in results:
+        if result.message.en:
+            reason = _each(_without_call, result.message)
+            key = (result.verdict, _NUMBER.sub("…", _PLACE.sub("…", reason.en)))
+            found.setdefault(key, []).append((student, reason))
+    groups = (
+        MessageGroup(
+            verdict=verdict,
+            message=_common([reason for _, reason in members]),
+            students=tuple(sorted(student for student, _ in members)),
+        )
+        for (verdict, _), members in found.items()
+    )
+    return tuple(sorted(groups, key=lambda group: -len(group.students)))
+
+
 def item_statistics(record: ClassRecord) -> tuple[ItemStatistics, ...]:
     """Return the statistics of every item, in the order of the assignments and their rubrics."""
     return tuple(each for assignment in record.assignments for each in _of(assignment, record))
@@ -68,6 +101,28 @@ def _of(assignment: Assignment, record: ClassRecord) -> Iterator[ItemStatistics]
             verdicts=dict(Counter(result.verdict for result in results)),
             seconds=sum(r.seconds for r in results) / len(results) if results else None,
         )
+
+
+_CALL = re.compile(r"\w+\(.*?\).*?: ")
+_PLACE = re.compile(r"\S+\.py, line \d+|cell \d+( \(`.*?`\))?(, line \d+)?")
+_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(\.\d+)?(e[+-]?\d+)?")
+
+
+def _each(change: Callable[[str], str], text: Text) -> Text:
+    return Text(ko=change(text.ko), en=change(text.en))
+
+
+def _without_call(message: str) -> str:
+    """The message without the description of the call at its beginning."""
+    call = _CALL.match(message)
+    return message[call.end() :] if call else message
+
+
+def _common(reasons: list[Text]) -> Text:
+    first = reasons[0]
+    if all(reason == first for reason in reasons):
+        return first
+    return _each(lambda words: _NUMBER.sub("…", words), first)
 
 
 def _points(result: ItemResult | None) -> float:

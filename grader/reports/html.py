@@ -10,11 +10,10 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
-from statistics import fmean, median
 from typing import Literal
 from urllib.parse import quote
 
@@ -24,20 +23,20 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
 
-from grader.gradebook.statistics import ItemStatistics, item_statistics
 from grader.model.assignment import Assignment
 from grader.model.errors import writing
-from grader.model.record import ClassRecord, Comment, Record, RosterEntry, Standing
-from grader.model.score import Curve, ItemResult, Place, Verdict
+from grader.model.record import ClassRecord, Comment, Record, RosterEntry
+from grader.model.score import Curve, ItemResult, Place
 from grader.model.submission import Cell
 from grader.model.submission import place as place_text
 from grader.model.text import Language, Text, tr, visible
+from grader.reports.class_page import RECORDED, by_name
+from grader.reports.class_page import class_page as class_page_at
 from grader.reports.markdown import to_markup
 from grader.reports.page import CUT, first_lines, render, write_page
-from grader.reports.plots import loss_plot, losses_plot, predictions_plot, scores_plot
+from grader.reports.plots import loss_plot, predictions_plot
 
 INDEX = "index.html"
-_SLOWEST = 10
 _MAX_HIGHLIGHTED = 100_000
 """Cells with more characters are shown without syntax highlighting."""
 _MAX_NAME_BYTES = 120
@@ -77,43 +76,8 @@ Pages = Literal["assistant", "students"]
 
 def class_page(record: ClassRecord, language: Language, links: Pages = "assistant") -> str:
     """Return the class page. Its links point to where `write_site` puts the other pages."""
-    students = _students(record)
     addresses = {key: quote(str(path)) for key, path in _paths(record, links).items()}
-    counting, statistics = record.counting, item_statistics(record)
-    assignments = [
-        _assignment_view(
-            number,
-            assignment,
-            [each for each in statistics if each.assignment == assignment.name],
-            students,
-            counting,
-            language,
-        )
-        for number, assignment in enumerate(record.assignments)
-    ]
-    return render(
-        "class.html.j2",
-        language,
-        _WORDS,
-        script="class.js",
-        assignments=assignments,
-        students=students,
-        counting=counting,
-        attempts=record.attempts,
-        hand_ins=lambda count: tr("{count} hand-ins", count=count),
-        addresses=addresses,
-        concerns=[(each, reasons) for each in counting.values() if (reasons := _concerns(each))],
-        late=[each for each in counting.values() if each.late_days or each.late_mark],
-        unmatched=record.unmatched,
-        names={student.id: student.name or student.id for student in students},
-        titles={a.name: a.title for a in record.assignments},
-        results_of=lambda each: {item.id: item for item in each.report.items},
-        standings=record.standings,
-        dropped=[entry.name or entry.id for entry in record.dropped],
-        words_dropped=Standing.DROPPED.text,
-        words_ungraded=Verdict.UNGRADED.text,
-        shown=tr("showing {shown} of {all} students", shown="{shown}", all="{all}"),
-    )
+    return class_page_at(record, language, lambda student, name: addresses.get((student, name)))
 
 
 def write_site(
@@ -139,7 +103,7 @@ def write_site(
     own, theirs = _paths(record, "students"), _paths(record, "assistant")
     attempts = record.attempts
     assignments = {assignment.name: assignment for assignment in record.assignments}
-    names = {student.id: student.name for student in _students(record)}
+    names = {student.id: student.name for student in by_name(record.students)}
     jobs = [
         _Job(
             record=each,
@@ -286,14 +250,9 @@ def _anonymous_record(record: Record, name: str, key: bytes) -> Record:
     )
 
 
-def _students(record: ClassRecord) -> list[RosterEntry]:
-    """Everyone on the roster and everyone else who handed in, sorted by name."""
-    return sorted(record.students, key=lambda entry: (entry.name or entry.id, entry.id))
-
-
 def _paths(record: ClassRecord, top: Pages) -> dict[tuple[str, str], PurePosixPath]:
     """The path of each student's page per assignment, relative to the class page."""
-    students = file_names(entry.id for entry in _students(record))
+    students = file_names(entry.id for entry in by_name(record.students))
     assignments = file_names(assignment.name for assignment in record.assignments)
     return {
         (student, name): PurePosixPath(top, students[student], f"{assignments[name]}.html")
@@ -469,105 +428,11 @@ def _code(cell: Cell, anchor: str, marked: set[Place]) -> Markup:
     return Markup(highlight(source, lexer(stripnl=False, ensurenl=False), formatter))
 
 
-# --- a class ---------------------------------------------------------------------------------------------------------
-
-
-class _RubricView(msgspec.Struct, frozen=True):
-    id: str
-    title: Text
-    points: float
-    statistics: ItemStatistics
-    verdicts: list[tuple[Verdict, int]]
-    """The verdicts that occur, each with how many hand-ins have it."""
-
-
-class _AssignmentView(msgspec.Struct, frozen=True):
-    assignment: Assignment
-    records: list[Record]
-    rubric: list[_RubricView]
-    mean: float | None
-    median: float | None
-    scores: Markup | None
-    losses: Markup | None
-    slowest: list[tuple[Record, float]]
-    """Hand-ins with the CPU seconds that they took, the slowest first."""
-
-
-def _assignment_view(
-    number: int,
-    assignment: Assignment,
-    items: list[ItemStatistics],
-    students: list[RosterEntry],
-    counting: Mapping[tuple[str, str], Record],
-    language: Language,
-) -> _AssignmentView:
-    positions = {student.id: position for position, student in enumerate(students)}
-    records = [each for (_, name), each in counting.items() if name == assignment.name]
-    reports = [each.report for each in records]
-    scores = [each.score for each in records if not each.report.ungraded]
-    curves = {
-        f"curve-{number}-{positions[report.student]}": curve
-        for report in reports
-        for item in report.items
-        for curve in item.curves
-        if curve.kind == "loss"
-    }
-    seconds = [(each, sum(item.seconds for item in each.report.items)) for each in records]
-    return _AssignmentView(
-        assignment=assignment,
-        records=records,
-        rubric=[
-            _RubricView(
-                id=item.id,
-                title=item.title,
-                points=item.points,
-                statistics=each,
-                verdicts=[(v, each.verdicts[v]) for v in Verdict if v in each.verdicts],
-            )
-            for item, each in zip(assignment.items, items, strict=True)
-        ],
-        mean=fmean(scores) if scores else None,
-        median=median(scores) if scores else None,
-        scores=scores_plot(
-            scores,
-            assignment.max_score,
-            tr("Distribution of the scores of {count} students", count=len(scores)).in_(language),
-        )
-        if scores
-        else None,
-        losses=losses_plot(
-            curves, tr("Loss curves of {count} students", count=len(curves)).in_(language)
-        )
-        if curves
-        else None,
-        slowest=sorted(seconds, key=lambda pair: -pair[1])[:_SLOWEST],
-    )
-
-
-def _concerns(record: Record) -> list[Text]:
-    """The reasons why an assistant should look at a hand-in."""
-    report = record.report
-    found = []
-    for verdict in (Verdict.UNGRADED, Verdict.FORBIDDEN):
-        items = [item.title for item in report.items if item.verdict is verdict]
-        if items:
-            titles = Text(
-                ko=", ".join(title.ko for title in items), en=", ".join(t.en for t in items)
-            )
-            found.append(tr("{verdict}: {items}", verdict=verdict.text, items=titles))
-    if not report.gradable and not report.ungraded:
-        found.append(report.items[0].message)
-    if report.gradable and report.isolation != "full":
-        found.append(tr("graded with isolation level {level}, not full", level=report.isolation))
-    return found
-
-
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 _WORDS = {
+    **RECORDED,
     "adjustment": tr("Adjustment"),
-    "all_hand_ins": tr("All students"),
-    "assignment": tr("Assignment"),
     "assistants_only": tr("For teaching assistants only. Don't share this page with students."),
     "attempts_best": tr(
         "All hand-ins for this assignment. The best one counts and is shown on this page."
@@ -575,7 +440,6 @@ _WORDS = {
     "attempts_latest": tr(
         "All hand-ins for this assignment. The last one counts and is shown on this page."
     ),
-    "attention": tr("Needs attention"),
     "class_page": tr("Class"),
     "code": tr("Your code"),
     "code_as_handed_in": tr("Code"),
@@ -585,65 +449,31 @@ _WORDS = {
     "cpu_seconds": tr("CPU seconds"),
     "cut": CUT,
     "detail": tr("Technical details"),
-    "difficulty": tr("difficulty"),
-    "discrimination": tr("discrimination"),
-    "distribution": tr("Scores"),
-    "distribution_axes": tr("x axis: points, y axis: students."),
     "file": tr("File"),
-    "file_column": tr("file"),
     "from_items": tr("Rubric items, total"),
     "graded": tr("Graded"),
     "handed_in": tr("Handed in"),
     "handed_in_by": tr("Handed in for the team by"),
     "how": tr("Grading"),
-    "highlight": tr("Highlight a student in the loss curves"),
     "hint": tr("Hint"),
     "isolation": tr("Isolation"),
-    "item": tr("item"),
     "late": tr("Late"),
-    "late_mark": tr("marked late by the platform, time unknown"),
     "legend_mine": tr("your training"),
     "legend_reference": tr("reference solution"),
     "legend_truth": tr("true value"),
     "legend_prediction": tr("prediction"),
-    "losses": tr("Loss curves"),
     "loss_axes": tr("x axis: training progress (%), y axis: loss."),
-    "mean": tr("mean"),
-    "median": tr("median"),
-    "mixed": tr("partly from recorded answers"),
-    "nobody": tr("no one"),
-    "none_attention": tr("Nothing needs attention."),
     "notes": tr("Notes"),
     "notes_cost_nothing": tr("Notes don't affect your score."),
     "origin": tr("Source file"),
     "output": tr("Printed output"),
-    "overview": tr("Results"),
     "penalty": tr("late penalty"),
-    "points": tr("points"),
     "predictions_axes": tr("x axis: rows of the data, y axis: class or probability."),
-    "reason": tr("reason"),
-    "replayed": tr("from recorded answers"),
     "rubric": tr("Rubric items"),
     "score": tr("Score"),
-    "search": tr("Search for a student or a verdict"),
-    "slowest": tr("Slowest submissions"),
-    "statistics": tr("Rubric item statistics"),
-    "statistics_words": tr(
-        "Difficulty is the mean score divided by the maximum: 1 is easy. Discrimination is "
-        "the correlation with the points of all other items: review an item whose value is "
-        "near 0 or negative."
-    ),
-    "student": tr("student"),
     "students_page": tr("Student's page"),
-    "table_words": tr(
-        "Points per item. The total includes late penalties and adjustments. A dash (–) means"
-        " not handed in or not graded."
-    ),
     "to_line": tr("Go to"),
     "total": tr("total"),
-    "unmatched": tr("Unmatched files (student or assignment unknown)"),
-    "verdict": tr("verdict"),
-    "verdicts": tr("verdicts"),
     "memory": tr("memory"),
     "waiting": tr("Some items haven't been graded yet, so this score may change."),
 }

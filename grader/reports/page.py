@@ -12,9 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.model.course import shown_time
+from grader.model.record import Record
 from grader.model.score import Verdict
 from grader.model.submission import Cell
-from grader.model.text import Language, Text, tr, visible
+from grader.model.text import Language, Text, printable, tr, visible
+
+_MAX_SUMMARY = 160
 
 MAX_LINES = 3_000
 MAX_CHARACTERS = 300_000
@@ -37,7 +40,7 @@ def render(
 ) -> str:
     """Return a page. The template reads the `words` as `t.name`; `script` is the file name of its script."""
     say: Callable[[Text], str] = lambda text: text.in_(language)  # noqa: E731
-    style, code = _asset("page.css"), _asset(script) if script else ""
+    style, code = _style(), _asset(script) if script else ""
     return (
         _environment()
         .get_template(template)
@@ -46,7 +49,7 @@ def render(
             say=say,
             t={name: text.in_(language) for name, text in words.items()},
             days=_days,
-            mark=lambda verdict: _MARKS.get(verdict, "✗"),
+            mark=_mark,
             style=Markup(style),
             script=Markup(code),
             policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(code)}'; "
@@ -80,6 +83,27 @@ def write_page(path: Path, page: str) -> None:
     Path(file.name).replace(path)
 
 
+def late_text(record: Record) -> Text | None:
+    """Return how late a hand-in is and what that costs, None if it is in time."""
+    if not record.late_days:
+        return tr("marked late by the platform, time unknown") if record.late_mark else None
+    days = tr("late by {days}", days=_days(record.late_days))
+    return (
+        tr("{days}, −{points}", days=days, points=f"{record.penalty:g}") if record.penalty else days
+    )
+
+
+def _mark(verdict: Verdict) -> str:
+    return _MARKS.get(verdict, "✗")
+
+
+@cache
+def _style() -> str:
+    """The style sheet, with the marks of verdicts in tables: an element for each would slow large ones down."""
+    marks = (f'.scroll td.{v}::before {{ content: "{_mark(v)}" / ""; }}' for v in Verdict)
+    return "\n".join((_asset("page.css"), *marks))
+
+
 def _days(count: int) -> Text:
     return tr("1 day") if count == 1 else tr("{count} days", count=count)
 
@@ -97,6 +121,7 @@ def _environment() -> Environment:
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:g}"
     environment.filters["short"] = lambda value: "–" if value is None else f"{value:.2f}"
     environment.filters["digits"] = lambda value: "–" if value is None else f"{value:.4g}"
+    environment.filters["shorten"] = lambda words: printable(words, _MAX_SUMMARY)
     environment.filters["time"] = shown_time
     return environment
 

@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import matplotlib as mpl
 import msgspec
-import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -69,17 +68,6 @@ def losses_plot(curves: Mapping[str, Curve], label: str) -> Markup:
             axes.plot(_progress(values), values, color=_MINE, linewidth=1.2, gid=key)
 
     view = _losses_view([curve.values for curve in curves.values()], height=3.6)
-    return _picture(draw, view, label)
-
-
-def scores_plot(scores: Sequence[float], highest: float, label: str) -> Markup:
-    """Return a histogram of the scores with ten bins up to `highest`."""
-    counts, edges = np.histogram(np.clip(scores, 0, highest), np.linspace(0, highest, 11))
-
-    def draw(axes: Axes) -> None:
-        axes.bar(edges[:-1], counts, 0.9 * highest / 10, 0, align="edge", color=_MINE)
-
-    view = _View(scale="whole", x=(0, highest), y=_round_limits([0, *counts], 0))
     return _picture(draw, view, label)
 
 

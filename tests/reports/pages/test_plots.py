@@ -3,11 +3,10 @@
 from xml.etree import ElementTree
 
 import hypothesis.strategies as st
-import pytest
 from hypothesis import given, settings
 
 from grader.model.score import Curve
-from grader.reports.plots import loss_plot, losses_plot, predictions_plot, scores_plot
+from grader.reports.plots import loss_plot, losses_plot, predictions_plot
 
 NUMBERS = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20)
 
@@ -67,11 +66,6 @@ def test_all_points_of_a_curve_are_drawn():
     values = tuple((-1.0) ** n for n in range(200))
 
     assert max(lengths(loss_plot(Curve(kind="loss", values=values), "x"))) >= 200
-
-
-@pytest.mark.parametrize("scores", [[0.0], [100.0], [0, 50, 100, 110]])
-def test_scores_at_and_beyond_the_ends_are_counted(scores):
-    read(scores_plot(scores, 100, "x"))
 
 
 def test_the_same_numbers_give_the_same_picture():
