@@ -171,6 +171,7 @@ def test_verdict_and_item_filter_the_table(overview):
     assert rows(overview) == []
 
 
+@pytest.mark.load
 def test_a_thousand_students_are_laid_out_in_under_200_ms(browser, record, assignments, tmp_path):
     """Measured on the browser's own clock of the processor, because the machine may be busy."""
     records = tuple(record(f"s{n:04}") for n in range(1000))
