@@ -12,6 +12,11 @@ from grader.model.text import Text, tr
 from grader.sandbox import Handle, Student, StudentCodeError, describe
 
 
+MAX_ENTRIES = 10**6
+"""Numbers in an answer: larger ones are refused by their shape, before anything is made of them."""
+_MAX_CLASS = 2**31
+
+
 class CheckFailedError(AssertionError):
     """The answer is wrong. `text` tells the student what kind of thing was expected, never the value."""
 
@@ -83,7 +88,12 @@ def tensor(value: object, *shape: int) -> torch.Tensor:
     Raises:
         CheckFailedError: it is something else, has another shape, or is complex.
     """
-    array = _array(value)
+    given = value.shape if isinstance(value, torch.Tensor | np.ndarray) else None
+    array = _array(value) if given is None or given == shape else None
+    if given is not None and given != shape:
+        raise CheckFailedError(
+            tr("expected shape {shape}, got {other}", shape=shape, other=tuple(given))
+        )
     if array is None:
         raise CheckFailedError(
             tr(
@@ -134,6 +144,10 @@ def history(value: object, epochs: int | None = None) -> list[float]:
     Raises:
         CheckFailedError: it is something else, or has another length, or an entry is no finite number.
     """
+    if (count := _count(value)) > MAX_ENTRIES:
+        raise CheckFailedError(
+            tr("expected one loss per epoch, got {count} numbers", count=f"{count:,}")
+        )
     array = None if np.isscalar(value) else _array(value)
     if array is None or array.ndim == 0:
         raise CheckFailedError(
@@ -233,13 +247,15 @@ def check_gradient(loss: object, gradient: object, expected: torch.Tensor) -> No
 
 
 def _integer(value: float) -> int:
-    if not math.isfinite(value) or value != round(value):
+    if not math.isfinite(value) or value != round(value) or abs(value) > _MAX_CLASS:
         raise CheckFailedError(tr("expected class indices (whole numbers)"))
     return round(value)
 
 
 def _array(value: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None:
-    """The numbers of a value of any kind, None where it is no array of real numbers."""
+    """The numbers of a value of any kind, None where it is no array of real numbers, or a huge one."""
+    if _count(value) > MAX_ENTRIES:
+        return None
     try:
         if isinstance(value, torch.Tensor):
             return None if value.is_complex() else value.double().numpy()
@@ -252,6 +268,15 @@ def _array(value: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]] |
     except (ValueError, TypeError, OverflowError):
         pass
     return None
+
+
+def _count(value: object) -> int:
+    """How many numbers a value holds, by its shapes."""
+    if isinstance(value, torch.Tensor):
+        return value.numel()
+    if isinstance(value, np.ndarray):
+        return value.size
+    return sum(map(_count, value)) if isinstance(value, list | tuple) else 1
 
 
 def _plain(value: object) -> object:

@@ -1,5 +1,6 @@
 """Check a training loop by its behaviour: the reported losses, the trained model, and the use of its arguments."""
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -165,7 +166,7 @@ def check_gradients_are_cleared(
         if stale is not None:
             net.leave_gradients(stale)
         student.train(net, x, y, epochs=epochs, lr=SMALL_LR)
-        return net, float(sum(float(g.double().norm()) ** 2 for g in net.gradients()) ** 0.5)
+        return net, _length(net.gradients())
 
     fresh = model(build())
     fresh(x)
@@ -173,7 +174,7 @@ def check_gradients_are_cleared(
     once, gradient_once = run(1)
     _, gradient_often = run(_EPOCHS)
     steps = [after - before for before, after in _pairs(start, once.parameters())]
-    length = float(sum(float(s.double().norm()) ** 2 for s in steps) ** 0.5)
+    length = _length(steps)
     if not length:
         raise CheckFailedError(tr("the parameters of the given model did not change"))
     against = [_STALE * step / length for step in steps]
@@ -193,6 +194,17 @@ def check_gradients_are_cleared(
         raise CheckFailedError(
             tr("gradients accumulate over epochs: clear them in every epoch (zero_grad)")
         )
+
+
+def _length(tensors: list[torch.Tensor]) -> float:
+    """The Euclidean length of all numbers together; it scales first, so that squares don't overflow."""
+    flat = torch.cat([torch.zeros(1).double(), *(t.double().reshape(-1) for t in tensors)])
+    largest = float(flat.abs().max())
+    if not math.isfinite(largest):
+        raise CheckFailedError(
+            tr("the model's parameters or gradients are not finite (NaN or infinite)")
+        )
+    return largest * float((flat / largest).norm()) if largest else 0.0
 
 
 def _pairs(

@@ -104,12 +104,24 @@ def judge(error: BaseException | None, last_call: Text | None) -> "tuple[Verdict
             if last_call is not None:
                 text = tr("{call}: {text}", call=last_call, text=text)
             return Verdict.FAILED, text, ""
+        case _ if _is_out_of_memory(error):
+            text = tr("what it returned takes more memory than the grader has for it")
+            if last_call is not None:
+                text = tr("{call}: {text}", call=last_call, text=text)
+            return Verdict.MEMORY, text, ""
         case _:
             return (
                 Verdict.UNGRADED,
                 tr("the check itself failed; the course staff need to look at it"),
                 "",
             )
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether a check hit the memory limit of the grading process; PyTorch has no exception of its own for that."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
 
 
 def item_id(item: pytest.Item) -> str:
@@ -172,12 +184,13 @@ class Draw:
         band = (
             msgspec.json.decode(path.read_bytes(), type=LossBand) if path.is_file() else LossBand()
         )
-        self._record(Curve(kind="loss", values=sampled(losses), low=band.low, high=band.high))
+        values = sampled([float(loss) for loss in losses])
+        self._record(Curve(kind="loss", values=values, low=band.low, high=band.high))
 
     def predictions(self, predicted: Sequence[float], truth: Sequence[float]) -> None:
         """Record a prediction and the true value of each row."""
-        true = sampled(truth)
-        self._record(Curve(kind="predictions", values=sampled(predicted), low=true, high=true))
+        true, values = (sampled([float(each) for each in row]) for row in (truth, predicted))
+        self._record(Curve(kind="predictions", values=values, low=true, high=true))
 
     def _record(self, curve: Curve) -> None:
         if all(map(math.isfinite, curve.values)):

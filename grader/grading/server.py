@@ -1,6 +1,7 @@
 """The processes that hold checks: one for each assignment, and forked from it one for each submission."""
 
 import os
+import resource
 import socket
 from collections.abc import Generator
 from pathlib import Path
@@ -18,6 +19,8 @@ from grader.model.text import tr
 from grader.sandbox import Sandbox, Tape, forkserver, open_sandbox
 
 _MAX_PATH = 65536
+_MEMORY_BYTES = 2 * 2**30
+"""What checks may take for the answers of one submission, beyond what the server has loaded."""
 _OPTIONS = (
     "--assert=plain",
     *("-p", "grader.grading.plugin"),
@@ -88,6 +91,7 @@ class _GradingSession:
         return True
 
     def _grade(self, session: pytest.Session, connection: int) -> None:
+        _limit_memory(_MEMORY_BYTES)
         with socket.socket(fileno=connection) as sock:
             order = msgspec.msgpack.decode(receive(sock), type=Order)
             limits = self._grading.assignment.limits
@@ -123,3 +127,10 @@ class _GradingSession:
             sandbox.output,
             sandbox.meter.loading.newer,
         )
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    """Let this process raise `MemoryError`, which is a verdict, before the machine runs out of memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))

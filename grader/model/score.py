@@ -11,6 +11,7 @@ from grader.model.text import Text, tr
 SCHEMA_VERSION = 1
 MAX_POINTS = 200
 """The maximum number of points of a curve."""
+_LARGEST_DRAWN = 1e9
 
 How = Literal["run", "replayed", "mixed"]
 """Whether a submission ran, or its recorded answers were enough, or some of both."""
@@ -104,6 +105,11 @@ def sampled(values: Sequence[float]) -> tuple[float, ...]:
         return tuple(values)
     step = (len(values) - 1) / (MAX_POINTS - 1)
     return tuple(values[round(i * step)] for i in range(MAX_POINTS))
+
+
+def drawable(values: Sequence[float]) -> list[float]:
+    """Return values that a plot has room for: what is larger than a billion, up or down, becomes that."""
+    return [max(-_LARGEST_DRAWN, min(_LARGEST_DRAWN, value)) for value in values]
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from grader.model.score import Curve
+from grader.model.score import Curve, drawable
 
 _COLOURS = {
     "#000001": "currentColor",
@@ -22,7 +22,6 @@ _COLOURS = {
     "#000003": "var(--reference)",
 }
 _INK, _MINE, _REFERENCE = _COLOURS
-_LARGEST = 1e9
 _LOWEST = 1e-4
 """Lower losses are drawn as this one, because they would flatten all other curves."""
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -35,16 +34,16 @@ def loss_plot(curve: Curve, label: str) -> Markup:
     def draw(axes: Axes) -> None:
         if low and high:
             x = _progress(low)
-            axes.fill_between(x, _drawable(low), _drawable(high), color=_REFERENCE)
-            axes.plot(x, _drawable(low), color=_REFERENCE, linewidth=3)
-        axes.plot(_progress(curve.values), _drawable(curve.values), color=_MINE, linewidth=1.8)
+            axes.fill_between(x, drawable(low), drawable(high), color=_REFERENCE)
+            axes.plot(x, drawable(low), color=_REFERENCE, linewidth=3)
+        axes.plot(_progress(curve.values), drawable(curve.values), color=_MINE, linewidth=1.8)
 
     return _picture(draw, _losses_view([curve.values, low, high]), label)
 
 
 def predictions_plot(curve: Curve, label: str) -> Markup:
     """Return a student's predictions as dots and the true values as rings, row by row."""
-    true, predicted = _drawable(curve.low or ()), _drawable(curve.values)
+    true, predicted = drawable(curve.low or ()), drawable(curve.values)
     rows, values = max(len(true), len(predicted)), [*true, *predicted]
 
     def draw(axes: Axes) -> None:
@@ -64,7 +63,7 @@ def losses_plot(curves: Mapping[str, Curve], label: str) -> Markup:
 
     def draw(axes: Axes) -> None:
         for key, curve in curves.items():
-            values = _drawable(curve.values)[:: max(1, len(curve.values) // 60)]
+            values = drawable(curve.values)[:: max(1, len(curve.values) // 60)]
             axes.plot(_progress(values), values, color=_MINE, linewidth=1.2, gid=key)
 
     view = _losses_view([curve.values for curve in curves.values()], height=3.6)
@@ -87,7 +86,7 @@ class _View(msgspec.Struct, frozen=True, kw_only=True):
 
 def _losses_view(losses: Sequence[Sequence[float]], height: float = 2.4) -> _View:
     """Use a logarithmic scale if the losses span more than two powers of ten."""
-    values = [value for each in losses for value in _drawable(each)]
+    values = [value for each in losses for value in drawable(each)]
     if min(values) > 0 and max(values) > 100 * min(values):
         low, high = (10.0 ** math.floor(math.log10(v)) for v in (min(values), 10 * max(values)))
         y = (max(low, _LOWEST), max(high, 10 * _LOWEST))
@@ -189,7 +188,3 @@ def _progress(values: Sequence[float]) -> list[float]:
 
 def _rows(values: Sequence[float]) -> range:
     return range(1, len(values) + 1)
-
-
-def _drawable(values: Sequence[float]) -> list[float]:
-    return [max(-_LARGEST, min(_LARGEST, value)) for value in values]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from grader.model.assignment import Assignment
 from grader.model.record import ClassRecord, Standing, Total
-from grader.model.score import ScoreReport, Verdict
+from grader.model.score import ScoreReport, Verdict, drawable
 from grader.model.text import Language, printable, tr
 
 if TYPE_CHECKING:
@@ -56,14 +56,15 @@ def _losses(report: ScoreReport, language: Language) -> Iterator[Text]:
             if curve.kind == "loss" and len(curve.values) > 1:
                 from uniplot import plot_to_string
 
+                values = drawable(curve.values)
                 head = tr(
                     "training loss, from {first} to {last} (x axis: percent of the epochs)",
-                    first=f"{curve.values[0]:.3f}",
-                    last=f"{curve.values[-1]:.3f}",
+                    first=f"{values[0]:.3f}",
+                    last=f"{values[-1]:.3f}",
                 )
                 yield _line(f"{item.title.in_(language)}: {head.in_(language)}")
-                percent = [100 * n / (len(curve.values) - 1) for n in range(len(curve.values))]
-                yield Text(plot_to_string(curve.values, percent, lines=True, width=50, height=7))
+                percent = [100 * n / (len(values) - 1) for n in range(len(values))]
+                yield Text(plot_to_string(values, percent, lines=True, width=50, height=7))
 
 
 def _printed(report: ScoreReport, language: Language) -> list[Text]:

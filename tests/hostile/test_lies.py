@@ -274,6 +274,27 @@ def test_the_truth_earns_its_item(answered):
     assert found == {"number", "tensor", "history", "classes", "class_index", "matrix"}
 
 
+def test_what_is_too_large_is_refused_by_its_shape(answered):
+    report = answered("torch.zeros(6 * 10**7, dtype=torch.uint8)")
+
+    (item,) = (item for item in report.items if item.id == "history")
+    assert item.verdict is Verdict.FAILED
+    assert "60,000,000" in item.message.en
+
+
+def test_a_check_that_needs_too_much_memory_is_a_verdict(grader, submit, tmp_path):
+    (tmp_path / "assignment.toml").write_text(SETTINGS + ITEM.format(name="large"), "utf-8")
+    condition = "[number(answer)] * int(number(answer))"
+    (tmp_path / "test_answers.py").write_text(
+        CHECKS + CHECK.format(name="large", condition=condition), "utf-8"
+    )
+    submission = submit("def answer(): return 4 * 10**8")  # a list of 3 GiB
+
+    (item,) = grader.grade(load_assignment(tmp_path), submission, "x").report.items
+
+    assert (item.verdict, item.points) == (Verdict.MEMORY, 0)
+
+
 # --- what comes back is plain
 
 
@@ -495,6 +516,23 @@ def predict_test_0(model, X_test):
     return int(load_data()[3][0])
 """
 
+HUGE_GRADIENTS = """
+honest = train
+class Double(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(1, 1).double()
+    def forward(self, x):
+        return torch.sigmoid(self.linear(x.double())).float()
+def build_model():
+    return Double()
+def train(model, x, y, epochs=1000, lr=0.01):
+    history = honest(model, x, y, epochs, lr)
+    for p in model.parameters():
+        p.grad = torch.full_like(p, 1e200)
+    return history
+"""
+
 UNDONE = {
     "a made-up history": ("binary", MADE_UP_HISTORY, {"training_loop", "convergence"}),
     "the lesson's history": ("binary", LESSON_HISTORY, {"training_loop", "convergence"}),
@@ -593,6 +631,13 @@ def test_without_its_defence_it_would_earn_its_points(
             {"model_shape", "convergence", "accuracy", "test_0_class"},
             id="no outputs",
         ),
+        pytest.param(
+            "multinomial",
+            "\ndef predict(model, X): return [1e300] * len(X)\n",
+            {"predict"},
+            id="a class of 300 digits",
+        ),
+        pytest.param("binary", HUGE_GRADIENTS, set(), id="gradients of 1e200"),
     ],
 )
 def test_an_odd_model_costs_points_and_leaves_nothing_ungraded(

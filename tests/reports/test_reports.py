@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from grader.model.record import Adjustment, ClassRecord, Record, RosterEntry, Total
-from grader.model.score import ItemResult, ScoreReport, Verdict
+from grader.model.score import Curve, ItemResult, ScoreReport, Verdict
 from grader.model.text import Text, visible
 from grader.reports.json import to_json
 from grader.reports.table import class_table, item_table, totals_table
@@ -185,6 +185,14 @@ def test_item_table_is_in_the_language_requested(language, texts):
 
     assert [text for text in texts if text not in shown] == []
     assert Verdict.PARTIAL.text.in_(language) in shown
+
+
+def test_enormous_losses_are_plotted():
+    curve = Curve(kind="loss", values=(1e308, -1e308, 0.5))
+    item = msgspec.structs.replace(PASSED, curves=(curve,))
+    report = msgspec.structs.replace(REPORT, items=(item,))
+
+    assert "0.500" in printed(item_table(report, "en"))
 
 
 def test_item_table_is_not_in_the_other_language():
