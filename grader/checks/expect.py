@@ -11,7 +11,6 @@ import torch
 from grader.model.text import Text, tr
 from grader.sandbox import Handle, Student, StudentCodeError, describe
 
-
 MAX_ENTRIES = 10**6
 """Numbers in an answer: larger ones are refused by their shape, before anything is made of them."""
 _MAX_CLASS = 2**31
