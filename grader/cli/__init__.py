@@ -2,7 +2,18 @@
 
 import typer
 
-from grader.cli import adjust, authoring, batch, comment, doctor, grade, results, similar
+from grader.cli import (
+    adjust,
+    authoring,
+    batch,
+    comment,
+    compare,
+    doctor,
+    extract,
+    grade,
+    results,
+    similar,
+)
 from grader.cli.console import plain_signs
 from grader.cli.help import command_in
 from grader.cli.options import language_of
@@ -13,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for group in (grade, batch, results, adjust, comment, similar, authoring, doctor):
+for group in (grade, batch, results, adjust, comment, compare, extract, similar, authoring, doctor):
     app.add_typer(group.app)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -87,6 +87,14 @@ def batch(
     rerun: Annotated[
         bool, typer.Option("--rerun", help="Grade everything again by running every submission.")
     ] = False,
+    student: Annotated[
+        str | None,
+        typer.Option("--student", metavar="ID", help="Grade only this student's hand-ins."),
+    ] = None,
+    only: Annotated[
+        Literal["ungraded"] | None,
+        typer.Option("--only", help="Grade only hand-ins with ungraded items."),
+    ] = None,
     lang: LangOption = None,
     isolation: IsolationOption = "full",
     solutions: SolutionsOption = None,
@@ -103,7 +111,7 @@ def batch(
     with staff_errors(language), _resumable(language):
         from grader.cli.progress import Display
         from grader.gradebook import Gradebook
-        from grader.grading.batch import find_work, only_one, run_batch
+        from grader.grading.batch import choose, find_work, only_one, run_batch
         from grader.sandbox import refuse_readable
 
         assignments = hidden_assignments(solutions)
@@ -121,6 +129,7 @@ def batch(
                 trust_file_times=trust_file_times,
             )
             corrected = book.renumber(work.roster)
+            work = choose(work, book, student, ungraded=only is not None)
             again: Again = "rerun" if rerun else "replay" if regrade else "new"
             with grader_of(context, isolation) as grader, Display(language) as display:
                 state = run_batch(grader, book, work, again, jobs=jobs, show=display.show)

@@ -28,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from grader import __version__
 from grader.gradebook import comments, decisions
+from grader.gradebook.changes import Change, Run, changes, run_before, runs, settings_of
 from grader.gradebook.decisions import Adjusted
 from grader.gradebook.opening import FILE, address, open_engine, place, transaction
 from grader.gradebook.schema import (
@@ -263,6 +264,27 @@ class Gradebook:
             recording: bytes | None = connection.execute(query).scalar()
         return recording
 
+    def keep_found(self, run: int, tasks: Iterable[Task]) -> None:
+        """Note that the run found these hand-ins, without asking for reports on them."""
+        with transaction(self._engine) as connection:
+            for task in tasks:
+                found = update(HAND_IN).where(*_is_of(task))
+                connection.execute(found.values(_circumstances(run, task)))
+
+    def ungraded(self) -> set[tuple[str, str, str]]:
+        """Return the hand-ins whose latest report has ungraded items, by student, assignment and digest."""
+        columns = (HAND_IN.c.student, HAND_IN.c.assignment, HAND_IN.c.sha256)
+        query = select(*columns).join(REPORT).where(_is_last(), REPORT.c.ungraded)
+        with transaction(self._reading) as connection:
+            return {(row[0], row[1], row[2]) for row in connection.execute(query)}
+
+    def paths(self) -> tuple[str, ...]:
+        """Return all folders and files that were ever graded, the latest first."""
+        with transaction(self._reading) as connection:
+            rows = connection.execute(select(RUN.c.paths).order_by(RUN.c.id.desc())).scalars()
+            found = [path for row in rows for path in msgspec.json.decode(row, type=list[str])]
+        return tuple(dict.fromkeys(found))
+
     def durations(self) -> dict[tuple[str, str], float]:
         """Return the longest grading time in seconds, by assignment and digest of the submission."""
         query = (
@@ -373,6 +395,17 @@ class Gradebook:
         with transaction(self._reading) as connection:
             return tuple(Total(*row) for row in connection.execute(query))
 
+    def changes(self, since: int | None = None) -> tuple[Change, ...]:
+        """Return the scores that are not what they were after the run `since`, by default the last but one.
+
+        Raises:
+            UserError: there is no such run.
+        """
+        with transaction(self._reading) as connection:
+            run = run_before(runs(connection), since)
+            before = _class_record(connection, run)
+            return changes(before, _class_record(connection), settings_of(connection))
+
     def class_record(self) -> ClassRecord:
         """Return the current data for the reports of the class.
 
@@ -451,13 +484,20 @@ class Gradebook:
         return connection.execute(statement.returning(*table.primary_key)).scalar_one()
 
 
-def _class_record(connection: Connection) -> ClassRecord:
+def _class_record(connection: Connection, then: Run | None = None) -> ClassRecord:
+    """The class as it is now, or as it was after a run, as far as that is kept: with the present roster and teams."""
     assignments = _assignments(connection)
     everyone = _roster(connection)
     roster = tuple(entry for entry, dropped in everyone.values() if not dropped)
     enrolled = {entry.id for entry in roster}
-    points, excused = decisions.in_force(connection)
-    found = _records(connection, {each.name: each for each in assignments}, roster, points)
+    points, excused = decisions.in_force(connection, then.next_began if then else None)
+    found = _records(
+        connection,
+        {each.name: each for each in assignments},
+        roster,
+        points,
+        then.id if then else None,
+    )
     worked = {r.report.student for r in found} | {student for student, _ in (*points, *excused)}
     return ClassRecord(
         assignments=assignments,
@@ -498,23 +538,28 @@ def _is_shown() -> Any:
     return and_(or_(~roster.exists(), HAND_IN.c.student.in_(roster)), ~excused)
 
 
-def _is_last() -> Any:
-    """Whether a report is the latest of its hand-in."""
-    return REPORT.c.id.in_(select(func.max(REPORT.c.id)).group_by(REPORT.c.hand_in_id))
+def _is_last(until: int | None = None) -> Any:
+    """Whether a report is the latest of its hand-in, or was after the run `until`."""
+    last = select(func.max(REPORT.c.id)).group_by(REPORT.c.hand_in_id)
+    return REPORT.c.id.in_(last if until is None else last.where(REPORT.c.run_id <= until))
 
 
 def _last_of(task: Task) -> Select[Any]:
     return (
         select(REPORT.c.hand_in_id, REPORT.c.digest, REPORT.c.version, REPORT.c.ungraded)
         .join(HAND_IN)
-        .where(
-            HAND_IN.c.student == task.student,
-            HAND_IN.c.assignment == task.assignment.name,
-            HAND_IN.c.sha256 == task.sha256,
-        )
+        .where(*_is_of(task))
         .order_by(REPORT.c.id.desc())
         .limit(1)
     )
+
+
+def _is_of(task: Task) -> list[Any]:
+    return [
+        HAND_IN.c.student == task.student,
+        HAND_IN.c.assignment == task.assignment.name,
+        HAND_IN.c.sha256 == task.sha256,
+    ]
 
 
 def _same(task: Task) -> Select[Any]:
@@ -558,18 +603,20 @@ def _records(
     assignments: dict[str, Assignment],
     roster: Iterable[RosterEntry],
     adjustments: Mapping[tuple[str, str], tuple[Adjustment, ...]],
+    until: int | None,
 ) -> tuple[Record, ...]:
+    columns = (REPORT.c.report, REPORT.c.graded_at, REPORT.c.how, REPORT.c.digest, REPORT.c.version)
     query = (
-        select(REPORT.c.report, REPORT.c.graded_at, REPORT.c.how, RUN.c.paths, HAND_IN)
+        select(*columns, RUN.c.paths, HAND_IN)
         .select_from(REPORT)
         .join(HAND_IN)
         .join(RUN, HAND_IN.c.run_id == RUN.c.id)
-        .where(_is_last())
+        .where(_is_last(until))
         .order_by(HAND_IN.c.student, HAND_IN.c.assignment)
     )
     rows = list(connection.execute(query))
     said = comments.shown_comments(connection)
-    gone = _gone(connection, rows)
+    gone = _gone(connection, rows, until)
     there = {(row.paths, row.origin, row.sha256) for row in rows if row.id not in gone}
     found: dict[tuple[str, str], list[tuple[Record, Any]]] = {}
     for row in rows:
@@ -599,9 +646,11 @@ def _natural(origin: str) -> list[tuple[int, str]]:
     return [(int(each), "") if i % 2 else (0, each) for i, each in enumerate(parts)]
 
 
-def _gone(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:
+def _gone(connection: Connection, rows: Iterable[Row[Any]], until: int | None) -> set[int]:
     """The hand-ins that the last complete run over the same paths no longer found in this form."""
     ended = select(RUN.c.paths, func.max(RUN.c.id).label("last")).where(RUN.c.ended.is_not(None))
+    if until is not None:
+        ended = ended.where(RUN.c.id <= until)
     last = {row.paths: row.last for row in connection.execute(ended.group_by(RUN.c.paths))}
     return {row.id for row in rows if row.run_id < last.get(row.paths, 0)}
 
@@ -616,6 +665,8 @@ def _record(
         ),
         origin=row.origin,
         graded_at=row.graded_at,
+        digest=row.digest,
+        version=row.version,
         handed_in=row.handed_in,
         late_days=row.late_days,
         penalty=row.penalty,

@@ -115,16 +115,20 @@ def undo(connection: Connection, number: int, author: str, at: datetime) -> Deci
 
 
 def in_force(
-    connection: Connection,
+    connection: Connection, until: datetime | None = None
 ) -> tuple[Mapping[Key, tuple[Adjustment, ...]], frozenset[Key]]:
-    """Return the adjustments of points that hold, and who is excused."""
+    """Return the adjustments of points that hold, and who is excused: now, or at the time `until`."""
     points: dict[Key, tuple[Adjustment, ...]] = {}
     excused = set()
     for each in list_decisions(connection):
         key = (each.student, each.assignment)
-        if each.undone_at is None and each.adjustment.excused:
+        if until is not None and each.adjustment.made_at >= until:
+            continue
+        if each.undone_at is not None and (until is None or each.undone_at < until):
+            continue
+        if each.adjustment.excused:
             excused.add(key)
-        elif each.undone_at is None:
+        else:
             points[key] = (*points.get(key, ()), each.adjustment)
     return points, frozenset(excused)
 

@@ -19,6 +19,7 @@ from grader.grading.order import Graded
 from grader.grading.progress import State, processors, with_report
 from grader.grading.scoring import ungraded
 from grader.intake import find_hand_ins, read_extensions, read_roster, read_teams
+from grader.intake.roster import RosterIndex
 from grader.model.assignment import Assignment
 from grader.model.errors import GraderError, UserError, writing
 from grader.model.hand_in import HandIn
@@ -45,6 +46,35 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     unmatched: tuple[Unmatched, ...]
     roster: tuple[RosterEntry, ...] = ()
     teams: tuple[TeamMember, ...] = ()
+    others: tuple[Task, ...] = ()
+    """Hand-ins that were found, but not chosen."""
+
+
+def choose(work: Work, book: Gradebook, student: str | None, ungraded: bool) -> Work:
+    """Return the work with only the hand-ins of one student, with only those left ungraded, or both.
+
+    Raises:
+        UserError: nobody with this id, email or name handed in, or nothing is left to grade.
+    """
+    if student is not None:
+        handed_in = {task.student for task in work.tasks}
+        entries = [entry for entry in work.roster if entry.id in handed_in]
+        index = RosterIndex(entries or map(RosterEntry, handed_in))
+        found = student if student in handed_in else index.only((student,))
+        if not isinstance(found, str):
+            raise UserError(
+                tr("no single student with this name handed in: {name}", name=printable(student))
+            )
+        student = found
+    left = book.ungraded() if ungraded else set()
+
+    def chosen(task: Task) -> bool:
+        here = (task.student, task.assignment.name, task.sha256)
+        return student in (None, task.student) and (not ungraded or here in left)
+
+    tasks = tuple(filter(chosen, work.tasks))
+    others = tuple(task for task in work.tasks if not chosen(task))
+    return msgspec.structs.replace(work, tasks=tasks, others=others)
 
 
 def find_work(
@@ -154,6 +184,7 @@ def run_batch(
         UserError: an assignment's checks can't be run, or the gradebook can't store a report. Earlier reports are safe.
     """
     run = gradebook.begin_run(work.paths, work.assignments, work.unmatched, work.roster, work.teams)
+    gradebook.keep_found(run, work.others)
     left = gradebook.keep_known(run, work.tasks) if again == "new" else work.tasks
     state = State(total=len(work.tasks), kept=len(work.tasks) - len(left))
     state = _grade_all(grader, gradebook, run, left, state, again, jobs or processors(), show)

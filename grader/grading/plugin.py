@@ -326,6 +326,11 @@ def _line_of(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) ->
     return f"{item.path.name}:{lines[-1].lineno + 1}: {str(lines[-1].statement).strip()}"
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let `-k` select checks by their rubric item."""
+    item.extra_keyword_matches.add(item_id(item))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse checks without a rubric item, and rubric items without a check."""
     grading = config.stash.get(GRADING, None)

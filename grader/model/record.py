@@ -116,6 +116,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Where it was found: a path inside the graded folder or archive."""
     graded_at: datetime
     """With its time zone."""
+    digest: str = ""
+    """The digest of the assignment that it was graded with."""
+    version: str = ""
+    """The version of the grader."""
     handed_in: datetime | None = None
     """With a time zone; None if unknown."""
     late_days: int = 0

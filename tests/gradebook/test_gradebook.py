@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, func, select
 
 from grader import gradebook
 from grader.gradebook import Gradebook, Task, digest_of
+from grader.gradebook.changes import Why, kept_best
 from grader.gradebook.schema import METADATA, REPORT
 from grader.model.assignment import load_assignment
 from grader.model.errors import UserError
@@ -728,3 +729,49 @@ def test_an_older_gradebook_keeps_the_reports_of_hand_ins_that_become_one(url, t
         assert (record.origin, record.score) == ("b/x.py", 10)
         with book._engine.connect() as connection:
             assert len(connection.execute(REPORT.select()).all()) == 2
+
+
+def test_changes_say_whose_score_changed_in_which_item_and_why(book, tiny, monkeypatch):
+    assignment = tiny()
+    grade(book, hand_in(assignment), hand_in(assignment, "lee", "x = 2"))
+    grade(book, hand_in(assignment, "park", "x = 3"), points=5)
+
+    (new,) = book.changes()
+    assert (new.student, new.before, new.after, new.why) == ("park", None, 5, (Why.FILE,))
+
+    grade(book, hand_in(tiny(SETTINGS + "# other")), points=8)
+    (changed,) = book.changes()
+    assert (changed.student, changed.before, changed.after) == ("kim", 10, 8)
+    assert [(item.title.en, item.before, item.after) for item in changed.items] == [
+        ("Double", 10, 8),
+    ]
+    assert changed.why == (Why.CHECKS,)
+
+    grade(book, hand_in(tiny(SETTINGS.replace("= 10", "= 9"))), points=7)
+    assert book.changes()[0].why == (Why.SETTINGS,)
+    monkeypatch.setattr(gradebook, "__version__", "99")
+    grade(book, hand_in(tiny(SETTINGS.replace("= 10", "= 9"))), points=6)
+    assert book.changes()[0].why == (Why.GRADER,)
+    grade(book, hand_in(assignment, "lee", "x = 4", handed_in=NOON, penalty=1), points=9)
+    assert [(c.student, c.before, c.after, c.why) for c in book.changes()] == [
+        ("lee", 10, 8, (Why.FILE, Why.CHECKS, Why.GRADER, Why.LATENESS)),
+    ]
+    assert {c.student: c.after for c in book.changes(since=1)} == {"kim": 6, "lee": 8, "park": 5}
+    with pytest.raises(UserError, match=r"no such earlier run .* runs: 1 \("):
+        book.changes(since=77)
+
+
+def test_a_score_that_was_published_is_kept_once(book, tiny):
+    grade(book, hand_in(tiny()), hand_in(tiny(), "lee", "x = 2"))
+    book.adjust("lee", "tiny", GIVEN)
+    grade(book, hand_in(tiny(SETTINGS + "# other")), points=4)
+
+    lowered = book.changes()
+    book.adjust_all(kept_best(lowered, "prof", "kept", datetime.now(UTC)))
+
+    assert book.class_record().counting["kim", "tiny"].score == 10
+    assert book.class_record().counting["lee", "tiny"].score == 7.5
+    assert [(c.before, c.after, c.why) for c in book.changes()] == [
+        (10, 10, (Why.CHECKS, Why.ADJUSTMENT)),
+    ]
+    assert kept_best(book.changes(), "prof", "kept", datetime.now(UTC)) == ()

@@ -38,6 +38,16 @@ def test_one_check_can_be_debugged_alone():
     assert "CheckFailedError" in done.stdout
 
 
+def test_the_checks_of_a_rubric_item_are_chosen_by_its_id():
+    file = "solutions/binary/solution.py"
+
+    done = run_pytest("solutions/binary", "-k", "bce_loss", "--submission", file, "-v")
+
+    assert done.returncode == 0
+    assert "test_mean_over_the_batch_with_a_gradient PASSED" in done.stdout
+    assert " deselected" in done.stdout
+
+
 def test_checks_without_a_submission_say_what_is_missing():
     done = run_pytest("solutions/binary")
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import shutil
 import zipfile
 from pathlib import Path
@@ -344,3 +345,59 @@ def test_a_comment_is_on_the_page_until_it_is_withdrawn(command, own):
     assert "why **2**?" in listed.stdout
     assert "<strong>2</strong>" not in page.read_text("utf-8")
     assert (wrong.returncode, "has no 박서연_tiny.py, line 9" in wrong.stderr) == (2, True)
+
+
+def test_compare_lists_what_changed_and_can_keep_the_best(command, own, results):
+    course = results.parent
+    batch = ("batch", course / "in", "-o", own, "--lang", "en", "--solutions")
+    command(*batch, course / "solutions")
+    same = command("compare", own, "--lang", "en")
+    harder = shutil.copytree(course / "solutions", own.parent / "solutions")
+    (harder / "tiny" / "test_tiny.py").write_text(CHECKS.replace("== 1", "== 2"))
+    command(*batch, harder)
+
+    done = command("compare", own, "--keep-best", "--lang", "en")
+    again = command("compare", own, "--keep-best", "--lang", "en")
+
+    assert "no score has changed" in same.stdout
+    shown = " ".join(done.stdout.split())
+    assert "4 → 0" in shown
+    assert "the checks, the solution or the data changed" in shown
+    assert "scores kept: 1" in done.stdout
+    assert "scores kept: 0" in again.stdout
+    with Gradebook(own) as book:
+        scores = {who: r.score for (who, _), r in book.class_record().counting.items()}
+    assert scores == {"김철수": 4, "박서연": 4}
+
+
+def test_extract_writes_the_file_and_the_command_that_runs_its_checks(command, results, tmp_path):
+    done = command("extract", results, "박서연", "tiny", "--lang", "en", cwd=tmp_path)
+    taken = command("extract", results, "박서연", "tiny", "--lang", "en", cwd=tmp_path)
+    none = command("extract", results, "박서연", "tiny", "--attempt", "2", "--lang", "en")
+
+    file = tmp_path / "박서연_tiny.py"
+    assert file.read_text() == "def f(): return 2\n"
+    said, line = done.stdout.splitlines()
+    assert said == "박서연_tiny.py: the file as handed in"
+    words = shlex.split(line)
+    assert words[0] == "pytest"
+    assert (tmp_path / words[1] / "assignment.toml").is_file()
+    assert words[2:] == ["--submission", file.name, "-k", "f"]
+    assert (taken.returncode, none.returncode) == (2, 2)
+    assert "no such hand-in for tiny; hand-ins: 1" in none.stderr
+
+
+def test_one_student_or_only_what_is_ungraded_is_graded_again(command, own, results):
+    course = results.parent
+    batch = ("batch", course / "in", "-o", own, "--solutions", course / "solutions", "--lang", "en")
+
+    one = command(*batch, "--rerun", "--student", "김철수")
+    left = command(*batch, "--rerun", "--only", "ungraded")
+    nobody = command(*batch, "--student", "nobody")
+
+    assert "graded now: 1 " in one.stdout
+    assert "박서연" in one.stdout
+    assert "graded now: 0 " in left.stdout
+    assert (nobody.returncode, "with this name handed in: nobody" in nobody.stderr) == (2, True)
+    with Gradebook(own) as book:
+        assert len(book.class_record().counting) == 2

@@ -1,0 +1,96 @@
+"""Take a hand-in out of the gradebook as a file."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import nbformat.v4
+
+from grader.gradebook.decisions import student_id
+from grader.intake.archive import walk
+from grader.model.errors import UserError
+from grader.model.record import ClassRecord, Record, Unmatched
+from grader.model.submission import MAX_BYTES, Cell
+from grader.model.text import tr
+
+
+class Extracted(msgspec.Struct, frozen=True, kw_only=True):
+    """A hand-in as a file."""
+
+    record: Record
+    data: bytes
+    original: bool
+    """Whether these are the bytes that the student handed in, not only the code that the gradebook keeps."""
+
+
+def extract(
+    record: ClassRecord,
+    student: str,
+    assignment: str,
+    attempt: int | None,
+    paths: Iterable[str],
+) -> Extracted:
+    """Return the hand-in that counts, or the attempt of this number, counting from 1.
+
+    The file is the student's own if it is still in one of the graded `paths`. Otherwise it is made of the code in the
+    gradebook, with each cell of a notebook at its place; Markdown and outputs are missing then.
+
+    Raises:
+        UserError: there is no such hand-in.
+    """
+    key = (student_id(record, student), assignment)
+    attempts = record.attempts.get(key, ())
+    chosen = [r for r in attempts if r.counts] if attempt is None else attempts[attempt - 1 :][:1]
+    if not chosen or (attempt is not None and attempt < 1):
+        raise UserError(
+            tr(
+                "{student} has no such hand-in for {assignment}; hand-ins: {count}",
+                student=key[0],
+                assignment=assignment,
+                count=len(attempts),
+            )
+        )
+    (found,) = chosen
+    own = _original(found, paths)
+    return Extracted(
+        record=found, data=_made(found) if own is None else own, original=own is not None
+    )
+
+
+def _original(record: Record, paths: Iterable[str]) -> bytes | None:
+    for path in map(Path, paths):
+        if not path.exists():
+            continue
+        for file in walk(path):
+            if isinstance(file, Unmatched) or file.origin != record.origin:
+                continue
+            try:
+                data = file.read(MAX_BYTES + 1)
+            except UserError:
+                continue
+            if hashlib.sha256(data).hexdigest() == record.report.sha256:
+                return data
+    return None
+
+
+def _made(record: Record) -> bytes:
+    if not any(_number(cell) for cell in record.cells):
+        return "\n".join(cell.source for cell in record.cells).encode()
+    sources = {_number(cell): cell.source for cell in record.cells}
+    cells = [
+        nbformat.v4.new_code_cell(sources[number])
+        if number in sources
+        else nbformat.v4.new_markdown_cell("")
+        for number in range(1, max(sources) + 1)
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    text: str = nbformat.writes(notebook)
+    return text.encode()
+
+
+def _number(cell: Cell) -> int:
+    """The number of a notebook's cell; 0 for a script."""
+    found = re.match(r"cell (\d+)\b", cell.name)
+    return int(found[1]) if found else 0
