@@ -34,6 +34,7 @@ _CLOSE_SECONDS = 10.0
 _MADV_COLLAPSE = 25  # include/uapi/asm-generic/mman-common.h
 _HUGE_PAGE = 2 * 2**20
 _FORK_ATTEMPTS = 10
+_FEW_FORKS = 12  # of one submission; for so few it doesn't pay to gather memory
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -197,19 +198,21 @@ def serve(
     control: socket.socket,
     run: Callable[[list[int]], None],
     after: Callable[[int], None] = lambda pid: None,
-    before: Callable[[bytes], None] = lambda note: None,
+    before: Callable[[bytes], bool] = lambda note: False,
 ) -> None:
     """Answer requests until the other end of `control` closes.
 
-    `before(note)` prepares the server for a child, which then runs `run(fds)` and exits; when it and its descendants
-    are gone, `after(pid)` cleans up behind them. If the server is killed, its children die with it.
+    `before(note)` prepares the server for a child and returns whether it loaded anything. The child runs `run(fds)`
+    and exits; when it and its descendants are gone, `after(pid)` cleans up behind them. If the server is killed, its
+    children die with it.
     """
     _adopt_orphans()
     server = os.getpid()
     children: dict[int, _Running] = {}
     poll = select.poll()
     poll.register(control, select.POLLIN)
-    settle_memory()
+    _freeze_memory()
+    forks = 0
     while True:
         fd, _ = poll.poll()[-1]  # one at a time: ending a child closes descriptors of later events
         if fd in children:
@@ -230,7 +233,12 @@ def serve(
                 child.end()
                 after(child.pid)
             return
-        before(data[1:])
+        if before(data[1:]):
+            _freeze_memory()
+            forks = 0
+        forks += 1
+        if forks == _FEW_FORKS:
+            _gather_memory()
         lifeline = socket.socket(fileno=fds[0])
         pid = _fork()
         if pid is None:
@@ -259,15 +267,18 @@ def _fork() -> int | None:
     return None
 
 
-def settle_memory() -> None:
-    """Make forks of this process cheap: freeze what is alive, and gather its memory in huge pages.
+def _freeze_memory() -> None:
+    """Leave what is alive to no collection of garbage, which would copy its pages in each child."""
+    gc.freeze()
+    gc.enable()
+
+
+def _gather_memory() -> None:
+    """Make forks of this process cheap: gather its memory in huge pages.
 
     A fork copies one page-table entry for each page: with huge pages a fork of a process that holds PyTorch
     takes about a third of the time (`benchmarks/overhead.py`). Where the kernel can't do it, nothing is lost.
     """
-    gc.collect()
-    gc.freeze()
-    gc.enable()
     libc = ctypes.CDLL(None)
     for line in Path("/proc/self/maps").read_text().splitlines():
         span, mode, _, _, _, *name = line.split(maxsplit=5)

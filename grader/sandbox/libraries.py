@@ -4,6 +4,11 @@ import re
 
 from grader.model.submission import Submission
 
+_COMPILER = ("torch._dynamo.config", "torch._inductor.config")
+_COMPILED = frozenset(
+    ["_dynamo", "checkpoint", "compile", "export", "func", "use_deterministic_algorithms"]
+)
+"""Words of PyTorch whose use imports the compiler."""
 LIBRARIES = frozenset(
     [
         *("IPython.display", "matplotlib", "matplotlib.pyplot", "pandas", "seaborn"),
@@ -30,6 +35,7 @@ LIBRARIES = frozenset(
             "sklearn.preprocessing",
         ),
         *("sklearn.svm", "sklearn.tree", "tqdm", "tqdm.auto", "tqdm.notebook"),
+        *_COMPILER,
     ]
 )
 """Libraries that the sandbox's server may load: importing them runs no student code and has no side effects."""
@@ -41,4 +47,7 @@ def mentioned(submission: Submission) -> list[str]:
     The code isn't parsed, so nothing that a student writes can make this slow or fail.
     """
     words = {word for cell in submission.cells for word in re.findall(r"\w+", cell.source)}
-    return sorted(name for name in LIBRARIES if words.issuperset(name.split(".")))
+    compiler = () if words.isdisjoint(_COMPILED) else _COMPILER
+    return sorted(
+        name for name in LIBRARIES if words.issuperset(name.split(".")) or name in compiler
+    )

@@ -145,11 +145,12 @@ def _warm_up() -> None:
     import torch
     import torch.utils.data
 
-    from grader.sandbox import lockdown, worker  # noqa: F401
+    from grader.sandbox import compiler, lockdown, worker  # noqa: F401
 
+    compiler.postpone()
     worker.adapt()
     model = torch.nn.Linear(2, 2)
-    for kind in (torch.optim.SGD, torch.optim.Adam):  # the first optimizer imports for 1.5 s
+    for kind in (torch.optim.SGD, torch.optim.Adam):
         optimizer = kind(model.parameters(), lr=0.1)
         loss = torch.nn.functional.cross_entropy(model(torch.ones(3, 2)), torch.tensor([0, 1, 1]))
         optimizer.zero_grad()
@@ -157,13 +158,13 @@ def _warm_up() -> None:
         optimizer.step()
 
 
-def _load(note: bytes) -> None:
+def _load(note: bytes) -> bool:
     """Import the libraries that the next submission mentions: once here, so that no process of its own pays for it."""
     names = [
         name for name in note.decode().split() if name in LIBRARIES and name not in sys.modules
     ]
     if not names:
-        return
+        return False
     gc.disable()
     logging.disable()  # matplotlib tells that it looks for fonts
     for name in names:
@@ -174,7 +175,7 @@ def _load(note: bytes) -> None:
         from grader.sandbox.worker import without_widgets
 
         without_widgets()
-    forkserver.settle_memory()
+    return True
 
 
 def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) -> None:

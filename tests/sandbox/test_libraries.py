@@ -20,6 +20,7 @@ ASK = "\ndef loaded(name): return name in before\n"
         ("def f():\n    from sklearn.datasets import (\n        load_wine)", ["sklearn", "sklearn.datasets"]),
         ("importlib.import_module('scipy.stats')", ["scipy", "scipy.stats"]),
         ("from tqdm.notebook import tqdm", ["tqdm", "tqdm.notebook"]),
+        ("model = torch.compile(model)", ["torch._dynamo.config", "torch._inductor.config"]),
         ("import pandas.evil, antigravity, tqdm.__main__", ["pandas", "tqdm"]),
     ],
 )  # fmt: skip
@@ -31,27 +32,68 @@ def test_all_names_fit_into_one_request():
     assert len(" ".join(LIBRARIES)) < 4000
 
 
-def test_a_server_loads_what_a_submission_mentions_before_it_is_forked(submit):
+@pytest.fixture(scope="module")
+def cold_server():
+    """A server that no other test has let load anything."""
+    with SandboxServer() as running:
+        yield running
+
+
+def test_a_server_loads_what_a_submission_mentions_before_it_is_forked(cold_server, submit):
     def loaded(source, name):
-        with open_sandbox(running.control, submit(source), LIMITS) as sandbox:
+        with open_sandbox(cold_server.control, submit(source), LIMITS) as sandbox:
             student = sandbox.student()
             try:
                 return student.loaded(name), sandbox.meter.cpu_seconds
             finally:
                 student.close()
 
-    with SandboxServer() as running:
-        plain, _ = loaded(LOADED + ASK, "sklearn.datasets")
-        dynamic, paid = loaded(
-            f"{LOADED}{ASK}__import__('skl' + 'earn.data' + 'sets', fromlist=['x'])", "sklearn"
-        )
-        known, free = loaded(
-            f"{LOADED}from sklearn.datasets import load_wine{ASK}", "sklearn.datasets"
-        )
-        later, _ = loaded(LOADED + ASK, "sklearn.datasets")
+    plain, _ = loaded(LOADED + ASK, "sklearn.datasets")
+    dynamic, paid = loaded(
+        f"{LOADED}{ASK}__import__('skl' + 'earn.data' + 'sets', fromlist=['x'])", "sklearn"
+    )
+    known, free = loaded(f"{LOADED}from sklearn.datasets import load_wine{ASK}", "sklearn.datasets")
+    later, _ = loaded(LOADED + ASK, "sklearn.datasets")
 
     assert (plain, dynamic, known, later) == (False, False, True, True)
     assert free < paid / 4
+
+
+COMPILER = """
+import importlib, sys, torch
+model = torch.nn.Linear(2, 2)
+for kind in (torch.optim.SGD, torch.optim.Adam):
+    optimizer = kind(model.parameters(), lr=0.1)
+    optimizer.zero_grad()
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+name = "torch._dyn" + "amo"
+def parts():
+    return sum(each.startswith(name + ".") for each in sys.modules)
+def a_part():
+    part = importlib.import_module(name + ".utils")
+    return part is sys.modules[name + ".utils"] is sys.modules[name].utils
+def compiled():
+    return list(getattr(torch, "com" + "pile")(model)(torch.ones(3, 2)).shape)
+"""
+
+
+@pytest.mark.parametrize(
+    "use, result",
+    [
+        ("parts()", 0),
+        ("a_part()", True),
+        ("sys.modules[name].is_compiling() + 1", 1),
+        ("sys.modules[name].disable(parts)()", 0),
+        ("compiled()", [3, 2]),
+    ],
+)
+def test_the_compiler_is_imported_only_for_who_uses_it(cold_server, submit, use, result):
+    source = f"{COMPILER}found = {use}\nlater = parts() > 0\ndef f(): return found, later"
+    with open_sandbox(cold_server.control, submit(source), LIMITS) as sandbox:
+        student = sandbox.student()
+        assert student.f() == (result, result != 0)
+        student.close()
 
 
 def test_a_library_that_is_not_installed_is_no_trouble(sandbox_server, submit):
