@@ -11,6 +11,7 @@ from grader.cli import (
     doctor,
     extract,
     grade,
+    privacy,
     results,
     similar,
 )
@@ -24,7 +25,19 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for group in (grade, batch, results, adjust, comment, compare, extract, similar, authoring, doctor):
+for group in (
+    grade,
+    batch,
+    results,
+    adjust,
+    comment,
+    compare,
+    extract,
+    privacy,
+    similar,
+    authoring,
+    doctor,
+):
     app.add_typer(group.app)
 
 

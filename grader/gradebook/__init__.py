@@ -27,10 +27,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from grader import __version__
-from grader.gradebook import comments, decisions
+from grader.gradebook import comments, decisions, privacy
 from grader.gradebook.changes import Change, Run, changes, run_before, runs, settings_of
 from grader.gradebook.decisions import Adjusted
 from grader.gradebook.opening import FILE, address, open_engine, place, transaction
+from grader.gradebook.privacy import About, Forgotten
 from grader.gradebook.schema import (
     ADJUSTMENT,
     ASSIGNMENT,
@@ -371,6 +372,37 @@ class Gradebook:
         """
         with transaction(self._engine) as connection:
             return comments.undo_comment(connection, number, author, _now())
+
+    # --- privacy
+
+    def about(self, student: str) -> About:
+        """Return everything that is kept about the student with this id."""
+        with transaction(self._reading) as connection:
+            return privacy.about(connection, student)
+
+    def forget(self, student: str) -> Forgotten:
+        """Remove everything about the student with this id, also from the free pages of an SQLite file.
+
+        Raises:
+            UserError: the database can't be changed, for example because it is locked.
+        """
+        with transaction(self._engine) as connection:
+            everyone = _roster(connection)
+            name = everyone[student][0].name if student in everyone else ""
+            done = privacy.forget(connection, student, name, _now())
+        if self._engine.dialect.name == "sqlite":
+            raw = self._engine.raw_connection()
+            try:
+                raw.cursor().execute("VACUUM")
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                raw.close()
+        return done
+
+    def forgotten(self) -> tuple[Forgotten, ...]:
+        """Return when work was removed, the oldest first."""
+        with transaction(self._reading) as connection:
+            return privacy.list_forgotten(connection)
 
     # --- reading
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -259,6 +259,12 @@ def _paths(record: ClassRecord, top: Pages) -> dict[tuple[str, str], PurePosixPa
         for student, name in {(r.report.student, r.report.assignment) for r in record.records}
         if name in assignments
     }
+
+
+def folders_of(record: ClassRecord, student: str) -> tuple[PurePosixPath, ...]:
+    """Return the folders that hold the pages of a student, dropped or not, relative to the class page."""
+    names = file_names(entry.id for entry in (*record.students, *record.dropped))
+    return tuple(PurePosixPath(top, names[student]) for top in get_args(Pages))
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:

@@ -775,3 +775,50 @@ def test_a_score_that_was_published_is_kept_once(book, tiny):
         (10, 10, (Why.CHECKS, Why.ADJUSTMENT)),
     ]
     assert kept_best(book.changes(), "prof", "kept", datetime.now(UTC)) == ()
+
+
+SECRET = "Mildred-2025777"
+
+
+def test_whoever_is_forgotten_is_nowhere_in_the_gradebook(book, url, tmp_path, tiny):
+    book.begin_run(["in"], {}, roster=[RosterEntry(SECRET, "Mildred Vane"), RosterEntry("kim")])
+    grade(book, hand_in(tiny(), SECRET, f"x = {SECRET!r}"), recording=SECRET.encode())
+    grade(book, hand_in(tiny()))
+    book.adjust(SECRET, "tiny", GIVEN)
+    book.comment(SECRET, "tiny", SAID)
+    unmatched = Unmatched(f"in/{SECRET}.txt", Text(ko="가", en="a"))
+    book.begin_run(["other"], {}, [unmatched], teams=[TeamMember(SECRET, "A")])
+
+    done = book.forget(SECRET)
+
+    assert book.forgotten() == (done,)
+    assert (done.hand_ins, done.forgotten_at.tzinfo is None) == (1, False)
+    record = book.class_record()
+    assert [r.report.student for r in record.records] == ["kim"]
+    assert (record.dropped, record.unmatched) == ((), ())
+    kept = book.about(SECRET)
+    assert (any(kept.tables.values()), kept.files) == (False, {})
+    for path in tmp_path.glob("gradebook.db*"):
+        assert SECRET.encode() not in path.read_bytes()
+        assert b"Mildred" not in path.read_bytes()
+
+
+def test_everything_about_a_student_is_there(book, tiny):
+    book.begin_run(["in"], {}, roster=[RosterEntry("kim", "김철수", "k@x.kr")])
+    grade(book, hand_in(tiny()), recording=b"answers")
+    grade(book, hand_in(tiny(SETTINGS + "# other")), points=8)
+    grade(book, hand_in(tiny(), "lee", "y = 5"))
+    undone = book.adjust("kim", "tiny", GIVEN)
+    book.undo(undone.decision.id, "prof")
+    book.comment("kim", "tiny", SAID)
+
+    kept = book.about("kim")
+
+    rows = {name: len(rows) for name, rows in kept.tables.items() if rows}
+    assert rows == {"roster": 1, "hand_in": 1, "report": 2, "adjustment": 1, "comment": 1}
+    assert kept.tables["adjustment"][0]["undone_by"] == "prof"
+    assert [row["report"]["items"][0]["points"] for row in kept.tables["report"]] == [10, 8]
+    assert kept.files == {
+        "code/1-x.py.txt": b"# x.py\nx = 1",
+        "recordings/1": b"answers",
+    }

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from grader.gradebook import Gradebook
+from grader.model.record import TeamMember
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = """\
@@ -401,3 +402,45 @@ def test_one_student_or_only_what_is_ungraded_is_graded_again(command, own, resu
     assert (nobody.returncode, "with this name handed in: nobody" in nobody.stderr) == (2, True)
     with Gradebook(own) as book:
         assert len(book.class_record().counting) == 2
+
+
+def test_export_and_forget_take_a_student_out(command, own, tmp_path):
+    archive = tmp_path / "park.zip"
+
+    exported = command("export", own, "박서연", "-o", archive, "--lang", "en")
+    forgotten = command("forget", own, "박서연", "--yes", "--lang", "en")
+    listed = command("forget", own, "--list", "--lang", "en")
+    unknown = command("forget", own, "박서연", "--yes", "--lang", "en")
+
+    assert (exported.returncode, forgotten.returncode, unknown.returncode) == (0, 0, 2)
+    with zipfile.ZipFile(archive) as opened:
+        names = opened.namelist()
+        kept = json.loads(opened.read("gradebook.json"))
+    assert {"students/박서연/tiny.html", "assistant/박서연/tiny.html"} < set(names)
+    assert [row["student"] for row in kept["hand_in"]] == ["박서연"]
+    assert "hand-ins removed: 1" in forgotten.stdout
+    assert "delete them too" in forgotten.stdout
+    assert "hand-ins removed: 1" in listed.stdout
+    assert "박서연" not in listed.stdout
+    assert not (own / "students" / "박서연").exists()
+    assert not (own / "assistant" / "박서연").exists()
+    for path in own.rglob("*"):
+        assert path.is_dir() or "박서연".encode() not in path.read_bytes()
+
+
+def test_forget_asks_first(command, own):
+    done = command("forget", own, "박서연", "--lang", "en")
+
+    assert done.returncode == 1
+    assert (own / "students" / "박서연").exists()
+
+
+def test_a_team_mates_page_goes_with_the_hand_in(command, own):
+    with Gradebook(own) as book:
+        book.begin_run(["x"], {}, teams=[TeamMember(who, "A") for who in ("박서연", "lee")])
+    command("report", own, "--format", "html")
+    assert (own / "students" / "lee" / "tiny.html").exists()
+
+    command("forget", own, "박서연", "--yes")
+
+    assert not (own / "students" / "lee").exists()
