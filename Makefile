@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
 
-.PHONY: grade test test-all test-installed test-fast check audit setup messages bands screenshots benchmark benchmark-batch benchmark-pages benchmark-replay endurance fuzz clean
+.PHONY: grade test test-all test-installed test-fast test-twice check audit setup messages bands screenshots benchmark benchmark-batch benchmark-pages benchmark-replay endurance fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -24,6 +24,9 @@ test-all: setup ## every test with all cases, the example class, long audits, ba
 
 test-fast: setup ## the quick tests, without attacks
 	$(PYTEST) -m "not slow and not sampled"
+
+test-twice: setup ## the class graded twice, the second time on a loaded machine: the same points and verdicts
+	$(BIN)/pytest tests/test_class.py -q --all -k twice
 
 check: setup ## lint, format, types and the layers of the package
 	$(BIN)/ruff check .

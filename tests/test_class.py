@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.authoring.audit import MISTAKES, VARIANTS, lost_items, read_samples
+from grader.authoring.audit import MISTAKES, VARIANTS, busy_processors, lost_items, read_samples
 from grader.model.assignment import load_assignment, load_assignments
 from grader.model.score import Verdict
 from grader.model.submission import read_submission
@@ -121,6 +121,23 @@ def test_verdicts(name, grade, assignments):
     assert lost == verdicts, messages
     kept = sum(item.points for item in assignment.items if item.id not in lost)
     assert kept == report.score
+
+
+@pytest.mark.slow
+@pytest.mark.sampled(40)
+@pytest.mark.parametrize("name", EXPECTED)
+def test_graded_twice(name, grader, assignments):
+    """`make test-twice`: on a loaded machine every item gets the points, verdict and message of a quiet one."""
+    path, _ = EXPECTED[name]
+    assignment, submission = assignments[path.parent.name], read_submission(path)
+
+    first = grader.grade(assignment, submission, "x").report
+    with busy_processors():
+        second = grader.grade(assignment, submission, "x").report
+
+    assert [(i.id, i.points, i.verdict, i.message) for i in second.items] == [
+        (i.id, i.points, i.verdict, i.message) for i in first.items
+    ]
 
 
 ADDED = """

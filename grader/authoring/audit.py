@@ -196,7 +196,7 @@ def audit(
     }
     for step in range(1, repeat + 1):
         seeds = {"seed": assignment.seed + step, "hidden_seed": assignment.hidden_seed + step}
-        with _changed(grader, assignment, **seeds) as other, _busy_processors():
+        with _changed(grader, assignment, **seeds) as other, busy_processors():
             again = grade(other, (sample.submission for sample in right))
         for sample, report in zip(right, again, strict=True):
             runs[sample.name].append(report)
@@ -250,7 +250,7 @@ class _Grading:
 
 
 @contextmanager
-def _busy_processors() -> Iterator[None]:
+def busy_processors() -> Iterator[None]:
     """Keep every processor busy."""
     loop = [sys.executable, "-S", "-c", "while True: pass"]
     running = [subprocess.Popen(loop) for _ in range(processors())]
