@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from grader.model.record import Unmatched
 
 _MAX_ROWS = 300
+_WIDE = 120
+"""Columns of a terminal that also shows the table of students and the statistics."""
 _MAX_UNMATCHED = 50
 
 app = typer.Typer()
@@ -146,16 +148,19 @@ def batch(
 def _present(book: "Gradebook", results: Path, language: Language, theirs: Language) -> Text:
     """Print the class and write its HTML report unless the class is too large; return a line about the report."""
     from grader.reports.html import write_site
-    from grader.reports.table import class_table, statistics_table, totals_table
+    from grader.reports.table import class_summary, class_table, statistics_table, totals_table
 
     totals = book.totals()
     hand_ins = sum(total.hand_ins for total in totals)
     record = book.class_record() if hand_ins <= MAX_PAGES else None
-    if record is None or hand_ins > _MAX_ROWS:
-        console().print(totals_table(totals, language))
+    screen = console()
+    if record is None:
+        screen.print(totals_table(totals, language))
     else:
-        console().print(class_table(record, language))
-        console().print(statistics_table(record, language))
+        if screen.width >= _WIDE and hand_ins <= _MAX_ROWS:
+            screen.print(class_table(record, language))
+            screen.print(statistics_table(record, language))
+        screen.print(class_summary(record, language))
     if record is None:
         return tr(
             "to write the HTML report, run: grader report {folder} --format html", folder=results

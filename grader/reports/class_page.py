@@ -19,8 +19,9 @@ from grader.model.assignment import Assignment, RubricItem
 from grader.model.record import ClassRecord, Record, RosterEntry, Standing, Unmatched
 from grader.model.score import ItemResult, Verdict
 from grader.model.text import Language, Text, tr
-from grader.reports.page import late_text, render
+from grader.reports.page import render
 from grader.reports.plots import losses_plot
+from grader.reports.words import concerns, late_text
 
 _SLOWEST = 5
 _BARS = 10
@@ -151,24 +152,6 @@ def class_page(record: ClassRecord, language: Language, address: Address) -> str
 def by_name(students: Iterable[RosterEntry]) -> list[RosterEntry]:
     """Return students sorted by what a table calls them."""
     return sorted(students, key=lambda entry: (entry.name or entry.id, entry.id))
-
-
-def concerns(record: Record) -> tuple[Text, ...]:
-    """Return the reasons why a person should look at a hand-in."""
-    report = record.report
-    found = []
-    for verdict in (Verdict.UNGRADED, Verdict.FORBIDDEN):
-        items = [item.title for item in report.items if item.verdict is verdict]
-        if items:
-            titles = Text(
-                ko=", ".join(title.ko for title in items), en=", ".join(t.en for t in items)
-            )
-            found.append(tr("{verdict}: {items}", verdict=verdict.text, items=titles))
-    if not report.gradable and not report.ungraded:
-        found.append(report.items[0].message)
-    if report.gradable and report.isolation != "full":
-        found.append(tr("graded with isolation level {level}, not full", level=report.isolation))
-    return tuple(found)
 
 
 def _assignment_view(

@@ -5,12 +5,14 @@ A page is one file. Styles, scripts and pictures are inline, nothing is fetched,
 
 import hashlib
 import hmac
+import math
 import multiprocessing
 import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -23,10 +25,10 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
 
-from grader.model.assignment import Assignment
+from grader.model.assignment import MAX_LOSS, Assignment
 from grader.model.errors import writing
 from grader.model.record import ClassRecord, Comment, Record, RosterEntry
-from grader.model.score import Curve, ItemResult, Place
+from grader.model.score import Curve, ItemResult, Place, Verdict
 from grader.model.submission import Cell
 from grader.model.submission import place as place_text
 from grader.model.text import Language, Text, tr, visible
@@ -35,11 +37,13 @@ from grader.reports.class_page import class_page as class_page_at
 from grader.reports.markdown import to_markup
 from grader.reports.page import CUT, first_lines, render, write_page
 from grader.reports.plots import loss_plot, predictions_plot
+from grader.reports.words import late_text
 
 INDEX = "index.html"
 _MAX_HIGHLIGHTED = 100_000
 """Cells with more characters are shown without syntax highlighting."""
 _MAX_NAME_BYTES = 120
+_MAX_CLASSES = 10
 
 
 def student_page(
@@ -306,6 +310,8 @@ class _ItemView(msgspec.Struct, frozen=True):
     where: str
     """The anchor of the line that the message refers to, empty if it isn't shown."""
     where_text: Text | None
+    quoted: tuple[tuple[int, str], ...]
+    """That line with its neighbours, numbered."""
     pictures: tuple["_Picture", ...]
 
 
@@ -319,10 +325,15 @@ class _CommentView(msgspec.Struct, frozen=True):
 
 class _Picture(msgspec.Struct, frozen=True):
     kind: str
-    svg: Markup
+    svg: Markup | None
+    """None if a table says it better."""
     words: Text
     compared: bool
     """Whether it shows a reference."""
+    threshold: float | None = None
+    """The loss to reach, drawn as a line."""
+    confusion: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    """For classes: each true class with how often each class was predicted, in the same order."""
 
 
 class _HandInView(msgspec.Struct, frozen=True):
@@ -348,6 +359,8 @@ def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
         report=view.record.report,
         titles={item.id: item.title for item in view.assignment.items},
         twin=twin,
+        late=late_text(view.record),
+        due=view.assignment.late and view.assignment.late.due,
     )
 
 
@@ -370,13 +383,17 @@ def _hand_in_view(
     def where(place: Place | None) -> Text | None:
         return place_text(place.cell, place.line) if place and anchor(place) else None
 
+    sources = {cell.name: _lines(cell.source) for cell in shown}
+    loss = assignment.thresholds.get(MAX_LOSS)
+
     def view(item: ItemResult) -> _ItemView:
         return _ItemView(
             result=item,
-            hint=hints.get(item.id, {}).get(item.verdict),
+            hint=None if _converged(item, loss) else hints.get(item.id, {}).get(item.verdict),
             where=anchor(item.place),
             where_text=where(item.place),
-            pictures=tuple(_picture(curve, language) for curve in item.curves),
+            quoted=_around(sources, item.place) if anchor(item.place) else (),
+            pictures=tuple(_picture(curve, loss, language) for curve in item.curves),
         )
 
     about = [*(each.place for each in record.report.items), *(c.place for c in record.comments)]
@@ -386,7 +403,7 @@ def _hand_in_view(
         assignment=assignment,
         name=name or record.report.student,
         attempts=attempts,
-        items=[view(item) for item in record.report.items],
+        items=[view(item) for item in sorted(record.report.items, key=_passed)],
         comments=[
             _CommentView(each, to_markup(each.words), anchor(each.place), where(each.place))
             for each in record.comments
@@ -399,7 +416,36 @@ def _hand_in_view(
     )
 
 
-def _picture(curve: Curve, language: Language) -> _Picture:
+def _passed(item: ItemResult) -> bool:
+    return item.verdict is Verdict.PASSED
+
+
+def _converged(item: ItemResult, loss: float | None) -> bool:
+    """Whether the training reached the loss to reach; then the hint, which is about training, would mislead."""
+    ends = [curve.values[-1] for curve in item.curves if curve.kind == "loss"]
+    return loss is not None and bool(ends) and max(ends) <= loss
+
+
+def _around(sources: Mapping[str, list[str]], place: Place | None) -> tuple[tuple[int, str], ...]:
+    """The line and two neighbours on each side."""
+    if place is None:
+        return ()
+    first = max(1, place.line - 2)
+    return tuple(enumerate(sources[place.cell][first - 1 : place.line + 2], start=first))
+
+
+def _confusion(curve: Curve) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """The confusion matrix of predicted classes, or of probabilities at 0.5; empty if the values aren't classes."""
+    true = curve.low or ()
+    predicted = [math.floor(value + 0.5) for value in curve.values]
+    classes = sorted({*map(round, true), *predicted})
+    if any(value != round(value) for value in true) or not 2 <= len(classes) <= _MAX_CLASSES:
+        return ()
+    counts = Counter(zip(map(round, true), predicted, strict=False))
+    return tuple((row, tuple(counts[row, column] for column in classes)) for row in classes)
+
+
+def _picture(curve: Curve, loss: float | None, language: Language) -> _Picture:
     if curve.kind == "loss":
         words = tr(
             "With the default settings, the training loss goes from {first} to {last}.",
@@ -407,15 +453,19 @@ def _picture(curve: Curve, language: Language) -> _Picture:
             last=f"{curve.values[-1]:.4g}",
         )
         return _Picture(
-            curve.kind, loss_plot(curve, words.in_(language)), words, curve.low is not None
+            curve.kind,
+            loss_plot(curve, words.in_(language), loss),
+            words,
+            curve.low is not None,
+            threshold=loss,
         )
     right = sum(
         abs(value - true) < 0.5 for value, true in zip(curve.values, curve.low or (), strict=False)
     )
     words = tr("{right} of {count} predictions are correct.", right=right, count=len(curve.values))
-    return _Picture(
-        curve.kind, predictions_plot(curve, words.in_(language)), words, curve.low is not None
-    )
+    confusion = _confusion(curve)
+    svg = None if confusion else predictions_plot(curve, words.in_(language))
+    return _Picture(curve.kind, svg, words, curve.low is not None, confusion=confusion)
 
 
 def _lines(source: str) -> list[str]:
@@ -454,7 +504,10 @@ _WORDS = {
     "counts": tr("counts"),
     "cpu_seconds": tr("CPU seconds"),
     "cut": CUT,
+    "confusion": tr("Confusion matrix: rows are true classes, columns are predicted ones."),
     "detail": tr("Technical details"),
+    "due": tr("Due"),
+    "in_time": tr("in time"),
     "file": tr("File"),
     "from_items": tr("Rubric items, total"),
     "graded": tr("Graded"),
@@ -463,9 +516,11 @@ _WORDS = {
     "how": tr("Grading"),
     "hint": tr("Hint"),
     "isolation": tr("Isolation"),
-    "late": tr("Late"),
     "legend_mine": tr("your training"),
-    "legend_reference": tr("reference solution"),
+    "legend_reference": tr("reference solution, trained with several seeds"),
+    "legend_threshold": tr("loss to reach"),
+    "predicted": tr("predicted"),
+    "true_class": tr("true"),
     "legend_truth": tr("true value"),
     "legend_prediction": tr("prediction"),
     "loss_axes": tr("x axis: training progress (%), y axis: loss."),

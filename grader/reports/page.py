@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.model.course import shown_time
-from grader.model.record import Record
 from grader.model.score import Verdict
 from grader.model.submission import Cell
 from grader.model.text import Language, Text, printable, tr, visible
+from grader.reports.words import days
 
 _MAX_SUMMARY = 160
 
@@ -48,7 +48,7 @@ def render(
             language=language,
             say=say,
             t={name: text.in_(language) for name, text in words.items()},
-            days=_days,
+            days=days,
             mark=_mark,
             style=Markup(style),
             script=Markup(code),
@@ -83,16 +83,6 @@ def write_page(path: Path, page: str) -> None:
     Path(file.name).replace(path)
 
 
-def late_text(record: Record) -> Text | None:
-    """Return how late a hand-in is and what that costs, None if it is in time."""
-    if not record.late_days:
-        return tr("marked late by the platform, time unknown") if record.late_mark else None
-    days = tr("late by {days}", days=_days(record.late_days))
-    return (
-        tr("{days}, −{points}", days=days, points=f"{record.penalty:g}") if record.penalty else days
-    )
-
-
 def _mark(verdict: Verdict) -> str:
     return _MARKS.get(verdict, "✗")
 
@@ -102,10 +92,6 @@ def _style() -> str:
     """The style sheet, with the marks of verdicts in tables: an element for each would slow large ones down."""
     marks = (f'.scroll td.{v}::before {{ content: "{_mark(v)}" / ""; }}' for v in Verdict)
     return "\n".join((_asset("page.css"), *marks))
-
-
-def _days(count: int) -> Text:
-    return tr("1 day") if count == 1 else tr("{count} days", count=count)
 
 
 @cache

@@ -20,15 +20,19 @@ _COLOURS = {
     "#000001": "currentColor",
     "#000002": "var(--mine)",
     "#000003": "var(--reference)",
+    "#000004": "var(--bad)",
 }
-_INK, _MINE, _REFERENCE = _COLOURS
+_INK, _MINE, _REFERENCE, _BAD = _COLOURS
 _LOWEST = 1e-4
 """Lower losses are drawn as this one, because they would flatten all other curves."""
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
-def loss_plot(curve: Curve, label: str) -> Markup:
-    """Return a student's losses over the training (in percent of its length), with the band of the reference."""
+def loss_plot(curve: Curve, label: str, threshold: float | None = None) -> Markup:
+    """Return a student's losses over the training (in percent of its length), with the band of the reference.
+
+    The loss to reach, `threshold`, is a dashed line; the final value stands at the end of the curve.
+    """
     low, high = curve.low or (), curve.high or ()
 
     def draw(axes: Axes) -> None:
@@ -36,9 +40,23 @@ def loss_plot(curve: Curve, label: str) -> Markup:
             x = _progress(low)
             axes.fill_between(x, drawable(low), drawable(high), color=_REFERENCE)
             axes.plot(x, drawable(low), color=_REFERENCE, linewidth=3)
-        axes.plot(_progress(curve.values), drawable(curve.values), color=_MINE, linewidth=1.8)
+        if threshold is not None:
+            axes.plot((0, 100), (threshold, threshold), color=_BAD, linewidth=1.2, dashes=(4, 3))
+        axes.plot(_progress(curve.values), mine, color=_MINE, linewidth=1.8)
+        axes.plot((100,), mine[-1:], "o", color=_MINE, ms=5, clip_on=False)
+        axes.annotate(
+            f"{curve.values[-1]:.3g}",
+            (100, mine[-1]),
+            xytext=(-4, 7),
+            textcoords="offset points",
+            ha="right",
+            color=_INK,
+            weight="bold",
+        )
 
-    return _picture(draw, _losses_view([curve.values, low, high]), label)
+    mine = drawable(curve.values)
+    bounds = [curve.values, low, high, () if threshold is None else (threshold,)]
+    return _picture(draw, _losses_view(bounds), label)
 
 
 def predictions_plot(curve: Curve, label: str) -> Markup:
@@ -139,7 +157,7 @@ def _drawn(
             file = io.BytesIO()
             figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
         finally:
-            for artist in (*axes.lines, *axes.collections, *axes.patches):
+            for artist in (*axes.lines, *axes.collections, *axes.patches, *axes.texts):
                 artist.remove()
     return _plain(file.getvalue())
 

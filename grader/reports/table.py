@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -13,11 +15,13 @@ from grader.model.assignment import Assignment
 from grader.model.record import ClassRecord, Standing, Total
 from grader.model.score import ScoreReport, Verdict, drawable
 from grader.model.text import Language, printable, tr
+from grader.reports.words import concerns, late_text
 
 if TYPE_CHECKING:
     from grader.gradebook.statistics import ItemStatistics
 
 _MAX_PRINTED = 5
+_MAX_LISTED = 10
 _MAX_MESSAGE = 1000
 
 _STYLES = {Verdict.PASSED: "green", Verdict.PARTIAL: "yellow", Verdict.UNGRADED: "bold magenta"}
@@ -77,6 +81,81 @@ def _printed(report: ScoreReport, language: Language) -> list[Text]:
         _line(head.in_(language)),
         *(_line(x, style="dim") for x in lines[-_MAX_PRINTED:]),
     ]
+
+
+def class_summary(record: ClassRecord, language: Language) -> RenderableType:
+    """Return a class in 80 columns: a line per assignment, then the students to look at, late ones and missing ones."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(
+        tr("assignment").in_(language), no_wrap=True, overflow="ellipsis", max_width=34
+    )
+    heads = (Standing.HANDED_IN.text, tr("mean"), tr("median"), tr("late"), Verdict.UNGRADED.text)
+    for head in heads:
+        table.add_column(head.in_(language), justify="right", no_wrap=True)
+    counting, students = record.counting, record.students
+    for assignment in record.assignments:
+        found = [each for (_, name), each in counting.items() if name == assignment.name]
+        if not found:
+            continue
+        scores = [each.score for each in found if not each.report.ungraded]
+        table.add_row(
+            _line(assignment.title.in_(language)),
+            f"{len(found)} / {len(students)}" if record.roster else str(len(found)),
+            f"{fmean(scores):.1f}" if scores else "–",
+            f"{median(scores):g}" if scores else "–",
+            str(sum(late_text(each) is not None for each in found)),
+            str(sum(each.report.ungraded for each in found)),
+        )
+    who = {each.id: f"{each.name} ({each.id})" if each.name else each.id for each in students}
+    short = {each.name: (each.short or each.title).in_(language) for each in record.assignments}
+
+    def about(key: tuple[str, str], what: str) -> str:
+        return f"{who[key[0]]} · {short[key[1]]}: {what}"
+
+    waiting = [
+        about(key, "; ".join(each.in_(language) for each in reasons))
+        for key, one in counting.items()
+        if (reasons := concerns(one))
+    ]
+    late = [
+        about(key, words.in_(language))
+        for key, one in counting.items()
+        if (words := late_text(one)) is not None
+    ]
+    handed_in = {name for _, name in counting}
+    lacking: dict[str, list[str]] = {}
+    for (student, name), standing in record.standings.items():
+        if standing is Standing.MISSING and name in handed_in:
+            lacking.setdefault(student, []).append(short[name])
+    missing = [
+        who[student] + (f": {', '.join(names)}" if len(handed_in) > 1 else "")
+        for student, names in lacking.items()
+    ]
+    nothing = [each for name, each in short.items() if name not in handed_in]
+    parts = [
+        (tr("Need a person"), waiting, "bold magenta"),
+        (tr("Late hand-ins"), late, "yellow"),
+        (Standing.MISSING.text, missing, ""),
+        (tr("Nothing was handed in for:"), nothing, "dim"),
+    ]
+    lists = [
+        part
+        for head, lines, style in parts
+        if lines
+        for part in _listed(head.in_(language), lines, style, language)
+    ]
+    return Group(table, *lists, *_dropped(record, language))
+
+
+def _listed(
+    head: str, lines: list[str], style: str, language: Language
+) -> Iterator[RenderableType]:
+    yield _line(f"{head.rstrip(':')}: {len(lines)}", style)
+    for line in lines[:_MAX_LISTED]:
+        yield Padding(_line(line), (0, 0, 0, 2))
+    if len(lines) > _MAX_LISTED:
+        more = tr("… and {count} more on the class page", count=len(lines) - _MAX_LISTED)
+        yield Padding(Text(more.in_(language), "dim"), (0, 0, 0, 2))
 
 
 def class_table(record: ClassRecord, language: Language) -> RenderableType:

@@ -6,13 +6,14 @@ from io import StringIO
 
 import msgspec
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from grader.model.record import Adjustment, ClassRecord, Record, RosterEntry, Total
 from grader.model.score import Curve, ItemResult, ScoreReport, Verdict
 from grader.model.text import Text, visible
 from grader.reports.json import to_json
-from grader.reports.table import class_table, item_table, totals_table
+from grader.reports.table import class_summary, class_table, item_table, totals_table
 
 PASSED = ItemResult(
     id="train",
@@ -270,6 +271,27 @@ def recorded(*reports, **fields):
 
 def in_class(assignments, records, **fields):
     return ClassRecord(assignments=tuple(assignments.values()), records=tuple(records), **fields)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_class_summary_fits_80_columns(assignments, language):
+    late = msgspec.structs.replace(recorded(REPORT)[0], late_days=2, penalty=10.0)
+    record = in_class(assignments, [late])
+    roster = (
+        RosterEntry(REPORT.student, "Kim"),
+        *(RosterEntry(f"s{n}", "Lee" * 20) for n in range(30)),
+    )
+    console = Console(width=80)
+
+    with console.capture() as capture:
+        console.print(class_summary(msgspec.structs.replace(record, roster=roster), language))
+
+    shown = capture.get()
+    assert max(map(cell_len, shown.splitlines())) <= 80
+    assert f"Kim ({REPORT.student})" in shown
+    assert "1 / 31" in shown
+    assert ("2 days" if language == "en" else "2일") in shown
+    assert ("and 20 more" if language == "en" else "20건") in shown
 
 
 def test_class_table_has_a_row_for_each_student_and_a_column_for_each_assignment(assignments):

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
+from grader.model.late import LatePolicy
 from grader.model.record import Adjustment, ClassRecord, Comment, RosterEntry
 from grader.model.score import Curve, ItemResult, Place, Verdict
 from grader.model.submission import Cell
@@ -243,7 +244,7 @@ def test_score_is_reported_with_its_parts(hostile_class, wine):
     )
 
     assert "Score 75 / 100" in cho
-    assert "Late 2 days" in cho
+    assert "late by 2 days, −10" in cho
     assert "late penalty −10" in cho
     assert "partly from recorded answers" in cho
     assert "Score 88 / 100" in dan
@@ -257,8 +258,8 @@ def test_line_that_the_message_speaks_of_is_marked_and_linked(record, wine):
 
     assert "#c2-3" in Page(page).links()
     assert "c2-3" in Page(page).ids()
-    (marked,) = re.findall(r'class="hll">.*\n', page)
-    assert "here" in marked
+    marked = re.findall(r'class="hll">.*\n', page)
+    assert ["here" in each for each in marked] == [True, True]  # in the quotation and in the code
 
 
 @pytest.mark.parametrize("place", [Place("cell 9", 1), Place("cell 2", 99), Place("cell 2", 2**40)])
@@ -328,9 +329,58 @@ def test_curves_are_drawn_with_their_words(record, wine):
     labels = [attrs["aria-label"] for tag, attrs in page.elements if tag == "svg"]
     assert labels == [
         "With the default settings, the training loss goes from 2 to 0.5.",
-        "3 of 4 predictions are correct.",
     ]
+    assert "3 of 4 predictions are correct." in page.text
     assert "reference solution" in page.text
+
+
+def test_classes_are_shown_as_a_confusion_matrix(record, wine):
+    words = " ".join(Page(student_page(record(), wine, "en")).text.split())
+
+    assert "true \\ predicted 0 1 0 2 0 1 1 1 3 of 4" in words
+
+
+def test_what_was_wrong_comes_before_what_was_right(record, wine):
+    made = record(verdicts=(*(Verdict.PASSED,) * 3, Verdict.FAILED))
+
+    words = Page(student_page(made, wine, "en")).text
+
+    titles = [item.title.en for item in wine.items]
+    assert sorted(titles, key=words.index) == [titles[0], titles[4], *titles[1:4]]
+
+
+def test_lines_that_the_message_speaks_of_are_quoted_below_it(record, wine):
+    page = student_page(record(words="here"), wine, "en")
+
+    (quoted,) = re.findall(r'<pre class="quoted">(.*?)</pre>', page, re.DOTALL)
+    assert Page(
+        quoted
+    ).text == "   1\n   2\n   3y = &#39;&#39;&#39;here&#39;&#39;&#39;\n   4\n".replace("&#39;", "'")
+
+
+@pytest.mark.parametrize("last, hinted", [(0.5, True), (0.1, False)])
+def test_a_curve_that_converged_is_not_answered_with_the_hint_about_training(
+    record, wine, last, hinted
+):
+    made = record()
+    curve = Curve(kind="loss", values=(2.0, last))
+    lost = msgspec.structs.replace(made.report.items[0], curves=(curve,))
+    report = msgspec.structs.replace(made.report, items=(lost, *made.report.items[1:]))
+
+    page = student_page(msgspec.structs.replace(made, report=report), wine, "en")
+
+    assert (wine.items[0].hints[Verdict.FAILED].en in Page(page).text) == hinted
+    assert "loss to reach 0.3" in page
+
+
+def test_due_date_is_shown_in_the_zone_of_the_course(record, wine):
+    policy = LatePolicy(due=NOW, percent_per_day=10)
+    due = msgspec.structs.replace(wine, late=policy)
+
+    words = " ".join(Page(student_page(record(handed_in=NOW), due, "en")).text.split())
+
+    assert "Due 2026-03-02 18:30 (UTC+09:00)" in words
+    assert "in time" in words
 
 
 def test_curve_without_a_reference_has_no_legend_for_one(record, wine):
