@@ -5,13 +5,13 @@ import io
 import mmap
 import os
 import re
+import shutil
 import stat
 import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -34,8 +34,14 @@ MAX_ARCHIVE = 100 * 2**20
 """The maximum size of a nested archive in bytes."""
 
 _MB = 2**20
+_HEADER = 30  # bytes of a zip member before its name
+_LOCKED = 0x1  # the flag of a member with a password
+_MAX_HIDDEN = 10_000  # files looked at in a hidden folder
+_MAX_PARTS = 50  # of a path: what reads it must not take long
+_MAX_PATH = 2000  # characters
 _PLATFORM_FILES = ("submission_metadata.yml", "timestamp.txt")
 _JUNK = ("__MACOSX", "__pycache__", ".DS_Store", "Thumbs.db", "desktop.ini")
+"""What systems and Jupyter leave behind."""
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +53,8 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     """With a time zone; None if invalid."""
     in_archive: bool
     """Whether `modified` comes from an archive. A zip may lack the time zone; then it is this machine's."""
-    read: Callable[[int], bytes]
-    """Return at most this many bytes. Raises UserError if the file can't be read."""
+    open: Callable[[], IO[bytes]]
+    """Open it anew. Reading may raise anything if the file is damaged; see `opened`."""
 
     @property
     def name(self) -> str:
@@ -60,13 +66,49 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
         """The path for display."""
         return "/".join(self.parts)
 
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes]]:
+        """Open it for reading.
 
-def walk(path: Path, without: Path | None = None) -> Iterator[File | Unmatched]:
-    """Yield every file in `path` (a folder, an archive or a file), and refused files with the reason.
+        Raises:
+            UserError: the file can't be read, in the block too.
+        """
+        try:
+            with self.open() as file:
+                yield file
+        except (UserError, _RefusedError, MemoryError):
+            raise
+        except OSError as error:
+            raise UserError(_unreadable(error)) from error
+        except Exception as error:  # as for whole archives
+            raise UserError(tr("can't be unpacked: damaged or password-protected")) from error
 
-    Links, devices, pipes, names that point outside, and archives that are broken, encrypted, nested too deeply or too
-    large are refused. The folder `without` (the results) and files left behind by operating systems and Jupyter are
-    skipped.
+    def read(self, limit: int) -> bytes:
+        """Return at most this many bytes.
+
+        Raises:
+            UserError: the file can't be read.
+        """
+        with self.opened() as file:
+            return file.read(limit)
+
+
+class Folder(msgspec.Struct, frozen=True):
+    """A folder or an opened archive, even if it is empty."""
+
+    parts: tuple[str, ...]
+    """As for a file."""
+
+
+Found = File | Folder | Unmatched
+
+
+def walk(path: Path, without: Path | None = None) -> Iterator[Found]:
+    """Yield every file and folder in `path` (a folder, an archive or a file), and what is refused with the reason.
+
+    Links, devices, pipes, names that point outside, hidden folders that hold a script or notebook, and archives that
+    are broken, encrypted, nested too deeply or too large are refused. The folder `without` (the results) and files left
+    behind by operating systems and Jupyter are skipped.
 
     Raises:
         UserError: the path doesn't exist.
@@ -124,10 +166,11 @@ def _budget(depth: int) -> _Budget:
 
 def _in_folder(
     top: Path, parts: tuple[str, ...], without: Path | None
-) -> Iterator[File | Unmatched]:
+) -> Iterator[Found]:
     pending = [(top, parts)]
     while pending:
         folder, above = pending.pop()
+        yield Folder(above)
         try:
             found = sorted(os.scandir(folder), key=lambda each: each.name)
         except OSError as error:
@@ -136,9 +179,14 @@ def _in_folder(
         for each in found:
             here = (*above, _name(each.name))
             is_folder = each.is_dir(follow_symlinks=False)
-            if _is_junk(each.name, is_folder):
+            if problem := _too_long(here):
+                yield _refused(here, problem)
+            elif is_folder and _is_hidden(each.name):
+                if any(_is_handed_in(each.name, name) for name in _names_below(Path(each.path))):
+                    yield _refused(here, _hidden())
+            elif _is_junk(each.name):
                 continue
-            if each.is_symlink():
+            elif each.is_symlink():
                 yield _refused(here, link())
             elif is_folder:
                 if without is None or not without.exists() or not without.samefile(each.path):
@@ -149,7 +197,12 @@ def _in_folder(
                 yield _refused(here, _device())
 
 
-def _file(path: Path, parts: tuple[str, ...], depth: int) -> Iterator[File | Unmatched]:
+def _names_below(folder: Path) -> Iterator[str]:
+    files = (name for _, _, names in os.walk(folder) for name in names)
+    return islice(files, _MAX_HIDDEN)
+
+
+def _file(path: Path, parts: tuple[str, ...], depth: int) -> Iterator[Found]:
     if is_archive(parts[-1]):
         yield from _in_archive(path, parts, depth, _budget(depth))
         return
@@ -158,13 +211,14 @@ def _file(path: Path, parts: tuple[str, ...], depth: int) -> Iterator[File | Unm
     except OSError as error:
         yield _refused(parts, _unreadable(error))
         return
-    read = partial(_read, partial(_open, path))
-    yield File(parts=parts, modified=modified, in_archive=False, read=read)
+    entry = File(parts=parts, modified=modified, in_archive=False, open=partial(_open, path))
+    if not _is_apple_double(entry):
+        yield entry
 
 
 def _in_archive(
     source: Path | bytes, parts: tuple[str, ...], depth: int, budget: _Budget
-) -> Iterator[File | Unmatched]:
+) -> Iterator[Found]:
     try:
         if depth > MAX_DEPTH:
             raise _RefusedError(tr("contains archives that are nested too deeply"))
@@ -176,8 +230,9 @@ def _in_archive(
     except Exception:  # a broken file can make zipfile and tarfile raise anything
         yield _refused(parts, tr("isn't a readable archive; unpack it by hand"))
         return
+    yield Folder(parts)
     for each in found:
-        if isinstance(each, Unmatched) or not is_archive(each.name):
+        if not isinstance(each, File) or not is_archive(each.name):
             yield each
             continue
         try:
@@ -194,31 +249,72 @@ def _in_archive(
 
 def _from_zip(
     source: Path | bytes, parts: tuple[str, ...], budget: _Budget
-) -> list[File | Unmatched]:
+) -> list[Found]:
     _refuse_crowd(source, budget)
-    archive = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
-    members = archive.infolist()
+    with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+        members = archive.infolist()
+    if sum(m.compress_size for m in members) > _size(source):
+        raise zipfile.BadZipFile  # the same bytes as many files
     budget.spend(len(members), sum(_cost(m.filename, m.file_size) for m in members))
-    found: list[File | Unmatched] = []
+    found: list[Found] = []
     for member in members:
         kind = stat.S_IFMT(member.external_attr >> 16)
         below = _below(_zip_name(member))
-        if kind == stat.S_IFDIR or member.is_dir() or (below and _is_left_behind(below)):
-            continue
+        is_folder = kind == stat.S_IFDIR or member.is_dir()
         here = (*parts, *map(_name, below or (_zip_name(member),)))
-        if problem := _problem(below, kind) or _bomb(member):
+        if below and (other := _no_file(parts, below, is_folder)):
+            found.extend(other)
+            continue
+        if problem := _problem(below, here, kind) or _bomb(member):
             found.append(_refused(here, problem))
             continue
-        read = partial(_read, partial(archive.open, member))
-        entry = File(parts=here, modified=_zip_time(member), in_archive=True, read=read)
-        found.append(entry if isinstance(source, Path) else _kept(entry))
+        entry = File(
+            parts=here,
+            modified=_zip_time(member),
+            in_archive=True,
+            open=partial(_open_member, *_packed(source, member), member),
+        )
+        if not _is_apple_double(entry):
+            found.append(entry)
     return found
+
+
+def _size(source: Path | bytes) -> int:
+    return source.stat().st_size if isinstance(source, Path) else len(source)
+
+
+def _packed(source: Path | bytes, member: zipfile.ZipInfo) -> tuple[Path | bytes, int]:
+    """Where the member with its header is: of an archive in memory only what is needed is kept."""
+    begin = member.header_offset
+    if isinstance(source, Path):
+        return source, begin
+    if not _is_wanted(member.filename):
+        return b"", 0
+    header = source[begin : begin + _HEADER].ljust(_HEADER, b"\0")
+    return source[begin : begin + _HEADER + _before_content(header) + member.compress_size], 0
+
+
+def _open_member(source: Path | bytes, begin: int, member: zipfile.ZipInfo) -> IO[bytes]:
+    """Open a member without its archive, which would hold a descriptor as long as one of its members is known."""
+    file = source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
+    file.seek(begin)
+    header = file.read(_HEADER)
+    if header[:4] != b"PK\3\4" or member.flag_bits & _LOCKED:
+        file.close()
+        raise zipfile.BadZipFile
+    file.seek(begin + _HEADER + _before_content(header))
+    return zipfile.ZipExtFile(file, "r", member, None, True)
+
+
+def _before_content(header: bytes) -> int:
+    """The number of bytes between a member's header and its content."""
+    return sum(struct.unpack_from("<HH", header, 26))
 
 
 def _from_tar(
     source: Path | bytes, parts: tuple[str, ...], budget: _Budget
-) -> list[File | Unmatched]:
-    found: list[File | Unmatched] = []
+) -> list[Found]:
+    found: list[Found] = []
     with ExitStack() as stack:
         stream: IO[bytes] = stack.enter_context(
             source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
@@ -230,16 +326,23 @@ def _from_tar(
         for member in archive:
             budget.spend(1, member.size)
             below = _below(readable(member.name))
-            if member.isdir() or (below and _is_left_behind(below)):
-                continue
             here = (*parts, *map(_name, below or (member.name,)))
+            if below and (other := _no_file(parts, below, member.isdir())):
+                found.extend(other)
+                continue
             kind = 0 if member.isreg() else stat.S_IFLNK if _is_link(member) else stat.S_IFIFO
-            if problem := _problem(below, kind):
+            if problem := _problem(below, here, kind):
                 found.append(_refused(here, problem))
                 continue
-            read = partial(_read, partial(_tar_file, archive, member))
-            entry = File(parts=here, modified=_time(member.mtime), in_archive=True, read=read)
-            found.append(_kept(entry))
+            packed = _squeezed(_tar_file(archive, member)) if _is_wanted(member.name) else b""
+            entry = File(
+                parts=here,
+                modified=_time(member.mtime),
+                in_archive=True,
+                open=partial(_unsqueezed, packed),
+            )
+            if not _is_apple_double(entry):
+                found.append(entry)
     return found
 
 
@@ -268,36 +371,16 @@ def _is_link(member: tarfile.TarInfo) -> bool:
     return member.issym() or member.islnk()
 
 
-def _kept(entry: File) -> File:
-    """The same entry with its content kept compressed, so that the archive can be closed."""
-    if not _is_wanted(entry.name):
-        return entry
-    limit = MAX_ARCHIVE + 1 if is_archive(entry.name) else MAX_BYTES + 1
-    try:
-        packed = zlib.compress(entry.read(limit), 1)
-    except UserError as error:
-        return msgspec.structs.replace(entry, read=partial(_raise, error.text))
-    return msgspec.structs.replace(entry, read=partial(_unpack, packed))
+def _squeezed(file: IO[bytes]) -> bytes:
+    """The content compressed, so that the archive can be closed."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=1) as packed:
+        shutil.copyfileobj(file, packed, _MB)
+    return buffer.getvalue()
 
 
-def _unpack(packed: bytes, limit: int) -> bytes:
-    return zlib.decompressobj().decompress(packed, limit)
-
-
-def _raise(text: Text, limit: int) -> bytes:
-    raise UserError(text)
-
-
-def _read(open_: Callable[[], IO[bytes]], limit: int) -> bytes:
-    try:
-        with open_() as file:
-            return file.read(limit)
-    except _RefusedError:
-        raise
-    except OSError as error:
-        raise UserError(_unreadable(error)) from error
-    except Exception as error:  # as for whole archives
-        raise UserError(tr("can't be unpacked: damaged or password-protected")) from error
+def _unsqueezed(packed: bytes) -> IO[bytes]:
+    return cast(IO[bytes], gzip.GzipFile(fileobj=io.BytesIO(packed)))
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -326,18 +409,23 @@ def _cost(name: str, size: int) -> int:
 
 
 def _is_wanted(name: str) -> bool:
-    return name.lower().endswith((*SUFFIXES, *ARCHIVES, *_PLATFORM_FILES))
+    wanted = name.lower().endswith((*SUFFIXES, *ARCHIVES, *_PLATFORM_FILES))
+    return wanted or name.rpartition("/")[2].startswith("._")
 
 
-def _problem(below: tuple[str, ...] | None, kind: int) -> Text | None:
+def _problem(below: tuple[str, ...] | None, here: tuple[str, ...], kind: int) -> Text | None:
     if below is None:
         return tr("the name points outside the archive")
+    if problem := _too_long(here):
+        return problem
     if kind == stat.S_IFLNK:
         return link()
     return _device() if kind not in (0, stat.S_IFREG) else None
 
 
 def _bomb(member: zipfile.ZipInfo) -> Text | None:
+    if member.filename.lower().endswith(".ipynb"):
+        return None  # outputs that repeat themselves; they are read in pieces and dropped
     if member.file_size > _MB and member.file_size > MAX_RATIO * member.compress_size:
         return tr("is compressed more than {limit}:1, unlike any real submission", limit=MAX_RATIO)
     return None
@@ -367,12 +455,52 @@ def _name(raw: str) -> str:
     return printable(readable(raw), 1000)
 
 
-def _is_left_behind(below: tuple[str, ...]) -> bool:
-    return _is_junk(below[-1], False) or any(_is_junk(part, True) for part in below[:-1])
+def _no_file(
+    parts: tuple[str, ...], below: tuple[str, ...], is_folder: bool
+) -> tuple[Folder | Unmatched, ...]:
+    """What a member of the archive `parts` is if it is no file to look at: a folder, a hidden one, or junk in one."""
+    folders = below if is_folder else below[:-1]
+    hidden = next((at for at, name in enumerate(folders) if _is_hidden(name)), None)
+    above = (*parts, *map(_name, folders[:hidden]))
+    if hidden is not None:
+        name = _name(folders[hidden])
+        is_wanted = not is_folder and _is_handed_in(name, below[-1])
+        return (Folder(above), *([_refused((*above, name), _hidden())] if is_wanted else ()))
+    return (Folder(above),) if is_folder or _is_junk(below[-1]) else ()
 
 
-def _is_junk(name: str, is_folder: bool) -> bool:
-    return name in _JUNK or name.startswith("." if is_folder else "._")
+def _is_hidden(folder: str) -> bool:
+    return folder in _JUNK or folder.startswith(".")
+
+
+def _is_junk(file: str) -> bool:
+    return file in _JUNK
+
+
+def _is_handed_in(hidden_folder: str, file: str) -> bool:
+    """Whether a file in a hidden folder may be a hand-in, and not a copy that a program made of one."""
+    is_copy = hidden_folder == ".ipynb_checkpoints" or file.startswith("._")
+    return file.lower().endswith(SUFFIXES) and not is_copy
+
+
+def _is_apple_double(entry: File) -> bool:
+    """Whether it is what macOS stores beside a file, rather than a file with such a name."""
+    if not entry.name.startswith("._"):
+        return False
+    try:
+        return entry.read(4) in (b"", b"\0\5\x16\7")
+    except UserError:
+        return False
+
+
+def _too_long(parts: tuple[str, ...]) -> Text | None:
+    if len(parts) > _MAX_PARTS or sum(map(len, parts)) > _MAX_PATH:
+        return tr("has too long a path; give it a shorter one")
+    return None
+
+
+def _hidden() -> Text:
+    return tr("is a hidden folder; if it was handed in, give it another name")
 
 
 def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
@@ -397,7 +525,7 @@ def _time(seconds: float) -> datetime | None:
 
 
 def _refused(parts: tuple[str, ...], reason: Text) -> Unmatched:
-    return Unmatched("/".join(parts), reason)
+    return Unmatched(printable("/".join(parts), _MAX_PATH), reason)
 
 
 def _unreadable(error: OSError) -> Text:

@@ -1,16 +1,16 @@
 """Turn files into hand-ins: identify the student, the assignment and the time of each."""
 
 import ast
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from grader.intake.archive import File, link, walk
+from grader.intake.apart import read_apart
+from grader.intake.archive import File, Folder, is_archive, link, walk
 from grader.intake.layouts import (
     Layout,
     Owner,
@@ -18,25 +18,28 @@ from grader.intake.layouts import (
     is_script,
     layout_of,
     owner_in,
+    owner_of_name,
     place_of,
     words_of,
 )
+from grader.intake.matches import Guess, Match, Matches, guess
 from grader.intake.roster import RosterIndex, fold
 from grader.model.assignment import SETTINGS, Assignment, unknown_assignment
 from grader.model.errors import UserError
 from grader.model.hand_in import HandIn
 from grader.model.record import RosterEntry, Unmatched
 from grader.model.submission import (
-    MAX_BYTES,
     Submission,
+    digest_of,
     match_assignment,
     mentions_any,
-    parse_submission,
     read_submission,
     readable,
 )
-from grader.model.text import Text, tr
+from grader.model.text import Text, natural, tr
 
+MAX_ATTEMPTS = 50
+"""The maximum number of files of one student for one assignment."""
 _MAX_WORDS = 20
 _PACKED = (".rar", ".7z", ".alz", ".egg", ".bz2", ".xz", ".gz")
 
@@ -47,6 +50,8 @@ class Intake(msgspec.Struct, frozen=True):
     hand_ins: tuple[HandIn, ...]
     """All hand-ins, possibly several per student and assignment, sorted by origin."""
     unmatched: tuple[Unmatched, ...]
+    guesses: tuple[Guess, ...] = ()
+    """For each unmatched file that an assistant can match, whose it may be."""
 
 
 def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = None) -> HandIn:
@@ -103,18 +108,20 @@ def find_hand_ins(
     name: str | None = None,
     roster: Iterable[RosterEntry] = (),
     without: Path | None = None,
+    matches: Matches | None = None,
 ) -> Intake:
     """Find all hand-ins in `paths`: files, folders, archives, downloads of learning platforms.
 
     Pass each download as a separate path. `name` is the assignment of files whose names don't say it. With a `roster`,
-    students are identified by its ids. The folder `without` (the results) is skipped. Files whose student or assignment
-    is unknown, and refused files, are in `unmatched`; only files that aren't submissions (a picture next to one) are
-    dropped.
+    students are identified by its ids. The folder `without` (the results) is skipped. `matches` says whose some files
+    are. Files whose student or assignment is unknown, refused files, and folders without a hand-in are in `unmatched`;
+    only files that aren't submissions (a picture next to one) are dropped.
 
     Raises:
         UserError: a path or the assignment doesn't exist, or the paths contain nothing.
     """
-    finder = _Finder(assignments, _named(name, assignments), RosterIndex(roster))
+    index = RosterIndex(roster)
+    finder = _Finder(assignments, _named(name, assignments), index, matches or {})
     paths = list(paths)
     for path in paths:
         finder.look_into(path, without)
@@ -125,39 +132,48 @@ def find_hand_ins(
                 path=", ".join(map(str, paths)),
             )
         )
-    by_origin = sorted(finder.hand_ins, key=lambda each: (each.origin, each.student))
-    return Intake(tuple(by_origin), tuple(sorted(finder.unmatched, key=lambda each: each.origin)))
+    hand_ins = _each_once(finder.hand_ins)
+    students = index.ids or {each.student for each in hand_ins}
+    return Intake(
+        hand_ins=tuple(sorted(hand_ins, key=lambda each: (each.origin, each.student))),
+        unmatched=tuple(sorted(finder.unmatched, key=lambda each: each.origin)),
+        guesses=tuple(guess(each, students, index) for each in sorted(finder.open)),
+    )
 
 
 class _Finder:
     def __init__(
-        self, assignments: dict[str, Assignment], chosen: Assignment | None, index: RosterIndex
+        self,
+        assignments: dict[str, Assignment],
+        chosen: Assignment | None,
+        index: RosterIndex,
+        matches: Matches,
     ) -> None:
         self.hand_ins: list[HandIn] = []
         self.unmatched: list[Unmatched] = []
+        self.open: set[tuple[str, str, str]] = set()
+        """What a person can match: the origin, the words that may name the student, the assignment if it is known."""
         self._assignments = assignments
         self._chosen = chosen
         self._index = index
+        self._matches = matches
         self._where: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def look_into(self, path: Path, without: Path | None) -> None:
-        entries: list[File] = []
-        for found in walk(path, without):
-            if isinstance(found, Unmatched):
-                self.unmatched.append(found)
-            else:
-                entries.append(found)
+        walked = list(dict.fromkeys(walk(path, without)))
+        entries = [each for each in walked if isinstance(each, File)]
         layout, unread = layout_of(entries, self._assignments.values(), self._index)
-        self.unmatched.extend(unread)
-        places = [(entry, place_of(entry, layout)) for entry in entries]
+        for each in (*unread, *(each for each in walked if isinstance(each, Unmatched))):
+            self._refuse(tuple(each.origin.split("/")), each.reason, layout)
+        places = [(entry, place_of(entry.parts, layout)) for entry in entries]
+        scripts, crowding = self._bounded([p for p in places if is_script(p[0].name)])
         hand_ins: list[HandIn] = []
         refused: list[tuple[File, Place, Text]] = []
-        for entry, place in places:
-            if is_script(entry.name):
-                try:
-                    hand_ins.extend(self._hand_ins(entry, place))
-                except UserError as error:
-                    refused.append((entry, place, error.text))
+        for entry, place in scripts:
+            try:
+                hand_ins.extend(self._hand_ins(entry, place))
+            except UserError as error:
+                refused.append((entry, place, error.text))
         hand_ins = self._without_helpers(_each_once(hand_ins))
         hand_ins = self._without_two_places(hand_ins)
         self.hand_ins.extend(hand_ins)
@@ -165,35 +181,118 @@ class _Finder:
         released = set[str]().union(*map(_released, self._assignments.values()))
         for entry, place, reason in refused:
             if entry.name not in released or not self._is_beside(entry, place, layout, students):
-                self.unmatched.append(Unmatched(entry.origin, reason))
+                self._refuse(entry.parts, reason, layout)
+                self._leave_open(entry, place)
+        for entry in crowding:
+            self._refuse(entry.parts, _too_many(), layout)
         for entry, place in places:
             if not is_script(entry.name) and not self._is_beside(entry, place, layout, students):
-                self.unmatched.append(Unmatched(entry.origin, _no_submission(entry)))
+                self._refuse(entry.parts, _no_submission(entry), layout)
+        folders = {each.parts for each in walked if isinstance(each, Folder)}
+        self._refuse_empty(folders, entries, hand_ins, students, layout)
+
+    def _refuse(self, parts: tuple[str, ...], reason: Text, layout: Layout) -> None:
+        origin = "/".join(parts)
+        self.unmatched.append(Unmatched(origin, reason, self._whose(parts, layout)))
+
+    def _whose(self, parts: tuple[str, ...], layout: Layout) -> str:
+        """The student of the roster who is named in the path of a file or folder, if it is one."""
+        if not self._index:
+            return ""
+        inside = place_of((*parts, "-"), layout)
+        for owner in (*inside.owners, *inside.perhaps, *owner_of_name(parts[-1], layout)):
+            if isinstance(found := self._index.only(owner.words), str):
+                return found
+        return ""
+
+    def _refuse_empty(
+        self,
+        folders: set[tuple[str, ...]],
+        entries: Sequence[File],
+        hand_ins: Sequence[HandIn],
+        students: set[str],
+        layout: Layout,
+    ) -> None:
+        """List the outermost folders in which nothing was found or listed, and those with the name of a file."""
+        folders = folders | {each.parts[:n] for each in entries for n in range(1, len(each.parts))}
+        used = {
+            tuple(origin.split("/")[:n])
+            for origin in (each.origin for each in (*hand_ins, *self.unmatched))
+            for n in range(1, origin.count("/") + 2)
+        }
+        for folder in sorted(folders):
+            if len(folder) == 1 or folder in used:
+                continue
+            place = place_of((*folder, "-"), layout)
+            owners = place.owners or place.perhaps
+            is_beside = bool(owners) and fold(self._name_of(owners)) in students
+            if is_script(folder[-1]) and not is_archive(folder[-1]):
+                self._refuse(folder, tr("is a folder, not a file: ask for the file"), layout)
+            elif not is_beside and (folder[:-1] in used or len(folder) == 2):
+                self._refuse(folder, tr("contains no script (.py) or notebook (.ipynb)"), layout)
+
+    def _name_of(self, owners: Sequence[Owner]) -> str:
+        try:
+            return self._identified(owners)[1]
+        except UserError:
+            return ""
+
+    def _bounded(
+        self, scripts: Sequence[tuple[File, Place]]
+    ) -> tuple[list[tuple[File, Place]], list[File]]:
+        """The last files of each student for each assignment that a name tells, and the others: none takes too long."""
+        groups: defaultdict[tuple[object, ...], list[tuple[File, Place]]] = defaultdict(list)
+        for entry, place in scripts:
+            owners = place.owners or place.perhaps[:1]
+            assignment = self._by_name(place.file)
+            key = tuple(owner.student for owner in owners) or entry.parts
+            groups[key, assignment and assignment.name].append((entry, place))
+        kept, left = [], []
+        for found in groups.values():
+            found.sort(key=lambda each: _attempt(*each))
+            kept += found[-MAX_ATTEMPTS:]
+            left += [entry for entry, _ in found[:-MAX_ATTEMPTS]]
+        return kept, left
+
+    def _leave_open(self, entry: File, place: Place) -> None:
+        owners = place.owners or place.perhaps
+        words = " ".join(word for owner in owners for word in owner.words[:1])
+        by_name = self._chosen or self._by_name(place.file)
+        self.open.add(
+            (entry.origin, words or Path(place.file).stem, by_name.name if by_name else "")
+        )
 
     def _hand_ins(self, entry: File, place: Place) -> Iterator[HandIn]:
-        load = partial(_load, entry, place.file)
-        data = entry.read(MAX_BYTES + 1)  # unreadable files must show now, not while grading
-        assignment = self._assignment_of(place, data)
-        for owner, student in self._students(entry, place, assignment):
-            if owner.where is not None:
-                self._where[entry.origin, student] = owner.where or entry.parts[:-1]
-            yield HandIn(
-                student=student,
-                assignment=assignment,
-                file=place.file,
-                sha256=hashlib.sha256(data).hexdigest(),
-                origin=entry.origin,
-                load=load,
-                handed_in=place.handed_in or (entry.modified if place.version is None else None),
-                time_from="platform"
-                if place.handed_in
-                else "archive"
-                if entry.in_archive
-                else "file",
-                late_mark=place.late_mark,
+        with entry.opened() as stream:  # unreadable files must show now, not while grading
+            sha256 = digest_of(stream)
+        load = partial(read_apart, entry, place.file, sha256)
+        for match in self._matches.get(entry.origin, ()) or (Match(),):
+            assignment = match.assignment or self._assignment_of(place, load)
+            owned = (
+                [(Owner(match.student, ()), match.student)]
+                if match.student
+                else self._students(entry, place, assignment)
             )
+            for owner, student in owned:
+                if owner.where is not None:
+                    self._where[entry.origin, student] = owner.where or entry.parts[:-1]
+                yield HandIn(
+                    student=student,
+                    assignment=assignment,
+                    file=place.file,
+                    sha256=sha256,
+                    origin=entry.origin,
+                    load=load,
+                    handed_in=place.handed_in or (entry.modified if place.version is None else None),
+                    time_from="platform"
+                    if place.handed_in
+                    else "archive"
+                    if entry.in_archive
+                    else "file",
+                    late_mark=place.late_mark,
+                )
 
-    def _assignment_of(self, place: Place, data: bytes) -> Assignment:
+    def _assignment_of(self, place: Place, load: Callable[[], Submission]) -> Assignment:
         by_folder = [match for each in place.folders if (match := self._by_name(each))]
         by_name = self._by_name(place.file)
         if self._chosen and by_name and by_name != self._chosen:
@@ -204,7 +303,7 @@ class _Finder:
             self._chosen
             or (place.assignment_first and by_folder and by_folder[0])
             or by_name
-            or match_assignment(parse_submission(place.file, data), self._assignments)
+            or match_assignment(load(), self._assignments)
             or (by_folder and by_folder[0])
         )
         if not found:
@@ -262,7 +361,8 @@ class _Finder:
                 student=each.student,
                 places=", ".join(sorted("/".join(where) for where in found)[:3]),
             )
-            self.unmatched.append(Unmatched(each.origin, reason))
+            self.unmatched.append(Unmatched(each.origin, reason, each.student))
+            self.open.add((each.origin, each.student, each.assignment.name))
         return kept
 
     def _without_helpers(self, hand_ins: list[HandIn]) -> list[HandIn]:
@@ -295,7 +395,7 @@ class _Finder:
                     "doesn't look like a submission, and {student} has another file that does",
                     student=each.student,
                 )
-                self.unmatched.append(Unmatched(each.origin, reason))
+                self.unmatched.append(Unmatched(each.origin, reason, each.student))
             else:
                 kept.append(each)
         return kept
@@ -371,8 +471,18 @@ def _surer(hand_in: HandIn) -> tuple[bool, float]:
     return platform, seconds if platform else -seconds
 
 
-def _load(entry: File, file: str) -> Submission:
-    return parse_submission(file, entry.read(MAX_BYTES + 1))
+def _attempt(entry: File, place: Place) -> tuple[object, ...]:
+    """The order of attempts: the platform's times or numbers, else times of files and numbers in names."""
+    time = place.handed_in or entry.modified
+    seconds = time.timestamp() if time and place.version is None else 0.0
+    return place.version or 0, seconds, natural(entry.origin)
+
+
+def _too_many() -> Text:
+    return tr(
+        "is one of more than {limit} files of one student for one assignment; only the last ones are graded",
+        limit=MAX_ATTEMPTS,
+    )
 
 
 def _no_submission(entry: File) -> Text:

@@ -5,9 +5,10 @@ import warnings
 from functools import cache
 from typing import Any
 
+TRANSFORMER = "IPython.core.inputtransformer2"
 _MAGIC = re.compile(r"get_ipython\(\)\.(run_line_magic|run_cell_magic|system|getoutput)\(")
 _CELL_MAGIC = re.compile(r"(\s*)%%(\w+)[^\n]*\n?(.*)", re.DOTALL)
-_LIKE_MAGIC = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
+_LIKE_MAGIC = re.compile(r"^[ \t]*[%!?,;/]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
 _FOR_IPYTHON = re.compile(
     r"\A[ \t]|^[ \t]*(?:[%!?,;/]|>>>|\.\.\.|In \[)|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE
 )
@@ -24,7 +25,7 @@ _RUN_BELOW = ("time", "timeit", "capture", "prun")
 
 
 def effort(source: str) -> int:
-    """Return how many characters IPython may read for a cell: it rereads everything for each magic."""
+    """Return how many characters IPython may read for a cell: it rereads everything for each magic or escape."""
     return len(source) * (1 + len(_LIKE_MAGIC.findall(source)))
 
 
@@ -77,6 +78,11 @@ def without_magics(source: str, shell: str) -> tuple[str, list[tuple[int, str]]]
             lines_after[number] = line.replace("get_ipython()", shell)
             skipped.append((above + number + 1, what))
     return "\n" * above + "\n".join(lines_after), skipped
+
+
+def load_transformer() -> None:
+    """Load IPython's transformer, which takes long."""
+    _transformer()
 
 
 @cache

@@ -8,19 +8,22 @@ import re
 import tokenize
 import unicodedata
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
 from grader.model.assignment import Assignment
 from grader.model.errors import UserError, reading
 from grader.model.magics import effort, was_notebook, without_magics, without_script_magics
+from grader.model.outputs import without_outputs
 from grader.model.text import Text, printable, tr
 
 MAX_BYTES = 20 * 2**20
-"""The size limit of a submission. A notebook with all its plots has a few megabytes."""
+"""The size limit of a submission without the outputs of a notebook."""
+MAX_FILE = 400 * 2**20
+"""The size limit of a submission with the outputs of a notebook, which are dropped while it is read."""
 
 SUFFIXES = (".py", ".ipynb")
 DEMO_TAG = "demo"
@@ -31,6 +34,7 @@ SHELL = "_grader_shell"
 _MAX_NOTES = 50
 _EFFORT_OF_A_CELL = 500  # fixed cost of transforming a cell
 _MAX_EFFORT = 2**20  # as much as hundreds of ordinary notebooks
+_CHUNK = 2**20  # bytes
 _QUOTED = 30  # characters of a cell's first line
 
 
@@ -77,20 +81,21 @@ def read_submission(path: Path) -> Submission:
         if not path.is_file():
             raise UserError(tr("{path} isn't a file: pass the submitted file", path=path))
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    return parse_submission(path.name, data)
+            return parse_submission(path.name, file)
 
 
-def parse_submission(file: str, data: bytes) -> Submission:
-    """Read the code in `data`, the content of the file named `file`."""
+def parse_submission(file: str, content: bytes | IO[bytes]) -> Submission:
+    """Read the code in `content`, that of the file named `file`; a stream must be seekable."""
     file = readable(file)
-    notebook = file.lower().endswith(".ipynb") or _is_notebook(data)
-    submission = Submission(file=file, sha256=hashlib.sha256(data).hexdigest(), notebook=notebook)
+    stream = io.BytesIO(content) if isinstance(content, bytes) else content
+    notebook = file.lower().endswith(".ipynb") or _is_notebook(stream)
+    submission = Submission(file=file, sha256=digest_of(stream), notebook=notebook)
     try:
-        if len(data) > MAX_BYTES:
+        if stream.tell() > MAX_FILE:
             raise _NoSubmissionError(
-                tr("the file is larger than {limit} MB", limit=MAX_BYTES // 2**20)
+                tr("the file is larger than {limit} MB", limit=MAX_FILE // 2**20)
             )
+        data = _code_of(stream, notebook)
         cells, notes, misplaced = (_notebook_cells if notebook else _script_cells)(file, data)
         if not cells:
             raise _NoSubmissionError(tr("the file contains no code"))
@@ -144,13 +149,45 @@ class _NoSubmissionError(Exception):
         self.python = python
 
 
-def _is_notebook(data: bytes) -> bool:
+def digest_of(stream: IO[bytes]) -> str:
+    """Return the SHA-256 of a file, of at most the bytes that are ever read of it."""
+    digest = hashlib.sha256()
+    for chunk in _chunks(stream):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    stream.seek(0)
+    left = MAX_FILE + 1
+    while left > 0 and (chunk := stream.read(min(left, _CHUNK))):
+        left -= len(chunk)
+        yield chunk
+
+
+def _code_of(stream: IO[bytes], notebook: bool) -> bytes:
+    """The file, if it is a notebook without its outputs, which are what makes one large."""
+    kept = bytearray()
+    for piece in without_outputs(_chunks(stream)) if notebook else _chunks(stream):
+        kept += piece
+        if len(kept) > MAX_BYTES:
+            limit = MAX_BYTES // 2**20
+            raise _NoSubmissionError(
+                tr("the file is larger than {limit} MB without its outputs", limit=limit)
+                if notebook
+                else tr("the file is larger than {limit} MB", limit=limit)
+            )
+    return bytes(kept)
+
+
+def _is_notebook(stream: IO[bytes]) -> bool:
     """Whether a file of any name holds a notebook's JSON."""
-    if len(data) > MAX_BYTES or not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    stream.seek(0)
+    if not stream.read(_CHUNK).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return False
     try:
-        content = json.loads(data)
-    except (ValueError, RecursionError):
+        content = json.loads(_code_of(stream, notebook=True))
+    except (ValueError, RecursionError, _NoSubmissionError):
         return False
     return isinstance(content, dict) and {"nbformat", "metadata"} <= content.keys()
 

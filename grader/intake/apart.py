@@ -1,0 +1,142 @@
+"""Read hand-ins in processes with limits of their own: what is hostile costs one file, not the class."""
+
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from threading import Lock
+
+import msgspec
+
+from grader.intake.archive import File
+from grader.model.errors import UserError
+from grader.model.magics import TRANSFORMER, load_transformer
+from grader.model.submission import Submission, parse_submission
+from grader.model.text import Text, tr
+
+CPU_SECONDS = 30
+MEGABYTES = 512
+"""On top of what the grader's own process has."""
+_WALL_SECONDS = 300.0  # on a busy machine
+_NO_MEMORY = 1  # exit code
+_FORK = Lock()  # so that no other child holds the end of a pipe
+
+
+class _Answer(msgspec.Struct):
+    submission: Submission | None = None
+    error: Text | None = None
+    """Why the file can't be read."""
+    transformed: bool = False
+    """Whether the transformer of magics was loaded, which takes long and is worth doing once for all."""
+
+
+def read_apart(entry: File, file: str, sha256: str) -> Submission:
+    """Read the code of `entry` under the name `file`. If that takes too much, the submission's `problem` says so.
+
+    Raises:
+        UserError: the file can't be read.
+    """
+
+    def read() -> bytes:
+        answer = _Answer()
+        try:
+            with entry.opened() as stream:
+                answer.submission = parse_submission(file, stream)
+        except UserError as error:
+            answer.error = error.text
+        except (RuntimeError, ValueError, TypeError, LookupError) as error:  # our own fault
+            answer.error = tr("can't be read: {reason}", reason=repr(error))
+        answer.transformed = TRANSFORMER in sys.modules
+        return msgspec.msgpack.encode(answer)
+
+    data = _in_child(read)
+    if data is None:
+        reason = tr(
+            "the file takes more than {seconds} seconds or {size} MB of memory to read",
+            seconds=CPU_SECONDS,
+            size=MEGABYTES,
+        )
+        notebook = file.lower().endswith(".ipynb")
+        return Submission(file=file, sha256=sha256, notebook=notebook, problem=reason)
+    answer = msgspec.msgpack.decode(data, type=_Answer)
+    if answer.transformed:
+        load_transformer()
+    if answer.submission is None:
+        raise UserError(answer.error or _ended())
+    return answer.submission
+
+
+def _ended() -> Text:
+    return tr("can't be read now, because this machine is too busy; run the same command again")
+
+
+def _in_child(work: Callable[[], bytes]) -> bytes | None:
+    """What `work` returns in a process with limits, or None if it reaches one.
+
+    Raises:
+        UserError: something else ended the process.
+    """
+    with _FORK:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _work(work, reading, writing)
+        os.close(writing)
+    try:
+        with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123
+            data = _all_of(pipe.fileno())
+    finally:
+        status = _end(child)
+    if data is not None:
+        return data
+    if os.waitstatus_to_exitcode(status) in (_NO_MEMORY, -signal.SIGXCPU):
+        return None
+    raise UserError(_ended())
+
+
+def _end(child: int) -> int:
+    """The status of a child that ends by itself within a second, or else is ended."""
+    for _ in range(100):
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
+def _work(work: Callable[[], bytes], reading: int, writing: int) -> None:
+    """The child's part, which ends with the child."""
+    code = 0
+    try:
+        os.close(reading)
+        with open("/proc/self/statm") as statm:  # noqa: PTH123
+            size = int(statm.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + MEGABYTES * 2**20,) * 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+        done = work()
+        data = memoryview(len(done).to_bytes(8, "big") + done)
+        while data:
+            data = data[os.write(writing, data) :]
+    except MemoryError:
+        code = _NO_MEMORY
+    finally:
+        os._exit(code)  # without the parent's clean-up
+
+
+def _all_of(pipe: int) -> bytes | None:
+    """The whole message, or None if its sender ends before or takes too long."""
+    end = time.monotonic() + _WALL_SECONDS
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    data = bytearray()
+    while (left := end - time.monotonic()) > 0 and poll.poll(1000 * left):
+        chunk = os.read(pipe, 2**20)
+        if not chunk:
+            break
+        data += chunk
+    whole = len(data) >= 8 and len(data) - 8 == int.from_bytes(data[:8], "big")
+    return bytes(data[8:]) if whole else None
