@@ -71,6 +71,14 @@ def batch(
         Path | None,
         typer.Option(metavar="CSV", help="Extensions: CSV with student, assignment, due."),
     ] = None,
+    matches: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Matches: the list of unmatched files that this command writes, with the students that you fill in; "
+            "by default RESULTS/matches.csv.",
+        ),
+    ] = None,
     trust_file_times: Annotated[
         bool,
         typer.Option(
@@ -128,6 +136,7 @@ def batch(
                 roster=roster,
                 teams=teams,
                 extensions=extensions,
+                matches=matches or results / "matches.csv",
                 trust_file_times=trust_file_times,
             )
             corrected = book.renumber(work.roster)
@@ -141,6 +150,15 @@ def batch(
         text = tr("the roster's id {old} is now {new}: work was carried over", old=old, new=new)
         say(text, language)
     _print_batch(state, work.unmatched, book.place, language)
+    if work.open:
+        place = matches or results / "matches.csv"
+        say(
+            tr(
+                "To match files, fill in the column `student` of {path} and run the same command again",
+                path=place,
+            ),
+            language,
+        )
     say(pages, language)
     raise typer.Exit(EXIT_UNGRADED if state.ungraded or work.unmatched else 0)
 

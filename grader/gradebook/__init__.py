@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -60,7 +59,7 @@ from grader.model.record import (
 )
 from grader.model.score import How, ScoreReport
 from grader.model.submission import Cell, Submission
-from grader.model.text import Text, tr
+from grader.model.text import Text, natural, tr
 
 _BESIDE = {"public", "variants", "mistakes", "equivalent.toml"}
 _CHUNK = 500  # hand-ins looked up per transaction
@@ -661,7 +660,7 @@ def _records(
             row.handed_in is not None,
             row.handed_in,
             row.run_id,
-            _natural(row.origin),
+            natural(row.origin),
         )
         found.setdefault(key, []).append((record, order))
     teams = members(roster, _teams(connection))
@@ -670,12 +669,6 @@ def _records(
         for (_, name), attempts in sorted(shared(found, teams, adjustments, said).items())
         for record in _counted(attempts, best=assignments[name].counts == "best")
     )
-
-
-def _natural(origin: str) -> list[tuple[int, str]]:
-    """Numbers in a path compare as numbers: version 10 comes after version 9."""
-    parts = re.split(r"([0-9]+)", origin)
-    return [(int(each), "") if i % 2 else (0, each) for i, each in enumerate(parts)]
 
 
 def _gone(connection: Connection, rows: Iterable[Row[Any]], until: int | None) -> set[int]:

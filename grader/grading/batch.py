@@ -18,7 +18,15 @@ from grader.grading.grader import Grader
 from grader.grading.order import Graded
 from grader.grading.progress import State, processors, with_report
 from grader.grading.scoring import ungraded
-from grader.intake import find_hand_ins, read_extensions, read_roster, read_teams
+from grader.intake import (
+    Open,
+    find_hand_ins,
+    read_extensions,
+    read_matches,
+    read_roster,
+    read_teams,
+    write_matches,
+)
 from grader.intake.roster import RosterIndex
 from grader.model.assignment import Assignment
 from grader.model.errors import GraderError, UserError, writing
@@ -44,6 +52,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Keyed by digest."""
     tasks: tuple[Task, ...]
     unmatched: tuple[Unmatched, ...]
+    open: tuple[Open, ...] = ()
+    """Of the unmatched files, those that an assistant can match."""
     roster: tuple[RosterEntry, ...] = ()
     teams: tuple[TeamMember, ...] = ()
     others: tuple[Task, ...] = ()
@@ -86,13 +96,15 @@ def find_work(
     roster: Path | None = None,
     teams: Path | None = None,
     extensions: Path | None = None,
+    matches: Path | None = None,
     trust_file_times: bool = False,
 ) -> Work:
     """Find the hand-ins in `paths`; `name` is their assignment if the user chose one.
 
     The `results` folder may lie inside the paths; it is skipped. `roster`, `teams` and `extensions` are CSV files.
     Lateness is computed from the platform's times; file times are used only with `trust_file_times`, because a download
-    may have changed them.
+    may have changed them. `matches` is a CSV file with what an assistant says about files; those that are still
+    unmatched are written to it.
 
     Raises:
         UserError: the paths contain nothing to grade, or a file can't be read.
@@ -101,7 +113,11 @@ def find_work(
     students = read_roster(roster) if roster else ()
     due = read_extensions(extensions, known, students) if extensions else {}
     together = read_teams(teams, known, students) if teams else ()
-    found = find_hand_ins(paths, known, name, students, results)
+    said = read_matches(matches, known, students) if matches else {}
+    found = find_hand_ins(paths, known, name, students, results, said)
+    if matches and found.open:
+        names = {each.id: each.name for each in students} or {h.student: "" for h in found.hand_ins}
+        write_matches(matches, found.open, said, names)
     digests = {each.name: digest_of(each) for each in known.values()}
     return Work(
         paths=tuple(readable(str(path.resolve())) for path in paths),
@@ -111,6 +127,7 @@ def find_work(
             for each in found.hand_ins
         ),
         unmatched=found.unmatched,
+        open=found.open,
         roster=students,
         teams=together,
     )

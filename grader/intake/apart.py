@@ -89,7 +89,7 @@ def _in_child(work: Callable[[], bytes]) -> bytes | None:
         with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123
             data = _all_of(pipe.fileno())
     finally:
-        status = _end(child)
+        status = _end(child)  # with `data` it is ending by itself
     if data is not None:
         return data
     if os.waitstatus_to_exitcode(status) in (_NO_MEMORY, -signal.SIGXCPU):
@@ -98,12 +98,13 @@ def _in_child(work: Callable[[], bytes]) -> bytes | None:
 
 
 def _end(child: int) -> int:
-    """The status of a child that ends by itself within a second, or else is ended."""
-    for _ in range(100):
+    """The status of a child that ends by itself soon, or else is ended."""
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             return status
-        time.sleep(0.01)
+        time.sleep(0.001)
     os.kill(child, signal.SIGKILL)
     return os.waitpid(child, 0)[1]
 

@@ -10,7 +10,8 @@ import stat
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -164,9 +165,7 @@ def _budget(depth: int) -> _Budget:
     return _Budget(200_000, 50_000 * _MB) if depth == 0 else _Budget(5_000, 500 * _MB)
 
 
-def _in_folder(
-    top: Path, parts: tuple[str, ...], without: Path | None
-) -> Iterator[Found]:
+def _in_folder(top: Path, parts: tuple[str, ...], without: Path | None) -> Iterator[Found]:
     pending = [(top, parts)]
     while pending:
         folder, above = pending.pop()
@@ -176,10 +175,11 @@ def _in_folder(
         except OSError as error:
             yield _refused(above, _unreadable(error))
             continue
+        alike = _alike((readable(each.name),) for each in found)
         for each in found:
             here = (*above, _name(each.name))
             is_folder = each.is_dir(follow_symlinks=False)
-            if problem := _too_long(here):
+            if problem := _too_long(here) or _name_problem(here[-1:], alike):
                 yield _refused(here, problem)
             elif is_folder and _is_hidden(each.name):
                 if any(_is_handed_in(each.name, name) for name in _names_below(Path(each.path))):
@@ -247,15 +247,14 @@ def _in_archive(
         yield from _in_archive(data, each.parts, depth + 1, inner)
 
 
-def _from_zip(
-    source: Path | bytes, parts: tuple[str, ...], budget: _Budget
-) -> list[Found]:
+def _from_zip(source: Path | bytes, parts: tuple[str, ...], budget: _Budget) -> list[Found]:
     _refuse_crowd(source, budget)
     with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
         members = archive.infolist()
     if sum(m.compress_size for m in members) > _size(source):
         raise zipfile.BadZipFile  # the same bytes as many files
     budget.spend(len(members), sum(_cost(m.filename, m.file_size) for m in members))
+    alike = _alike(below for each in members if (below := _below(_zip_name(each))))
     found: list[Found] = []
     for member in members:
         kind = stat.S_IFMT(member.external_attr >> 16)
@@ -265,7 +264,8 @@ def _from_zip(
         if below and (other := _no_file(parts, below, is_folder)):
             found.extend(other)
             continue
-        if problem := _problem(below, here, kind) or _bomb(member):
+        shown = here[len(parts) :]
+        if problem := _problem(below, here, kind) or _name_problem(shown, alike) or _bomb(member):
             found.append(_refused(here, problem))
             continue
         entry = File(
@@ -296,14 +296,17 @@ def _packed(source: Path | bytes, member: zipfile.ZipInfo) -> tuple[Path | bytes
 
 def _open_member(source: Path | bytes, begin: int, member: zipfile.ZipInfo) -> IO[bytes]:
     """Open a member without its archive, which would hold a descriptor as long as one of its members is known."""
-    file = source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
-    file.seek(begin)
-    header = file.read(_HEADER)
-    if header[:4] != b"PK\3\4" or member.flag_bits & _LOCKED:
-        file.close()
-        raise zipfile.BadZipFile
-    file.seek(begin + _HEADER + _before_content(header))
-    return zipfile.ZipExtFile(file, "r", member, None, True)
+    with ExitStack() as stack:
+        file = source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
+        stack.callback(file.close)
+        file.seek(begin)
+        header = file.read(_HEADER)
+        if header[:4] != b"PK\3\4" or member.flag_bits & _LOCKED:
+            raise zipfile.BadZipFile
+        file.seek(begin + _HEADER + _before_content(header))
+        opened = zipfile.ZipExtFile(file, "r", member, None, True)
+        stack.pop_all()
+    return cast(IO[bytes], opened)
 
 
 def _before_content(header: bytes) -> int:
@@ -311,10 +314,9 @@ def _before_content(header: bytes) -> int:
     return sum(struct.unpack_from("<HH", header, 26))
 
 
-def _from_tar(
-    source: Path | bytes, parts: tuple[str, ...], budget: _Budget
-) -> list[Found]:
+def _from_tar(source: Path | bytes, parts: tuple[str, ...], budget: _Budget) -> list[Found]:
     found: list[Found] = []
+    written: list[tuple[str, ...]] = []
     with ExitStack() as stack:
         stream: IO[bytes] = stack.enter_context(
             source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
@@ -334,6 +336,7 @@ def _from_tar(
             if problem := _problem(below, here, kind):
                 found.append(_refused(here, problem))
                 continue
+            written.append(below or ())
             packed = _squeezed(_tar_file(archive, member)) if _is_wanted(member.name) else b""
             entry = File(
                 parts=here,
@@ -343,6 +346,10 @@ def _from_tar(
             )
             if not _is_apple_double(entry):
                 found.append(entry)
+    alike = _alike(written)
+    for at, each in enumerate(found):
+        if isinstance(each, File) and (problem := _name_problem(each.parts[len(parts) :], alike)):
+            found[at] = _refused(each.parts, problem)
     return found
 
 
@@ -491,6 +498,21 @@ def _is_apple_double(entry: File) -> bool:
         return entry.read(4) in (b"", b"\0\5\x16\7")
     except UserError:
         return False
+
+
+def _alike(paths: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """The shown paths of files and folders that only differ in spaces or in signs that can't be shown."""
+    found: defaultdict[tuple[str, ...], set[tuple[str, ...]]] = defaultdict(set)
+    for path in paths:
+        for n in range(1, len(path) + 1):
+            found[tuple(map(_name, path[:n]))].add(path[:n])
+    return {shown for shown, written in found.items() if len(written) > 1}
+
+
+def _name_problem(shown: tuple[str, ...], alike: set[tuple[str, ...]]) -> Text | None:
+    if alike and any(shown[:n] in alike for n in range(1, len(shown) + 1)):
+        return tr("has the same name as another one but for spaces or hidden signs; rename it")
+    return None
 
 
 def _too_long(parts: tuple[str, ...]) -> Text | None:

@@ -20,9 +20,9 @@ from grader.intake.layouts import (
     owner_in,
     owner_of_name,
     place_of,
-    words_of,
 )
-from grader.intake.matches import Guess, Match, Matches, guess
+from grader.intake.matches import Match, Matches, Open, key_of
+from grader.intake.names import bare, words_of
 from grader.intake.roster import RosterIndex, fold
 from grader.model.assignment import SETTINGS, Assignment, unknown_assignment
 from grader.model.errors import UserError
@@ -40,7 +40,6 @@ from grader.model.text import Text, natural, tr
 
 MAX_ATTEMPTS = 50
 """The maximum number of files of one student for one assignment."""
-_MAX_WORDS = 20
 _PACKED = (".rar", ".7z", ".alz", ".egg", ".bz2", ".xz", ".gz")
 
 
@@ -50,8 +49,8 @@ class Intake(msgspec.Struct, frozen=True):
     hand_ins: tuple[HandIn, ...]
     """All hand-ins, possibly several per student and assignment, sorted by origin."""
     unmatched: tuple[Unmatched, ...]
-    guesses: tuple[Guess, ...] = ()
-    """For each unmatched file that an assistant can match, whose it may be."""
+    open: tuple[Open, ...] = ()
+    """Of the unmatched files, those that an assistant can match."""
 
 
 def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = None) -> HandIn:
@@ -120,8 +119,7 @@ def find_hand_ins(
     Raises:
         UserError: a path or the assignment doesn't exist, or the paths contain nothing.
     """
-    index = RosterIndex(roster)
-    finder = _Finder(assignments, _named(name, assignments), index, matches or {})
+    finder = _Finder(assignments, _named(name, assignments), RosterIndex(roster), matches or {})
     paths = list(paths)
     for path in paths:
         finder.look_into(path, without)
@@ -133,11 +131,10 @@ def find_hand_ins(
             )
         )
     hand_ins = _each_once(finder.hand_ins)
-    students = index.ids or {each.student for each in hand_ins}
     return Intake(
         hand_ins=tuple(sorted(hand_ins, key=lambda each: (each.origin, each.student))),
         unmatched=tuple(sorted(finder.unmatched, key=lambda each: each.origin)),
-        guesses=tuple(guess(each, students, index) for each in sorted(finder.open)),
+        open=tuple(sorted(finder.open)),
     )
 
 
@@ -151,8 +148,7 @@ class _Finder:
     ) -> None:
         self.hand_ins: list[HandIn] = []
         self.unmatched: list[Unmatched] = []
-        self.open: set[tuple[str, str, str]] = set()
-        """What a person can match: the origin, the words that may name the student, the assignment if it is known."""
+        self.open: set[Open] = set()
         self._assignments = assignments
         self._chosen = chosen
         self._index = index
@@ -189,7 +185,7 @@ class _Finder:
             if not is_script(entry.name) and not self._is_beside(entry, place, layout, students):
                 self._refuse(entry.parts, _no_submission(entry), layout)
         folders = {each.parts for each in walked if isinstance(each, Folder)}
-        self._refuse_empty(folders, entries, hand_ins, students, layout)
+        self._refuse_empty(folders, entries, hand_ins, layout)
 
     def _refuse(self, parts: tuple[str, ...], reason: Text, layout: Layout) -> None:
         origin = "/".join(parts)
@@ -210,14 +206,14 @@ class _Finder:
         folders: set[tuple[str, ...]],
         entries: Sequence[File],
         hand_ins: Sequence[HandIn],
-        students: set[str],
         layout: Layout,
     ) -> None:
         """List the outermost folders in which nothing was found or listed, and those with the name of a file."""
+        students = {each.student for each in hand_ins}
         folders = folders | {each.parts[:n] for each in entries for n in range(1, len(each.parts))}
         used = {
             tuple(origin.split("/")[:n])
-            for origin in (each.origin for each in (*hand_ins, *self.unmatched))
+            for origin in {*(h.origin for h in hand_ins), *(u.origin for u in self.unmatched)}
             for n in range(1, origin.count("/") + 2)
         }
         for folder in sorted(folders):
@@ -225,7 +221,7 @@ class _Finder:
                 continue
             place = place_of((*folder, "-"), layout)
             owners = place.owners or place.perhaps
-            is_beside = bool(owners) and fold(self._name_of(owners)) in students
+            is_beside = bool(owners) and self._name_of(owners) in students
             if is_script(folder[-1]) and not is_archive(folder[-1]):
                 self._refuse(folder, tr("is a folder, not a file: ask for the file"), layout)
             elif not is_beside and (folder[:-1] in used or len(folder) == 2):
@@ -258,15 +254,16 @@ class _Finder:
         owners = place.owners or place.perhaps
         words = " ".join(word for owner in owners for word in owner.words[:1])
         by_name = self._chosen or self._by_name(place.file)
-        self.open.add(
-            (entry.origin, words or Path(place.file).stem, by_name.name if by_name else "")
-        )
+        words = words or bare(place.file)
+        self.open.add(Open(entry.origin, words, by_name.name if by_name else ""))
 
     def _hand_ins(self, entry: File, place: Place) -> Iterator[HandIn]:
+        if place.draft:
+            raise UserError(tr("was saved on the platform, but not handed in"))
         with entry.opened() as stream:  # unreadable files must show now, not while grading
             sha256 = digest_of(stream)
         load = partial(read_apart, entry, place.file, sha256)
-        for match in self._matches.get(entry.origin, ()) or (Match(),):
+        for match in self._matches.get(key_of(entry.origin), ()) or (Match(),):
             assignment = match.assignment or self._assignment_of(place, load)
             owned = (
                 [(Owner(match.student, ()), match.student)]
@@ -283,7 +280,8 @@ class _Finder:
                     sha256=sha256,
                     origin=entry.origin,
                     load=load,
-                    handed_in=place.handed_in or (entry.modified if place.version is None else None),
+                    handed_in=place.handed_in
+                    or (entry.modified if place.version is None else None),
                     time_from="platform"
                     if place.handed_in
                     else "archive"
@@ -362,7 +360,7 @@ class _Finder:
                 places=", ".join(sorted("/".join(where) for where in found)[:3]),
             )
             self.unmatched.append(Unmatched(each.origin, reason, each.student))
-            self.open.add((each.origin, each.student, each.assignment.name))
+            self.open.add(Open(each.origin, each.student, each.assignment.name))
         return kept
 
     def _without_helpers(self, hand_ins: list[HandIn]) -> list[HandIn]:
@@ -415,7 +413,7 @@ class _Finder:
                 return False
         if name.startswith(("readme", "license")):
             return True
-        words = words_of(Path(entry.name).stem)[:_MAX_WORDS]
+        words = words_of(Path(entry.name).stem)
         return any(
             fold("".join(words[start:end])) in students
             for start in range(len(words))

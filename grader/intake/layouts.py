@@ -1,13 +1,9 @@
-"""Read students, late marks and times from the paths of a learning platform's download.
+"""Read students, late marks and times from the paths of a download or of folders.
 
-| platform | path | student without a roster | matched to a roster by |
+| where | path | student without a roster | matched to a roster by |
 |---|---|---|---|
-| Canvas | `kimminsu_LATE_101_2002_wine-1.ipynb` | `kimminsu_101` | user id, name |
-| Canvas, anonymous | `anon_x7Kq2_2002_wine.ipynb` | `anon_x7Kq2` | that word |
-| Moodle | `Minsu Kim_31_assignsubmission_file_/wine.ipynb`, or flat | `Minsu Kim` | name |
-| Moodle, blind | `Participant_31_assignsubmission_file_/wine.ipynb` | `Participant 31` | that word |
+| a platform of the table in `platforms` | as it says | as it says: the login, else the name | both |
 | Gradescope | `submission_5/wine.ipynb` beside `submission_metadata.yml` | the sid, else the email | sid, email, name |
-| Blackboard, Brightspace, Sakai, Autolab, Teams, ILIAS | see `platforms` | the login, else the name | both |
 | nbgrader | `submitted/kim/wine/wine.ipynb` | `kim` | that word |
 | a folder each | `20251234_kim/hw/wine (1).ipynb` | `20251234_kim` | any word of it, or all together |
 | flat files | `20251234_kim_wine.ipynb` | `20251234_kim` | any word of it, or all together |
@@ -26,8 +22,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from grader.intake.archive import ARCHIVES, File, is_archive
-from grader.intake.platforms import platform_of, time_in
+from grader.intake.archive import File
+from grader.intake.names import bare, lookups, student_in, student_of_folder
+from grader.intake.platforms import Found, platform_of, time_in
 from grader.intake.roster import RosterIndex
 from grader.model.assignment import Assignment
 from grader.model.errors import UserError
@@ -38,21 +35,7 @@ from grader.model.text import Text, printable, tr
 METADATA = "submission_metadata.yml"
 TIMESTAMP = "timestamp.txt"
 
-_MAX_WORDS = 20
 _MAX_METADATA = 200 * 2**20
-_CANVAS = re.compile(
-    r"(?P<late_first>LATE_(?=anon_))?(?P<name>(?P<anonymous>anon(?=_))|[^_]+?(?P<more>(?:_[^_]+)*?))(?P<late>_LATE)?"
-    r"_(?!(?:19|20)\d\d_\d\d?_\d\d?(?!\d))(?P<user>\d+|(?(anonymous)[0-9A-Za-z]+|(?!)))(?P<late_too>_LATE)?"
-    r"_(?P<number>\d+)_(?P<file>(?!attempt_\d{4}-).+)"
-)
-_CANVAS_AGAIN = re.compile(r"-\d+(?=\.\w+$)")
-_MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
-_BLIND = ("participant", "참가자", "참여자")
-_NOISE = re.compile(
-    r"\(\d{1,3}\)|(?<![^\W_])(?:copy|복사본|사본|(?:final|최종|hw|homework|assignment|과제|숙제)\d*|submissions?|submitted"
-    r"|submit|제출|제출물|수정|수정본|downloads?)(?![^\W_])",
-    re.IGNORECASE,
-)
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -84,6 +67,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The platform's time; None if it doesn't record one."""
     version: int | None = None
     """The platform's number of the attempt."""
+    draft: bool = False
+    """Whether the platform says that it wasn't handed in."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +89,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     times: dict[tuple[str, ...], datetime] = {}
     """nbgrader's timestamp per folder."""
     namesakes: frozenset[tuple[tuple[str, ...], str]] = frozenset()
-    """Names shared by several students of one Moodle download, with the folder of the download."""
+    """Names shared by several students of one platform's download, with the folder of the download."""
     common: tuple[str, ...] = ()
     """The folders that all scripts have in common."""
     all_named: bool = False
@@ -142,6 +127,7 @@ def layout_of(
             unmatched.append(Unmatched(entry.origin, error.text))
     names = [re.escape(word) for a in assignments for word in (a.name, *a.aliases)]
     words = re.compile(rf"(?<![^\W_])(?:{'|'.join(names)})(?![^\W_])", re.IGNORECASE)
+    named = [(e.parts, found) for e in entries if (found := platform_of(e.origin, words))]
     layout = Layout(
         base=_base(scripts, words),
         crowds=_crowds(scripts, words, index),
@@ -150,29 +136,28 @@ def layout_of(
         groups=groups,
         metadata=frozenset(metadata),
         times=times,
-        namesakes=_namesakes(entries),
+        namesakes=_namesakes(named),
         common=_common([parts[:-1] for parts in scripts]),
-        all_named=all(_named_at(parts) is not None for parts in scripts),
+        all_named=set(scripts) <= {parts for parts, _ in named},
         zone=zone,
     )
     return layout, unmatched
 
 
-def place_of(entry: File, layout: Layout) -> Place:
-    """Return the information in the path of `entry` in a download with this layout."""
-    parts = entry.parts
+def place_of(parts: tuple[str, ...], layout: Layout) -> Place:
+    """Return the information in the path of a file in a download with this layout."""
     folders = tuple(reversed(parts[:-1]))
     for depth in range(len(parts) - 1, 0, -1):
         if found := layout.groups.get(parts[:depth]):
-            return Place(owners=found[0], file=entry.name, folders=folders, handed_in=found[1])
-    at = _named_at(parts)
-    if at is not None and (layout.all_named or parts[:at] == layout.common[:at]):
-        return _named_place(entry, at, folders, layout)
+            return Place(owners=found[0], file=parts[-1], folders=folders, handed_in=found[1])
+    named = platform_of("/".join(parts), layout.words)
+    if named and (layout.all_named or parts[: named.depth] == layout.common[: named.depth]):
+        return _named_place(parts, named, layout)
     if layout.submitted is not None and len(parts) > layout.submitted + 1:
         student = parts[layout.submitted]
         return Place(
             owners=(Owner(student, (student,)),),
-            file=entry.name,
+            file=parts[-1],
             folders=parts[layout.submitted + 1 : -1],
             assignment_first=True,
             handed_in=layout.times.get(parts[: layout.submitted + 2]),
@@ -181,65 +166,37 @@ def place_of(entry: File, layout: Layout) -> Place:
     perhaps = tuple(
         _owner(student, parts[: at + 1])
         for at in range(base, len(parts) - 1)
-        if (student := _student_of_folder(parts[at], layout.words))
+        if (student := student_of_folder(parts[at], layout.words))
     )
-    return Place(perhaps=perhaps, file=entry.name, folders=folders)
+    return Place(perhaps=perhaps, file=parts[-1], folders=folders)
 
 
-def _named_at(parts: tuple[str, ...]) -> int | None:
-    """How many parts stand above those that a platform made; None where no platform did."""
-    for depth, part in enumerate(parts):
-        if _MOODLE.fullmatch(part) or _canvas(parts, depth):
-            return depth
-    found = platform_of("/".join(parts))
-    return found.depth if found else None
-
-
-def _named_place(entry: File, depth: int, folders: tuple[str, ...], layout: Layout) -> Place:
-    parts = entry.parts
-    file = parts[-1] if depth < len(parts) - 1 else ""
-    if match := _MOODLE.fullmatch(parts[depth]):
-        owner = _moodle_owner(match, (parts[:depth], match["name"]) in layout.namesakes)
-        return Place(owners=(owner,), file=file or match["file"], folders=folders)
-    if match := _canvas(parts, depth):
-        return Place(
-            owners=(_canvas_owner(match),),
-            file=file or _CANVAS_AGAIN.sub("", match["file"]),
-            folders=folders,
-            late_mark=bool(match["late_first"] or match["late"] or match["late_too"]),
-        )
-    found = platform_of("/".join(parts))
-    assert found is not None  # it is what `_named_at` has found
+def _named_place(parts: tuple[str, ...], found: Found, layout: Layout) -> Place:
+    is_namesake = (parts[: found.depth], found.student) in layout.namesakes
     time = found.handed_in and _in_zone(found.handed_in, layout.zone)
     if found.time_file:
         time = layout.times.get(found.time_file[:-1])
     return Place(
-        owners=(Owner(found.student, found.words),),
+        owners=(Owner(found.namesake if is_namesake else found.student, found.words),),
         file=found.file,
-        folders=(found.homework, *folders),
+        folders=(found.homework, *reversed(parts[:-1])),
+        late_mark=found.late_mark,
         handed_in=time,
         version=found.version,
+        draft=found.draft,
     )
-
-
-def _canvas(parts: tuple[str, ...], depth: int) -> re.Match[str] | None:
-    is_top = depth == 0 and len(parts) > 1  # the download's own name, which is arbitrary
-    is_file = depth == len(parts) - 1 or is_archive(parts[depth])
-    match = _CANVAS.fullmatch(parts[depth]) if is_file and not is_top else None
-    if match and match["more"] and (len(match["user"]) < 2 or len(match["number"]) < 3):
-        return None  # rather a date or a number of the homework than Canvas's numbers
-    return match
 
 
 def owner_in(file: str, assignment: Assignment) -> Owner | None:
     """Return the student named in a file name besides the assignment, or None."""
-    student = _student_in(PurePosixPath(readable(file)).stem, assignment.name_pattern)
+    student = student_in(PurePosixPath(readable(file)).stem, assignment.name_pattern)
     return _owner(student, ()) if student else None
 
 
-def words_of(name: str) -> tuple[str, ...]:
-    """Return the words of a name."""
-    return tuple(re.findall(r"[^\W_]+", name))
+def owner_of_name(name: str, layout: Layout) -> tuple[Owner, ...]:
+    """Return the student who may be named in the name of a file that isn't a submission."""
+    student = student_in(bare(name), layout.words)
+    return (_owner(student, ()),) if student else ()
 
 
 def is_script(name: str) -> bool:
@@ -248,62 +205,16 @@ def is_script(name: str) -> bool:
 
 
 def _owner(student: str, where: tuple[str, ...]) -> Owner:
-    return Owner(student, _words(student), where)
+    return Owner(student, lookups(student), where)
 
 
-def _words(name: str) -> tuple[str, ...]:
-    """The name, its words, and a student number that stands in it without a space."""
-    words = re.split(r"[\s_()\[\]]+", name)
-    numbers = re.findall(r"(?<!\d)\d{5,}(?!\d)", name)
-    letters = re.findall(r"[^\W\d_]+(?:[ ][^\W\d_]+)*", name) if numbers else []
-    return tuple(dict.fromkeys(filter(None, (name, *words, *numbers, *letters))))[:_MAX_WORDS]
-
-
-def _student_of_folder(folder: str, assignment: re.Pattern[str]) -> str:
-    """A folder's name without the assignment. Other words stay: `jung` and `jung_final` may be two students."""
-    name = _bare(folder)
-    if not _student_in(name, assignment):
-        return ""
-    return assignment.sub("", name).strip("_- .") or name
-
-
-def _student_in(stem: str, assignment: re.Pattern[str]) -> str:
-    rest = re.sub(r"[\[(]\s*[\])]", "", _NOISE.sub("", assignment.sub("", stem)))
-    return re.sub(r"([_\-\s.])[_\-\s.]+", r"\1", rest).strip("_- .[]")
-
-
-def _bare(folder: str) -> str:
-    """The name of a folder, or of an archive without its suffix."""
-    if is_archive(folder):
-        return re.sub("|".join(re.escape(each) + "$" for each in ARCHIVES), "", folder, flags=re.I)
-    return folder
-
-
-def _canvas_owner(match: re.Match[str]) -> Owner:
-    student = f"{match['name']}_{match['user']}"
-    return Owner(
-        student, (student,) if match["anonymous"] else (match["user"], *_words(match["name"]))
-    )
-
-
-def _moodle_owner(match: re.Match[str], is_namesake: bool) -> Owner:
-    name, number = match["name"], match["number"]
-    if name.casefold() in _BLIND:
-        name = f"{name} {number}"
-    elif is_namesake:
-        name = f"{name} ({number})"
-    _, dash, member = name.partition("-")  # a team's name stands before each member's
-    return Owner(name, tuple(dict.fromkeys((*_words(name), *([member] if dash else ())))))
-
-
-def _namesakes(entries: Iterable[File]) -> frozenset[tuple[tuple[str, ...], str]]:
-    numbers: defaultdict[tuple[tuple[str, ...], str], set[str]] = defaultdict(set)
-    for entry in entries:
-        for depth, part in enumerate(entry.parts):
-            if match := _MOODLE.fullmatch(part):
-                numbers[entry.parts[:depth], match["name"]].add(match["number"])
-                break
-    return frozenset(name for name, found in numbers.items() if len(found) > 1)
+def _namesakes(
+    named: Iterable[tuple[tuple[str, ...], Found]],
+) -> frozenset[tuple[tuple[str, ...], str]]:
+    names: defaultdict[tuple[tuple[str, ...], str], set[str]] = defaultdict(set)
+    for parts, found in named:
+        names[parts[: found.depth], found.student].add(found.namesake)
+    return frozenset(name for name, found in names.items() if len(found) > 1)
 
 
 def _common(folders: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -321,7 +232,7 @@ def _base(scripts: Sequence[tuple[str, ...]], words: re.Pattern[str]) -> int:
     """The folders that all files share stand around students if the folders in the last of them have several names."""
     common = _common([parts[:-1] for parts in scripts])
     below = {parts[len(common)] for parts in scripts if len(parts) > len(common) + 1}
-    several = len({name for each in below if (name := _student_of_folder(each, words))}) > 1
+    several = len({name for each in below if (name := student_of_folder(each, words))}) > 1
     return len(common) if several else 1
 
 
@@ -341,10 +252,10 @@ def _crowds(
     def is_crowd(folder: tuple[str, ...]) -> bool:
         telling = [stem for stem in stems[folder] if words.search(stem)]
         named = stems[folder] if only and not telling else telling
-        owners = {_student_in(stem, words) for stem in named} - {""}
-        own = _student_in(_bare(folder[-1]), words) if folder else ""
+        owners = {student_in(stem, words) for stem in named} - {""}
+        own = student_in(bare(folder[-1]), words) if folder else ""
         enough = 2 if only else 3
-        known = bool(own and index) and not isinstance(index.only(_words(own)), Text)
+        known = bool(own and index) and not isinstance(index.only(lookups(own)), Text)
         return (
             len(owners) >= enough
             and not known

@@ -54,7 +54,7 @@ def read_roster(path: Path) -> tuple[RosterEntry, ...]:
         UserError: the file can't be read, a column or an id is missing, or an id occurs twice; with the line.
     """
     entries: dict[str, RosterEntry] = {}
-    for line, row in _rows(path, _ROSTER, needed=("id",)):
+    for line, row in rows(path, _ROSTER, needed=("id",)):
         first, last = row.pop("first"), row.pop("last")
         canvas = row.pop("canvas")
         if last and first:
@@ -87,8 +87,8 @@ def read_teams(
     """
     index = RosterIndex(roster)
     found: dict[tuple[str, str], TeamMember] = {}
-    for line, row in _rows(path, _TEAMS, needed=("student", "team")):
-        student = _student(path, line, row["student"], index)
+    for line, row in rows(path, _TEAMS, needed=("student", "team")):
+        student = student_at(path, line, row["student"], index)
         if row["assignment"] and row["assignment"] not in assignments:
             raise unknown_assignment(row["assignment"], assignments)
         key = (student, row["assignment"])
@@ -120,8 +120,8 @@ def read_extensions(
     """
     index = RosterIndex(roster)
     extensions = {}
-    for line, row in _rows(path, _EXTENSIONS, needed=tuple(_EXTENSIONS)):
-        student = _student(path, line, row["student"], index)
+    for line, row in rows(path, _EXTENSIONS, needed=tuple(_EXTENSIONS)):
+        student = student_at(path, line, row["student"], index)
         policy = assignments[row["assignment"]].late if row["assignment"] in assignments else None
         if policy is None:
             raise UserError(
@@ -157,9 +157,7 @@ def read_adjustments(
         UserError: the file can't be read, or a line has no student, no reason, or no number of points.
     """
     found = []
-    for line, row in _rows(
-        path, _ADJUSTMENTS, needed=("student", "assignment", "points", "reason")
-    ):
+    for line, row in rows(path, _ADJUSTMENTS, needed=("student", "assignment", "points", "reason")):
         excused = row["points"].casefold() in _EXCUSED
         points = 0.0 if excused else _number(row["points"])
         missing = next(
@@ -196,7 +194,12 @@ def _number(words: str) -> float | None:
         return None
 
 
-def _student(path: Path, line: int, named: str, index: "RosterIndex") -> str:
+def student_at(path: Path, line: int, named: str, index: "RosterIndex") -> str:
+    """Return the student who is named in a line of a file.
+
+    Raises:
+        UserError: nobody is, or the roster doesn't know who is meant.
+    """
     student = index.only((named,)) if index and named else named
     if isinstance(student, Text) or not student:
         reason: Text = student or tr("the student is missing")
@@ -218,6 +221,8 @@ class RosterIndex:
     """Looks up students by id, email, or name in any order (`Kim, Minsu`, `Minsu Kim`, `kimminsu`)."""
 
     def __init__(self, roster: Iterable[RosterEntry]) -> None:
+        roster = tuple(roster)
+        self.names = {entry.id: entry.name for entry in roster}
         self._ids: defaultdict[str, set[str]] = defaultdict(set)
         for entry in roster:
             for word in (entry.id, entry.email, *_orders(entry.name)):
@@ -245,17 +250,20 @@ def _orders(name: str) -> Iterator[str]:
         yield "".join(parts[start:] + parts[:start])
 
 
-def _rows(
-    path: Path, columns: dict[str, tuple[str, ...]], needed: tuple[str, ...]
+def rows(
+    path: Path,
+    columns: dict[str, tuple[str, ...]],
+    needed: tuple[str, ...],
+    titles: int = _TITLE_LINES,
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """The non-empty rows with their line numbers; missing cells are empty."""
+    """The non-empty rows with their line numbers; missing cells are empty. The header is among the first lines."""
     text = _text(path)
-    head = text.split("\n", _TITLE_LINES)[:_TITLE_LINES]
+    head = text.split("\n", titles)[:titles]
     delimiter = max(",;\t", key="\n".join(head).count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         where = _columns(next(reader, []), columns)
-        while any(where[column] is None for column in needed) and reader.line_num < _TITLE_LINES:
+        while any(where[column] is None for column in needed) and reader.line_num < titles:
             row = next(reader, None)  # titles may stand above the header
             if row is None:
                 break
@@ -273,7 +281,7 @@ def _rows(
                     )
                 )
         for row in reader:
-            cells = [printable(unicodedata.normalize("NFC", cell)) for cell in row]
+            cells = [printable(unicodedata.normalize("NFC", cell), 1000) for cell in row]
             if any(cells):
                 yield (
                     reader.line_num,

@@ -91,7 +91,7 @@ def parse_submission(file: str, content: bytes | IO[bytes]) -> Submission:
     notebook = file.lower().endswith(".ipynb") or _is_notebook(stream)
     submission = Submission(file=file, sha256=digest_of(stream), notebook=notebook)
     try:
-        if stream.tell() > MAX_FILE:
+        if notebook and stream.tell() > MAX_FILE:
             raise _NoSubmissionError(
                 tr("the file is larger than {limit} MB", limit=MAX_FILE // 2**20)
             )

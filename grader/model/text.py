@@ -13,6 +13,8 @@ import msgspec
 
 Language = Literal["ko", "en"]
 
+_FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@＝＋－＠﹦﹢﹣﹫])")
+"""Also behind a semicolon or comma, where a spreadsheet of another locale begins a cell."""
 _COMMAND = re.compile(r"(?m)(^[^\S\n]*:|#)(:|#\w*\[)")
 
 
@@ -85,6 +87,17 @@ def all_visible(value: Any) -> Any:
 def unobeyed(text: str) -> str:
     """Return text that a CI server doesn't take for commands (`::error` begins a line, `##[error]` is anywhere)."""
     return _COMMAND.sub(r"\1 \2", text)
+
+
+def cell(words: str) -> str:
+    """Return untrusted text as the cell of a CSV file that no spreadsheet reads as a formula."""
+    return unobeyed(_FORMULA.sub(r"\1'", printable(words, 1000)))
+
+
+def natural(words: str) -> list[tuple[int, str]]:
+    """Return a key for sorting in which numbers compare as numbers: version 10 comes after version 9."""
+    parts = re.split(r"([0-9]{1,18})", words)
+    return [(int(each), "") if i % 2 else (0, each) for i, each in enumerate(parts)]
 
 
 def _is_control(character: str) -> bool:

@@ -2,16 +2,12 @@
 
 import csv
 import io
-import re
 
 from grader.model.assignment import Assignment
 from grader.model.record import ClassRecord, Record
 from grader.model.score import Verdict
-from grader.model.text import Language, Text, printable, tr, unobeyed
+from grader.model.text import Language, Text, cell, tr
 from grader.reports.sheet import number
-
-_FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@＝＋－＠﹦﹢﹣﹫])")
-"""Also behind a semicolon or comma, where a spreadsheet of another locale begins a cell."""
 
 
 def to_csv(record: ClassRecord, language: Language) -> bytes:
@@ -22,10 +18,10 @@ def to_csv(record: ClassRecord, language: Language) -> bytes:
     """
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow([_text(head.in_(language)) for head in _heads(record.assignments)])
+    writer.writerow([cell(head.in_(language)) for head in _heads(record.assignments)])
     counting, standings = record.counting, record.standings
     for student in record.students:
-        row = [_text(student.id), _text(student.name), _text(student.email)]
+        row = [cell(student.id), cell(student.name), cell(student.email)]
         for assignment in record.assignments:
             key = (student.id, assignment.name)
             row += _cells(assignment, counting.get(key), standings[key].text, language)
@@ -69,14 +65,9 @@ def _cells(
         number(record.penalty),
         number(adjusted),
         *(_points(points.get(item.id)) for item in assignment.items),
-        _text("; ".join(verdicts)),
+        cell("; ".join(verdicts)),
     ]
 
 
 def _points(points: float | None) -> str:
     return "" if points is None else number(points)
-
-
-def _text(words: str) -> str:
-    """Escape text that a spreadsheet would read as a formula."""
-    return unobeyed(_FORMULA.sub(r"\1'", printable(words, 1000)))

@@ -10,12 +10,13 @@ import tarfile
 import unicodedata
 import zipfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.intake.archive import File, walk
+from grader.intake.archive import File, Folder, walk
 from grader.model.errors import UserError
 from grader.model.record import Unmatched
 
@@ -77,12 +78,12 @@ def test_names_in_zips_of_windows_and_mac(tmp_path, zipped, who, make, name):
 
 
 def test_hangul_of_a_mac_is_composed(archive, folder, find):
-    found = find(archive(NFD), folder(NFD))
+    found = [*find(archive(NFD)).hand_ins, *find(folder(NFD)).hand_ins]
 
-    assert {each.origin for each in found.hand_ins} == {
+    assert [each.origin for each in found] == [
         "download.zip/김철수_와인.py",
         "class/김철수_와인.py",
-    }
+    ]
 
 
 def test_backslashes_of_old_windows_tools_are_folders(archive, who):
@@ -125,18 +126,93 @@ def test_links_and_pipes_in_a_folder_are_refused(folder, who, tmp_path):
     assert "a pipe" in refused["class/choi_wine.py"]
 
 
-def test_junk_of_systems_and_editors_is_passed_over(archive, folder, who):
-    names = (
-        "kim_wine.py",
-        "._kim_wine.py",
-        ".DS_Store",
-        "__MACOSX/kim_wine.py",
-        ".ipynb_checkpoints/kim_wine-checkpoint.ipynb",
-        "__pycache__/kim_wine.py",
-    )
+APPLE_DOUBLE = b"\0\5\x16\7\0\2\0\0Mac OS X"
 
-    assert who(archive(*names)) == ([("kim", "wine")], {})
-    assert who(folder(*names)) == ([("kim", "wine")], {})
+
+def test_junk_of_systems_and_editors_is_passed_over(archive, folder, wine, who):
+    contents = {
+        "kim_wine.py": wine,
+        "._kim_wine.py": APPLE_DOUBLE,
+        ".DS_Store": b"\0",
+        "__MACOSX/._kim_wine.py": APPLE_DOUBLE,
+        ".ipynb_checkpoints/kim_wine-checkpoint.ipynb": wine,
+        "__pycache__/kim_wine.cpython-311.pyc": b"\0",
+        ".git/config": b"",
+    }
+
+    assert who(archive(*contents.items())) == ([("kim", "wine")], {})
+    assert who(folder(*contents, **contents)) == ([("kim", "wine")], {})
+
+
+@pytest.mark.parametrize("name", [".kim", ".git", "__pycache__", "__MACOSX", ".venv/lib"])
+def test_hidden_folder_with_code_is_listed_once(archive, folder, who, name):
+    names = (f"{name}/wine.py", f"{name}/lee_wine.ipynb", "kim_wine.py")
+    hidden = name.split("/")[0]
+
+    for top, handed_in in (("download.zip", archive(*names)), ("class", folder(*names))):
+        found, listed = who(handed_in)
+
+        assert found == [("kim", "wine")]
+        assert {origin: "hidden folder" in reason for origin, reason in listed.items()} == {
+            f"{top}/{hidden}": True
+        }
+
+
+def test_file_with_the_name_of_apples_junk_is_no_junk(archive, folder, who):
+    for handed_in in (archive("._kim_wine.py"), folder("._kim_wine.py")):
+        assert who(handed_in)[0] == [("kim", "wine")]
+
+
+@pytest.mark.parametrize("empty", ["-", "_", "lee", "Kim ", "=cmd", "이준", ".git", "wine.ipynb"])
+def test_empty_folder_is_listed_by_name(archive, folder, who, empty):
+    top = folder("kim/wine.py")
+    (top / empty).mkdir()
+
+    for path, handed_in in (("download.zip", archive("kim/wine.py", f"{empty}/")), ("class", top)):
+        found, listed = who(handed_in)
+
+        assert found == [("kim", "wine")]
+        shown = empty.strip()
+        assert set(listed) == (set() if empty == ".git" else {f"{path}/{shown}"})
+        assert all("contains no script" in r or "not a file" in r for r in listed.values())
+
+
+def test_folder_with_nothing_usable_is_listed(folder, zipped, who):
+    top = folder("kim/wine.py", "lee/.DS_Store", "-/README.md", "park/a/b/__pycache__/x.pyc")
+    (top / "kim/plots/old").mkdir(parents=True)
+    (top / "choi.zip").write_bytes(zipped())
+    (top / "jung").mkdir()
+    (top / "jung/broken.zip").write_bytes(b"PK\3\4")
+
+    found, listed = who(top)
+
+    assert found == [("kim", "wine")]
+    nothing = "contains no script (.py) or notebook (.ipynb)"
+    assert listed == {
+        "class/-": nothing,
+        "class/choi.zip": nothing,
+        "class/jung/broken.zip": "isn't a readable archive; unpack it by hand",
+        "class/lee": nothing,
+        "class/park": nothing,
+    }
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_hundreds_of_zips_need_no_descriptor_each(folder, zipped, find):
+    top = folder()
+    top.mkdir()
+    for number in range(400):
+        (top / f"s{number}_wine.zip").write_bytes(zipped("wine.py"))
+    before = descriptors()
+
+    found = find(top)
+
+    assert len(found.hand_ins) == 400
+    assert descriptors() <= before
+    assert found.hand_ins[0].submission.problem is None
 
 
 def test_names_that_look_like_junk_once_they_are_tidied_are_none(archive, folder, who):
@@ -403,7 +479,7 @@ def test_whatever_the_names_in_a_zip_are_nothing_leads_outside(tmp_path_factory,
             assert all(part.isprintable() and "/" not in part for part in found.parts)
             assert found.read(100) in [data for _, data in members]
         else:
-            assert isinstance(found, Unmatched)
+            assert isinstance(found, Unmatched | Folder)
 
 
 @given(data=st.binary(max_size=300), suffix=st.sampled_from(["zip", "tar", "tar.gz"]))
@@ -411,7 +487,7 @@ def test_whatever_an_archive_holds_it_is_read_or_refused(tmp_path_factory, data,
     path = tmp_path_factory.mktemp("any") / f"a.{suffix}"
     path.write_bytes(data)
 
-    assert all(isinstance(found, Unmatched) for found in walk(path))
+    assert not any(isinstance(found, File) for found in walk(path))
 
 
 @given(data=st.data())

@@ -124,6 +124,18 @@ def test_folders_that_would_become_one_student_are_both_listed(folder, who, one,
     assert set(unmatched) == {f"class/{one}/wine.py", f"class/{other}/wine.py"}
 
 
+@pytest.mark.parametrize("one, other", [("Kim", "Kim "), ("kim\u200b", "kim\u200c")])
+def test_names_that_look_the_same_are_all_listed(archive, folder, who, one, other):
+    names = (f"{one}/wine.py", f"{other}/wine.py", "lee/wine.py")
+
+    for handed_in in (archive(*names), folder(*names)):
+        found, unmatched = who(handed_in)
+
+        assert found == [("lee", "wine")]
+        assert all("the same name as another one" in reason for reason in unmatched.values())
+        assert unmatched
+
+
 @pytest.mark.parametrize("one, other", [("jung", "jung_final"), ("park (1)", "park (2)")])
 def test_folders_that_look_alike_stay_apart(folder, who, one, other):
     found, _ = who(folder(f"{one}/wine.py", f"{other}/wine.py"))
