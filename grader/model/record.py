@@ -161,6 +161,11 @@ class Unmatched(msgspec.Struct, frozen=True):
     student: str = ""
     """Whose it is; empty if unknown."""
 
+    @property
+    def text(self) -> Text:
+        """The origin with the reason."""
+        return tr("{origin}: {reason}", origin=printable(self.origin), reason=self.reason)
+
 
 class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the reports of a class show."""
@@ -215,6 +220,16 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
         everyone = (*self.students, *self.dropped)
         keys = [(entry.id, each.name) for entry in everyone for each in self.assignments]
         return {key: standing(key) for key in keys}
+
+    @property
+    def unusable(self) -> dict[str, tuple[Unmatched, ...]]:
+        """What isn't graded of students who lack a hand-in, by student id: why their rows are empty."""
+        missing = {who for (who, _), each in self.standings.items() if each is Standing.MISSING}
+        found: dict[str, tuple[Unmatched, ...]] = {}
+        for each in self.unmatched:
+            if each.student in missing:
+                found[each.student] = (*found.get(each.student, ()), each)
+        return found
 
     @property
     def left(self) -> bool:

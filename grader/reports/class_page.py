@@ -51,7 +51,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     results: tuple[ItemResult | None, ...]
     """In the order of the columns."""
     marks: tuple[Text, ...]
-    """What to know about the score: late days and their cost, several hand-ins, recorded answers."""
+    """What to know about the score: late days and their cost, several hand-ins, recorded answers; or why it lacks."""
     filters: tuple[str, ...]
     """The keys of the filters that show this row."""
 
@@ -165,7 +165,7 @@ def _assignment_view(
     attempts = {
         key[0]: len(each) for key, each in whole.attempts.items() if key[1] == assignment.name
     }
-    entries, standings = by_name(whole.students), whole.standings
+    entries, standings, unusable = by_name(whole.students), whole.standings, whole.unusable
     students = {
         entry.id: Student(entry.name or entry.id, entry.id, address(entry.id, assignment.name))
         for entry in entries
@@ -181,6 +181,7 @@ def _assignment_view(
             standings[id_, assignment.name],
             attempts.get(id_, 0),
             middles,
+            tuple(each.text for each in unusable.get(id_, ())),
         )
         for position, (id_, student) in enumerate(students.items())
     )
@@ -225,6 +226,7 @@ def _row(
     standing: Standing,
     attempts: int,
     middles: tuple[float, float],
+    unusable: tuple[Text, ...],
 ) -> Row:
     if record is None:
         nothing: tuple[ItemResult | None, ...] = (None,) * len(assignment.items)
@@ -234,7 +236,7 @@ def _row(
             record=None,
             standing=standing,
             results=nothing,
-            marks=(),
+            marks=unusable if standing is Standing.MISSING else (),
             filters=("excused" if standing is Standing.EXCUSED else "missing",),
         )
     results = {item.id: item for item in record.report.items}

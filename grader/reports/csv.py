@@ -19,12 +19,13 @@ def to_csv(record: ClassRecord, language: Language) -> bytes:
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow([cell(head.in_(language)) for head in _heads(record.assignments)])
-    counting, standings = record.counting, record.standings
+    counting, standings, unusable = record.counting, record.standings, record.unusable
     for student in record.students:
         row = [cell(student.id), cell(student.name), cell(student.email)]
         for assignment in record.assignments:
             key = (student.id, assignment.name)
-            row += _cells(assignment, counting.get(key), standings[key].text, language)
+            why = [standings[key].text, *(each.text for each in unusable.get(student.id, ()))]
+            row += _cells(assignment, counting.get(key), why, language)
         writer.writerow(row)
     return file.getvalue().encode("utf-8-sig")
 
@@ -52,10 +53,12 @@ def _heads(assignments: tuple[Assignment, ...]) -> list[Text]:
 
 
 def _cells(
-    assignment: Assignment, record: Record | None, standing: Text, language: Language
+    assignment: Assignment, record: Record | None, why: list[Text], language: Language
 ) -> list[str]:
     if record is None:
-        return [""] * (3 + len(assignment.items)) + [standing.in_(language)]
+        return [""] * (3 + len(assignment.items)) + [
+            cell("; ".join(each.in_(language) for each in why))
+        ]
     points = {item.id: item.points for item in record.report.items}
     adjusted = sum(adjustment.points for adjustment in record.adjustments)
     lost = [item for item in record.report.items if item.verdict is not Verdict.PASSED]

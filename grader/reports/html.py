@@ -198,6 +198,7 @@ def anonymous(record: ClassRecord, key: bytes) -> ClassRecord:
                 each,
                 origin=pseudonym(each.origin, key),
                 reason=tr("name hidden"),
+                student=each.student and pseudonym(each.student, key),
             )
             for each in record.unmatched
         ),

@@ -42,7 +42,11 @@ def class_to_json(record: ClassRecord, language: Language) -> str:
             for each in item_statistics(record)
         ],
         "unmatched": [
-            {"origin": each.origin, "reason": each.reason.in_(language)}
+            {
+                "origin": each.origin,
+                "student": each.student,
+                "reason": each.reason.in_(language),
+            }
             for each in record.unmatched
         ],
     }

@@ -167,7 +167,7 @@ def class_table(record: ClassRecord, language: Language) -> RenderableType:
         table.add_column(
             _line((assignment.short or assignment.title).in_(language)), justify="right"
         )
-    counting, standings = record.counting, record.standings
+    counting, standings, unusable = record.counting, record.standings, record.unusable
 
     def cell(key: tuple[str, str]) -> str:
         if standings[key] is Standing.EXCUSED:
@@ -177,6 +177,8 @@ def class_table(record: ClassRecord, language: Language) -> RenderableType:
 
     for student in record.students:
         name = f"{student.name} ({student.id})" if student.name else student.id
+        if why := unusable.get(student.id):
+            name = f"{name} – {why[0].text.in_(language)}"
         scores = [_line(cell((student.id, each.name))) for each in record.assignments]
         table.add_row(_line(name), *scores)
     return Group(table, *_dropped(record, language))

@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -438,3 +439,59 @@ def test_ten_thousand_submissions_take_linear_time_and_flat_memory(home):
     assert more_seconds < 15 * seconds
     assert more_megabytes < megabytes + 60
     assert printed.count("s0") == 0
+
+
+RIGHT = "def double(x): return 2 * x\n"
+
+
+def test_unmatched_files_are_listed_to_be_filled_in_and_the_same_command_takes_them(batch, home):
+    (home / "class.csv").write_text("id,name\n2025001,Kim Minsu\n2025002,Lee Jun\n")
+    (home / "in" / "2025001").mkdir()
+    (home / "in" / "2025001" / "tiny.py").write_text(RIGHT)
+    (home / "in" / "jjun").mkdir()
+    (home / "in" / "jjun" / "tiny.py").write_text(RIGHT + "#\n")
+    first = batch("--roster", home / "class.csv")
+    path = home / "out" / "matches.csv"
+    listed = path.read_text("utf-8-sig")
+    path.write_text(listed.replace("in/jjun/tiny.py,,", "in/jjun/tiny.py,2025002,"))
+
+    second = batch("--roster", home / "class.csv")
+    third = batch("--roster", home / "class.csv", "--matches", path)
+
+    assert first.returncode == 3
+    assert "fill in the column `student` of" in first.stdout
+    assert "in/jjun/tiny.py,,tiny,2025002" in listed
+    assert (second.returncode, third.returncode) == (0, 0), second.stdout
+    assert "graded now: 1" in second.stdout
+    with Gradebook(home / "out") as book:
+        records = book.class_record().records
+    assert [(r.report.student, r.score) for r in records] == [("2025001", 10), ("2025002", 10)]
+
+
+def test_student_of_the_roster_with_nothing_usable_has_a_row_that_says_why(batch, home):
+    (home / "class.csv").write_text("id,name\n2025001,Kim Minsu\n2025002,Lee Jun\n2025003,Park\n")
+    (home / "in" / "2025001_tiny.py").write_text(RIGHT)
+    (home / "in" / "Lee Jun").mkdir()
+    (home / "in" / "2025003_tiny.py").symlink_to("2025001_tiny.py")
+
+    done = batch("--roster", home / "class.csv")
+
+    rows = {line for line in done.stdout.splitlines() if "│" in line}
+    assert any("2025002" in row and "contains no script" in row for row in rows), done.stdout
+    assert any("2025003" in row and "is a link" in row for row in rows)
+    page = (home / "out" / "index.html").read_text()
+    assert page.count("contains no script") >= 2
+
+
+def test_same_bytes_in_another_download_are_graded_once(batch, command, home):
+    for name in ("submissions.zip", "submissions (1).zip"):
+        with zipfile.ZipFile(home / name, "w") as archive:
+            archive.writestr(f"{name[:-4]}/kim/tiny.py", RIGHT)
+    for name in ("submissions.zip", "submissions (1).zip"):
+        done = command("batch", home / name, "-o", home / "out", "--lang", "en", cwd=home)
+
+    assert "graded before: 1" in done.stdout
+    with Gradebook(home / "out") as book:
+        assert [r.origin for r in book.class_record().records] == [
+            "submissions (1).zip/submissions (1)/kim/tiny.py"
+        ]

@@ -357,7 +357,9 @@ def test_what_is_printed_is_escaped_in_json(grade, folder):
     done = grade(folder / "evil_quick.py", "--format", "json")
 
     assert not re.search(r"[\x00-\x09\x0b-\x1f]", done.stdout)
-    assert "\x1b[31m" in json.loads(done.stdout)["output"]
+    output = json.loads(done.stdout)["output"]
+    assert "[31m" in output
+    assert not DANGEROUS.search(output)
 
 
 # --- names
