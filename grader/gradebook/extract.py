@@ -9,10 +9,10 @@ import msgspec
 import nbformat.v4
 
 from grader.gradebook.decisions import student_id
-from grader.intake.archive import walk
+from grader.intake.archive import File, walk
 from grader.model.errors import UserError
-from grader.model.record import ClassRecord, Record, Unmatched
-from grader.model.submission import MAX_BYTES, Cell
+from grader.model.record import ClassRecord, Record
+from grader.model.submission import MAX_FILE, Cell
 from grader.model.text import tr
 
 
@@ -64,10 +64,10 @@ def _original(record: Record, paths: Iterable[str]) -> bytes | None:
         if not path.exists():
             continue
         for file in walk(path):
-            if isinstance(file, Unmatched) or file.origin != record.origin:
+            if not isinstance(file, File) or file.origin != record.origin:
                 continue
             try:
-                data = file.read(MAX_BYTES + 1)
+                data = file.read(MAX_FILE + 1)
             except UserError:
                 continue
             if hashlib.sha256(data).hexdigest() == record.report.sha256:
