@@ -170,7 +170,7 @@ def changed(assignments, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", list(EXPECTED)[::9])
 def test_a_regrade_finds_what_a_run_finds(name, grader, assignments, changed):
     path, _ = EXPECTED[name]

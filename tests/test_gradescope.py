@@ -184,7 +184,7 @@ def test_where_we_fail_there_is_no_score(run, container):
     assert "nothing_of_that_name" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.load
 def test_a_container_that_is_not_closed_gives_no_score(container):
     submit(container, "s01_binary.ipynb", "binary.ipynb")
 

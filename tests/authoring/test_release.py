@@ -106,7 +106,9 @@ def test_the_templates_here_are_those_that_the_solutions_give(assignments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["binary", "multinomial", "wine"])
+@pytest.mark.parametrize(
+    "name", ["binary", *(pytest.param(n, marks=pytest.mark.load) for n in ("multinomial", "wine"))]
+)
 def test_templates_get_nothing_and_solutions_everything(name, assignments, grader):
     verify_release(grader, assignments[name], make_release(assignments[name]))
 
@@ -296,12 +298,14 @@ def test_a_method_is_a_region_too(mean):
     assert [region.function for region in find_regions(mean(), source)] == ["Net.forward"]
 
 
+@pytest.mark.slow
 def test_a_good_release_is_verified(mean, grader):
     assignment = mean()
 
     verify_release(grader, assignment, make_release(assignment))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed, words",
     [

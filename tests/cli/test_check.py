@@ -77,7 +77,7 @@ def test_what_windows_lacks_is_lacking_here(name):
     "encoding, there",
     [
         ("cp949", ["통과", "확인 중", "공개 검사"]),
-        ("ascii", ["passed", "Checking", "public checks"]),
+        pytest.param("ascii", ["passed", "Checking", "public checks"], marks=pytest.mark.load),
     ],
 )
 def test_check_runs_without_what_windows_lacks_and_prints_what_the_console_can_show(

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "class"
 
 
+@pytest.mark.slow
 def test_grade_in_a_process_of_its_own(cold_command):
     done = cold_command(
         "grade", EXAMPLES / "s06_binary.ipynb", "--format", "json", LANG="ko_KR.UTF-8"
@@ -93,6 +94,7 @@ def test_something_ungraded_is_exit_code_3(command, tmp_path):
     assert json.loads(done.stdout)["items"][0]["points"] is None
 
 
+@pytest.mark.slow
 def test_check_runs_the_public_checks_without_solutions(cold_command, tmp_path):
     folder = tmp_path / "binary"
     folder.mkdir()
@@ -126,6 +128,7 @@ def test_python_m_grader_imports_nothing_from_the_current_folder(tmp_path):
     assert "100 / 100" in done.stdout or "100 of 100" in done.stdout
 
 
+@pytest.mark.slow
 def test_doctor_finds_this_machine_well(cold_command):
     done = cold_command("doctor", "--lang", "en")
 

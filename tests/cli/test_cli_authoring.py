@@ -38,8 +38,8 @@ def test_a_survivor_is_printed_with_its_difference(command, tmp_path):
     assert "+    return (differences ** 2).mean()[None]" in audited.stdout
 
 
-def test_the_tutorial_is_released_as_it_stands(cold_command):
-    done = cold_command("release", "--check", cwd=ROOT / "docs" / "tutorial")
+def test_the_tutorial_is_released_as_it_stands(command):
+    done = command("release", "--check", cwd=ROOT / "docs" / "tutorial")
 
     assert (done.returncode, done.stdout.strip()) == (0, "")
 

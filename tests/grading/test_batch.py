@@ -305,7 +305,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(batch, home):
     assert f"graded now: {12 - len(kept)} " in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.load
 def test_ctrl_c_before_anything_is_graded(batch, home):
     hand_in(home, 2)
     for seconds in (0.3, 2):
@@ -398,7 +398,7 @@ def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(batch, home):
     assert all_of_them == names(12)
 
 
-@pytest.mark.slow
+@pytest.mark.load
 def test_a_file_that_may_not_grow_stops_with_one_sentence(batch, home):
     noise = "import random\nprint(*(random.random() for _ in range(3000)))\n"
     hand_in(home, 8, noise + "def double(x): return 2 * x\n")

@@ -99,6 +99,7 @@ def without_measures(report):
     return [(i.id, i.points, i.verdict, i.message, i.detail) for i in report.items], report.notes
 
 
+@pytest.mark.slow
 def test_reference_gets_full_marks(grader, assignments):
     for name, assignment in assignments.items():
         report = grader.grade(
@@ -233,6 +234,7 @@ def test_no_message_shows_an_expected_value(grader, tiny, submit):
     assert "double(int) returned int" in shown
 
 
+@pytest.mark.slow
 def test_servers_that_are_killed_are_started_again(tiny, submit):
     others, told = children_of(os.getpid()), []
     with Grader(tell=lambda text: told.append(text.en)) as own:
@@ -400,7 +402,7 @@ def stat_of(path):
         return ""
 
 
-@pytest.mark.slow
+@pytest.mark.load
 def test_the_same_report_twice_on_a_loaded_machine(grader, assignments):
     submission = read_submission(
         ROOT / "solutions" / "wine" / "variants" / "dataloader_adamw_tqdm.py"
@@ -431,14 +433,14 @@ def test_threads_may_share_a_grader(grader, assignments):
                 grader.grade(assignments["binary"], submission, "x").report
             )
         )
-        for _ in range(6)
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert [report.score for report in reports] == [100] * 6
+    assert [report.score for report in reports] == [100] * 4
 
 
 def test_curves_of_a_check_are_in_its_item(grader, tiny, submit):
@@ -477,6 +479,7 @@ def test_place_of_a_missing_function_is_where_loading_stopped(grader, tiny, subm
     assert [item.place for item in report.items] == [Place("kim.py", 2)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["binary", "multinomial", "wine"])
 def test_reference_is_drawn_and_within_its_band(grader, assignments, name):
     solution = read_submission(ROOT / "solutions" / name / "solution.py")

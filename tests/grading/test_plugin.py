@@ -23,6 +23,7 @@ def run_pytest(*args, cwd=ROOT, lack=None):
     )
 
 
+@pytest.mark.slow
 def test_checks_of_a_right_submission_pass():
     done = run_pytest("solutions/binary", "--submission", "solutions/binary/solution.py")
 
@@ -30,6 +31,7 @@ def test_checks_of_a_right_submission_pass():
     assert "solution.py: 100 of 100" in done.stdout
 
 
+@pytest.mark.load
 def test_one_check_can_be_debugged_alone():
     done = run_pytest("solutions/wine", "-k", "split", "--submission", "examples/class/s09_wine.py")
 
@@ -38,6 +40,7 @@ def test_one_check_can_be_debugged_alone():
     assert "CheckFailedError" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_checks_of_a_rubric_item_are_chosen_by_its_id():
     file = "solutions/binary/solution.py"
 
@@ -48,6 +51,7 @@ def test_the_checks_of_a_rubric_item_are_chosen_by_its_id():
     assert " deselected" in done.stdout
 
 
+@pytest.mark.slow
 def test_checks_without_a_submission_say_what_is_missing():
     done = run_pytest("solutions/binary")
 
@@ -55,6 +59,7 @@ def test_checks_without_a_submission_say_what_is_missing():
     assert "--submission FILE" in done.stdout + done.stderr
 
 
+@pytest.mark.load
 def test_a_file_that_is_no_submission_is_a_usage_error():
     done = run_pytest("solutions/wine", "--submission", "examples/class/s11_wine.ipynb")
 
@@ -62,11 +67,14 @@ def test_a_file_that_is_no_submission_is_a_usage_error():
     assert "isn't a readable notebook" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lack", "options", "code", "words"),
     [
         ("capset", [], 4, "--isolation reduced"),
-        ("landlock", ["--isolation", "reduced"], 4, "--isolation none"),
+        pytest.param(
+            "landlock", ["--isolation", "reduced"], 4, "--isolation none", marks=pytest.mark.load
+        ),
         ("capset", ["--isolation", "reduced"], 0, "not blocked: capabilities can't be dropped"),
     ],
 )

@@ -20,7 +20,7 @@ from grader.model.score import ScoreReport, Verdict
 from grader.model.submission import Submission, parse_submission
 from grader.sandbox import Sandbox, SandboxServer, StudentCodeError, live, open_sandbox, process
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(16)
 
 SETTINGS = """
 name = "quick"

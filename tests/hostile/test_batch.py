@@ -16,7 +16,7 @@ from grader.model.record import ClassRecord
 from grader.model.submission import Cell, Submission
 from grader.model.text import Text
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(6)
 
 SETTINGS = """
 name = "tiny"

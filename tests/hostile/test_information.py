@@ -14,7 +14,7 @@ from grader.model.assignment import Limits
 from grader.model.submission import Submission, parse_submission, read_submission
 from grader.sandbox import Sandbox, SandboxServer, StudentCodeError, open_sandbox
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(16)
 
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(cpu_seconds=20, train_cpu_seconds=20, wall_factor=3, memory_mb=1024)

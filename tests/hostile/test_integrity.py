@@ -15,7 +15,7 @@ from grader.model.assignment import Assignment, Limits, load_assignment
 from grader.model.score import Verdict
 from grader.sandbox import SandboxServer, StudentCodeError, open_sandbox
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(16)
 
 LIMITS = Limits(cpu_seconds=20, train_cpu_seconds=20, wall_factor=3, memory_mb=1024)
 REFUSALS = {"PermissionError", "OSError", "ProcessLookupError"}

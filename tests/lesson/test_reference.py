@@ -80,6 +80,7 @@ def lesson_run(binary, multinomial):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["binary", "multinomial"])
 def test_every_100th_loss_is_that_of_the_plain_loop(lesson_run, name):
     _, history = lesson_run[name]
@@ -94,6 +95,7 @@ def test_binary_data(binary):
     assert torch.equal(binary.y_train, PASSED)
 
 
+@pytest.mark.slow
 def test_binary_figures(binary, lesson_run):
     model, history = lesson_run["binary"]
     parameters = [parameter.item() for parameter in model.parameters()]
@@ -135,6 +137,7 @@ def test_multinomial_data(multinomial):
     assert torch.equal(multinomial.y_train, CLASSES)
 
 
+@pytest.mark.slow
 def test_multinomial_figures(multinomial, lesson_run):
     model, history = lesson_run["multinomial"]
     new = torch.tensor([[1.0, 9.0, 9.0, 8.0]])

@@ -64,6 +64,7 @@ def test_code_that_a_student_adds_to_the_first_cell_counts(grader, assignments):
     assert report.score == 100
 
 
+@pytest.mark.slow
 def test_the_cells_check_a_student_s_work_in_a_kernel(start_kernel, assignments, tmp_path):
     """On a machine that has nothing but the notebook and the package."""
     notebook = solved(assignments["wine"])

@@ -148,6 +148,7 @@ def test_a_users_mistake_is_one_sentence_and_exit_code_2(command, results, tmp_p
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_pack_writes_the_archive(cold_command, tmp_path):
     path = tmp_path / "autograder.zip"
     solutions = ROOT / "solutions"

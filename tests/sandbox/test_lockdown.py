@@ -45,6 +45,8 @@ needs_ipv6 = pytest.mark.skipif(
 )
 only_x86_64 = pytest.mark.skipif(platform.machine() != "x86_64", reason="machine code of x86-64")
 
+pytestmark = pytest.mark.slow
+
 PRELUDE = """
 import ctypes, fcntl, mmap, multiprocessing, os, resource, signal, socket, stat, subprocess, sys
 import tempfile, termios, threading, time, urllib.request
