@@ -6,18 +6,25 @@ STAMP := $(VENV)/.installed
 CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
 
-.PHONY: grade test test-all test-installed test-fast test-twice check audit setup messages bands screenshots benchmark benchmark-batch benchmark-pages benchmark-replay endurance fuzz clean
+.PHONY: grade test test-all test-hostile test-installed test-fast test-twice check audit setup messages bands screenshots benchmark benchmark-batch benchmark-pages benchmark-replay endurance slowest fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
 
+ATTACKS := test_information or test_integrity or ordinary_user or server_that_is_killed
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal -q --durations=10 --durations-min=1
 
-test: setup ## every test with a sample of its cases
+test: setup ## every test with a sample of its cases; attacks also as an ordinary user on an old kernel
 	$(PYTEST)
+	tests/as_user.sh $(PYTEST) tests/hostile --landlock 1 -k "$(ATTACKS)"
 
 test-installed: setup ## the installed package and the README's commands, as root and as another user
 	$(BIN)/pytest tests/installed -q --all
+
+test-hostile: setup ## every attack, as root, as an ordinary user, and on older kernels
+	$(PYTEST) --all tests/hostile
+	tests/as_user.sh $(PYTEST) --all tests/hostile
+	for abi in 1 2 3 4 5; do $(PYTEST) --all tests/hostile --landlock $$abi || exit; done
 
 test-all: setup ## every test with all cases, the example class, long audits, batches under load
 	$(PYTEST) --all
@@ -42,6 +49,9 @@ benchmark: setup ## cost of grading on top of the student's own time
 
 endurance: setup ## what 2,000 submissions in one batch leave behind
 	$(BIN)/python benchmarks/endurance.py
+
+slowest: setup ## how long the slowest hostile submissions hold a worker under the default limits
+	$(BIN)/python benchmarks/slowest.py
 
 fuzz: setup ## fuzz the codec for SECONDS
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'

@@ -20,7 +20,7 @@ from grader.cli import app
 from grader.grading.grader import Grader
 from grader.model.assignment import Assignment, load_assignments
 from grader.model.submission import Submission, parse_submission
-from grader.sandbox import SandboxServer
+from grader.sandbox import SandboxServer, server
 
 ROOT = Path(__file__).parent.parent
 _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
@@ -29,6 +29,9 @@ _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all", action="store_true", help="run also what `load` and `sampled` leave out"
+    )
+    parser.addoption(
+        "--landlock", type=int, metavar="ABI", help="as on a kernel with this version of Landlock"
     )
 
 
@@ -46,6 +49,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         seen[name] += 1
     config.hook.pytest_deselected(items=left)
     items[:] = kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def landlock(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let all sandboxes use no more of Landlock than `--landlock` says."""
+    if (abi := request.config.getoption("--landlock")) is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        boot, main, _ = server._BOOT.rpartition("main()")
+        older = f"from grader.sandbox import lockdown\nlockdown.landlock_abi = lambda: {abi}\n"
+        patch.setattr(server, "_BOOT", f"{boot}{older}{main}")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1071,9 +1071,7 @@ def brief(tmp_path_factory: pytest.TempPathFactory, grader: Grader) -> Assignmen
     folder = tmp_path_factory.mktemp("brief")
     settings = SETTINGS.replace("total_cpu_seconds = 5", "total_cpu_seconds = 1")
     (folder / "assignment.toml").write_text(settings, encoding="utf-8")
-    many = "".join(f"\n    assert_close(number(student.double({n})), {2 * n})" for n in range(40))
-    checks = CHECKS.replace(" assert_close(number(student.double(2)), 4)", many)
-    (folder / "test_brief.py").write_text(checks, encoding="utf-8")
+    (folder / "test_brief.py").write_text(many_calls(40), encoding="utf-8")
     assignment = load_assignment(folder)
     assert (
         grader.grade(
@@ -1082,6 +1080,12 @@ def brief(tmp_path_factory: pytest.TempPathFactory, grader: Grader) -> Assignmen
         == 10
     )
     return assignment
+
+
+def many_calls(count: int) -> str:
+    """Checks of which one calls a submission many times."""
+    calls = (f"\n    assert_close(number(student.double({n})), {2 * n})" for n in range(count))
+    return CHECKS.replace(" assert_close(number(student.double(2)), 4)", "".join(calls))
 
 
 SLEEPER = "def attack(): time.sleep(0.3)"

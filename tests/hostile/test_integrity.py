@@ -103,7 +103,7 @@ CHANGES = {
     ),
     "kill": ("os.kill(pid, signal.SIGTERM)", ["files", "calls"]),
     "kill a group": ("os.killpg(pid, signal.SIGTERM)", ["files", "calls"]),
-    "kill a thread": ("system_call('tgkill', pid, pid, signal.SIGTERM)", ["files"]),
+    "kill a thread": ("system_call('tgkill', pid, pid, signal.SIGTERM)", ["files", "calls"]),
     "stop": ("os.kill(pid, signal.SIGSTOP)", ["files", "calls"]),
     "kill by a queue": ("c('sigqueue', pid, int(signal.SIGTERM), None)", ["files", "calls"]),
     "kill by a descriptor of it": (
