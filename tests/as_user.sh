@@ -24,7 +24,7 @@ chown $user:$user "$own"/{tmp,home}
 
 mount --bind "$prefix" "$own/prefix"
 mount -t overlay -o "lowerdir=$root,upperdir=$own/upper,workdir=$own/work" overlay "$own/root"
-find "$own/root" -name .venv -prune -o -name .git -prune -o -type d -exec chown $user:$user {} +
+find "$own/root" -name .venv -prune -o -name .git -prune -o -exec chown -h $user:$user {} +
 for folder in "$prefix" "$root"; do # a closed folder on the way is covered by an open one
     above=$folder
     while [ "$above" != / ]; do
