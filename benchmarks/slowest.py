@@ -21,7 +21,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "hostile"))
 import test_availability as hostile
 
 _SPARE_SECONDS = 5.0
-_COMPUTING = ("loop", "one operation of torch", "signals ignored", "threads", "raises what never prints")
+_COMPUTING = (
+    "loop",
+    "one operation of torch",
+    "signals ignored",
+    "threads",
+    "raises what never prints",
+)
 
 
 def main(divisor: float) -> int:

@@ -97,9 +97,9 @@ def command(grader: Grader) -> Command:
         words = [os.fsdecode(a) if isinstance(a, bytes | Path) else str(a) for a in args]
         with contextlib.chdir(cwd):
             done = CliRunner().invoke(app, words, obj=grader, env=USER | env, prog_name="grader")
-        for server in list(grader._servers.values()):
-            if not server._assignment.folder.resolve().is_relative_to(ROOT):
-                grader.stop(server._assignment)
+        for each in list(grader._servers.values()):
+            if not each._assignment.folder.resolve().is_relative_to(ROOT):
+                grader.stop(each._assignment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         printed = (

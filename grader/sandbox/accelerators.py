@@ -1,4 +1,4 @@
-"""Lets code that asks for a GPU run on the processor. In the student's process, once before any fork.
+"""Makes code that asks for a GPU run on the CPU. Called once, before any fork.
 
 A device is asked for where a tensor is made or moved: those functions are wrapped, and nothing else, so that the
 operations of a training loop cost what they cost.
@@ -49,7 +49,7 @@ def _on_processor(value: Any) -> Any:
 def _mapped(
     args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments without an accelerator, and without memory that only an accelerator needs."""
+    """Arguments without accelerator devices and without pinned memory."""
     if any(map(_is_accelerator, args)):
         args = tuple(map(_on_processor, args))
     device = kwargs.get("device")
@@ -92,7 +92,7 @@ def _itself() -> Callable[..., Any]:
 
 
 def _answer(value: object) -> Callable[..., Any]:
-    """A function of its own for each name: PyTorch keeps tables by function."""
+    """Create a separate function for each name, because PyTorch keeps tables by function."""
 
     def answer(*_: object, **__: object) -> Any:
         _note()
@@ -102,7 +102,7 @@ def _answer(value: object) -> Callable[..., Any]:
 
 
 class _Event:
-    """What `torch.cuda.Event` measures, by the clock."""
+    """A `torch.cuda.Event` that measures with the clock."""
 
     def __init__(self, *_: object, **__: object) -> None:
         self._time = 0.0
@@ -127,7 +127,7 @@ def _context() -> Callable[..., contextlib.AbstractContextManager[None]]:
 
 
 def run_on_processor() -> None:
-    """Wrap whatever takes a device."""
+    """Wrap all functions that take a device."""
     for name in _MAKERS:
         setattr(torch, name, _wrapped(getattr(torch, name)))
         torch.jit._builtins._register_builtin(getattr(torch, name), f"aten::{name}")
@@ -215,7 +215,7 @@ def _load(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _replace_generator() -> None:
-    """`torch.Generator("cuda")` is a generator of the processor; the class stays one for `isinstance`."""
+    """Make `torch.Generator("cuda")` a CPU generator, while the class still works with `isinstance`."""
     original: Any = torch.Generator
 
     class Meta(type(original)):  # type: ignore[misc]

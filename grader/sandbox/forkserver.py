@@ -1,9 +1,9 @@
-"""A warm process that forks one child for each request, so that nobody imports PyTorch twice.
+"""A warm process that forks a child for each request, so that PyTorch is imported only once.
 
-A request is one message on a control socket that brings file descriptors. The first of them is the lifeline: when its
-other end closes, the child and everything that it left behind is killed; when the child ends, its `Exit` is written
-there. The other descriptors are the child's. Both kinds of servers are of this kind: the one that holds the sandbox,
-and those that hold an assignment's checks, which are themselves forked from one that has loaded what checks need.
+A request is a message with file descriptors on a control socket. The first descriptor is the child's lifeline: when its
+other end closes, the server kills the child and everything that it left behind; when the child ends, the server writes
+its `Exit` there. The child gets the other descriptors. The sandbox's server works this way, and so do the servers that
+hold an assignment's checks. Those are forked from a server that has loaded what checks need.
 """
 
 import contextlib
@@ -48,13 +48,13 @@ class Exit(msgspec.Struct, frozen=True):
 
 
 class Child:
-    """The asking side's hold on a forked child. Closing it kills the child and its descendants."""
+    """A handle on a forked child for the process that requested it. Closing it kills the child and its descendants."""
 
     def __init__(self, lifeline: socket.socket) -> None:
         self._lifeline = lifeline
 
     def wait(self, timeout: float) -> Exit | None:
-        """Return how the child ended, or None if it hasn't within `timeout` seconds or its server is gone."""
+        """Return how the child ended; None if it hasn't ended within `timeout` seconds or its server is gone."""
         try:
             self._lifeline.settimeout(timeout)
             data = self._lifeline.recv(4096)
@@ -64,19 +64,19 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs, and its server too."""
+        """Whether the child and its server are still running."""
         return not select.select([self._lifeline], [], [], 0)[0]
 
     def close(self) -> None:
-        """Kill the child, if it still runs, with everything that it started."""
+        """Kill the child, if it is still running, and everything that it started."""
         self._lifeline.close()
 
 
 class Server:
-    """A server process as the one who started it sees it. Use it in a `with` statement."""
+    """A server process, as the process that started it sees it. Use it in a `with` statement."""
 
     def __init__(self) -> None:
-        """Make both ends of its control socket; `theirs` is for the process."""
+        """Create both ends of the control socket; the server process gets `_theirs`."""
         self.control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._greeting: bytes | None = None
         self._lock = threading.Lock()
@@ -94,7 +94,7 @@ class Server:
 
     @property
     def greeting(self) -> bytes:
-        """The first message of the server, which it sends when it is warm; empty if it died before."""
+        """The server's first message, sent once it is warm; empty if it died before that."""
         with self._lock:
             if self._greeting is None:
                 try:
@@ -105,23 +105,23 @@ class Server:
 
     @property
     def greeted(self) -> bool:
-        """Whether the greeting is there, so that asking for it doesn't wait."""
+        """Whether the greeting has arrived, so that reading it doesn't block."""
         return self._greeting is not None or bool(select.select([self.control], [], [], 0)[0])
 
     @property
     def alive(self) -> bool:
-        """Whether the server process still runs."""
+        """Whether the server process is still running."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """End the server and all its children, even while another thread waits for its greeting."""
+        """End the server and all its children, even if another thread is waiting for its greeting."""
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
         self.control.close()
 
 
 class ForkServer(Server):
-    """A server that is a Python of its own."""
+    """A server in a Python process of its own."""
 
     def __init__(self, argv: list[str], env: dict[str, str]) -> None:
         """Start `python *argv CONTROL`, where CONTROL is the number of the control socket's descriptor."""
@@ -153,10 +153,10 @@ class ForkServer(Server):
 
 
 class ForkedServer(Server):
-    """A server that is a child of another one, so that it needn't load what that one has loaded."""
+    """A server forked from another one, so that it doesn't load again what the other has loaded."""
 
     def __init__(self, origin: ForkServer, fds: list[int], order: bytes) -> None:
-        """Fork it from `origin`: it gets its control socket and `fds`, and reads `order` from the former.
+        """Fork it from `origin`. It gets its control socket and `fds`, and reads `order` from the socket.
 
         Raises:
             InfrastructureError: `origin` is gone.
@@ -179,7 +179,7 @@ class ForkedServer(Server):
 
 
 def request_child(control: socket.socket, fds: list[int], note: bytes = b"") -> Child:
-    """Ask the server at the other end of `control` for a child that gets `fds`, after it has heeded `note`.
+    """Ask the server at the other end of `control` to prepare for `note` and fork a child that gets `fds`.
 
     Raises:
         InfrastructureError: the server is gone.
@@ -202,9 +202,9 @@ def serve(
 ) -> None:
     """Answer requests until the other end of `control` closes.
 
-    `before(note)` prepares the server for a child and returns whether it loaded anything. The child runs `run(fds)`
-    and exits; when it and its descendants are gone, `after(pid)` cleans up behind them. If the server is killed, its
-    children die with it.
+    For each request it calls `before(note)`, which returns whether it loaded anything; forks a child that calls
+    `run(fds)` and exits; and calls `after(pid)` once the child and its descendants are gone. If the server is killed,
+    its children die with it.
     """
     _adopt_orphans()
     server = os.getpid()
@@ -259,7 +259,7 @@ def serve(
 
 
 def _fork() -> int | None:
-    """Return what `os.fork` does; None where the machine has no room, and whoever asked must ask again."""
+    """Call `os.fork`; return None if the machine has no room for another process."""
     for attempt in range(_FORK_ATTEMPTS):
         with contextlib.suppress(OSError):
             return os.fork()
@@ -268,16 +268,16 @@ def _fork() -> int | None:
 
 
 def _freeze_memory() -> None:
-    """Leave what is alive to no collection of garbage, which would copy its pages in each child."""
+    """Exempt living objects from garbage collection, which would copy their pages in each child."""
     gc.freeze()
     gc.enable()
 
 
 def _gather_memory() -> None:
-    """Make forks of this process cheap: gather its memory in huge pages.
+    """Make forks of this process cheap by moving its memory into huge pages.
 
-    A fork copies one page-table entry for each page: with huge pages a fork of a process that holds PyTorch
-    takes about a third of the time (`benchmarks/overhead.py`). Where the kernel can't do it, nothing is lost.
+    A fork copies a page-table entry for each page. With huge pages, a fork of a process that holds PyTorch takes about
+    a third of the time (`benchmarks/overhead.py`). If the kernel can't collapse pages, nothing is lost.
     """
     libc = ctypes.CDLL(None)
     for line in Path("/proc/self/maps").read_text().splitlines():
@@ -292,7 +292,7 @@ def _gather_memory() -> None:
 
 
 class _Running:
-    """The server's side of a child."""
+    """A child, as the server sees it."""
 
     def __init__(self, pid: int, lifeline: socket.socket) -> None:
         self.pid = pid
@@ -300,7 +300,7 @@ class _Running:
         self.lifeline = lifeline
 
     def end(self) -> None:
-        """Kill what is left of the child's process group, reap it and tell how the child ended."""
+        """Kill what is left of the child's process group, reap it, and report how the child ended."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
@@ -354,9 +354,9 @@ def die_with_parent(parent: int) -> None:
 
 
 def guard(control: socket.socket, own_process_ids: Callable[[], None]) -> None:
-    """Go on in a child of this process, which kills all that the child leaves behind, whatever ended it.
+    """Continue in a child process. This process stays behind as its guardian and kills whatever the child leaves.
 
-    `own_process_ids` may give the child a PID namespace: then the kernel does it, even if this process is killed too.
+    `own_process_ids` may give the child a PID namespace. Then the kernel does the same, even if the guardian is killed.
     """
     own_process_ids()
     guardian = os.getpid()
@@ -382,7 +382,7 @@ def _adopt_orphans() -> None:
 def control_from_argv() -> socket.socket:
     """Return the control socket that `ForkServer` handed to this process.
 
-    Until `serve` there is no collection of garbage: imports make none, and looking for it takes a tenth of their time.
+    Garbage collection is off until `serve`: imports create no garbage, and looking for it takes a tenth of their time.
     """
     gc.disable()
     return socket.socket(fileno=int(sys.argv[-1]))

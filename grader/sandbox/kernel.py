@@ -29,7 +29,7 @@ class LiveCall(msgspec.Struct, frozen=True):
 
 
 class KernelSandbox:
-    """A sandbox over the functions in a namespace. They get copies of the arguments, and there is no time limit.
+    """A sandbox for the functions in a namespace. They get copies of the arguments, and there is no time limit.
 
     A `KeyboardInterrupt` while a function runs propagates through the check that called it.
     """
@@ -69,7 +69,7 @@ class KernelSandbox:
     @property
     def output(self) -> str:
         """See `Sandbox`."""
-        return ""  # who opens it sees to what is printed
+        return ""  # printed output is up to the caller
 
     def student(self) -> Student:
         """See `Sandbox`."""
@@ -82,7 +82,7 @@ class KernelSandbox:
 
 
 class _OwnProcess:
-    """This process in the place of a student's."""
+    """This process in place of a student's."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class _OwnProcess:
 
 
 class _LiveWorker(Worker):
-    """Calls what the namespace holds."""
+    """Calls the functions of the namespace."""
 
     def __init__(self, namespace: Mapping[str, object], files: Mapping[str, str]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What loading a submission left undone, in words: for its notes, and for the calls that miss something."""
+"""Describes what failed while a submission was loaded, for its notes and for calls that miss something."""
 
 import re
 import sys
@@ -16,7 +16,7 @@ _MAX_QUOTED = 100  # characters of a line
 
 
 class Loading:
-    """What is known of how a submission was loaded."""
+    """How a submission was loaded, as far as known."""
 
     def __init__(self) -> None:
         self.errors: list[tuple[str, Raised]] = []
@@ -33,7 +33,7 @@ class Loading:
         self._needed: set[str] = set()
 
     def read(self, submission: Submission, reply: Loaded) -> None:
-        """Take what the process says of its loading."""
+        """Read the process's answer about loading."""
         self.errors = reply.errors[:_MAX_ERRORS]
         self.skipped = reply.skipped[:_MAX_SKIPPED]
         self.accelerator = reply.accelerator
@@ -47,7 +47,7 @@ class Loading:
 
     @property
     def notes(self) -> tuple[Text, ...]:
-        """A sentence for each thing that was not loaded, or otherwise than it is written."""
+        """A sentence for each thing that wasn't loaded, or was loaded differently from how it is written."""
         notes = [loading_note(cell, raised) for cell, raised in self.errors]
         if self.newer:
             notes.insert(0, self.newer_text)
@@ -58,7 +58,7 @@ class Loading:
 
     @property
     def newer_text(self) -> Text:
-        """Which Python the submission needs, and which one grades here."""
+        """A sentence about the Python version that the submission needs and the one that grades here."""
         return tr(
             "written for Python {needed} or later; this machine grades with {this}",
             needed=self.newer,
@@ -66,7 +66,7 @@ class Loading:
         )
 
     def why_missing(self, name: str) -> tuple[Text, Raised | None] | None:
-        """Return why a name isn't defined, and what was raised; None if nothing is known of it."""
+        """Return why a name isn't defined, and the exception; None if the reason is unknown."""
         if name in self._misplaced:
             return self._misplaced[name], None
         skipped = self._skipped_for(name)
@@ -140,7 +140,7 @@ def _reason(skipped: Skipped) -> Text:
 
 
 def loading_note(cell: str, raised: Raised) -> Text:
-    """Return what loading a cell raised, in a sentence."""
+    """Return a sentence about the exception that loading a cell raised."""
     words = (
         tr("loading took too long")
         if raised.kind == "timeout"
@@ -150,7 +150,7 @@ def loading_note(cell: str, raised: Raised) -> Text:
 
 
 def loading_place(cell: str, raised: Raised) -> Text:
-    """Return where loading raised something."""
+    """Return the place where loading raised an exception."""
     if not raised.frames:
         return place(printable(cell))
     return place(printable(raised.frames[-1].cell), raised.frames[-1].line)

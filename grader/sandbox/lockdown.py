@@ -1,6 +1,6 @@
-"""What the kernel enforces on the student's process: namespaces, Landlock, seccomp, no capabilities, resource limits.
+"""The rules that the kernel enforces on the student's process: namespaces, Landlock, seccomp, capabilities, limits.
 
-Each rule says what it defends against. `lock_down` can't be undone by the process that called it, nor by its children.
+Each rule says what it defends against. Neither the process that calls `lock_down` nor its children can undo it.
 """
 
 import ctypes
@@ -29,7 +29,7 @@ READABLE = (
     *(Path(p) for p in {sys.prefix, sys.base_prefix, sys.exec_prefix}),
     *(Path(p) for p in sys.path if p.endswith(_SITES)),
 )  # fmt: skip
-"""What ordinary code reads: libraries, fonts, the time zone, and what PyTorch asks of the processor."""
+"""The files that ordinary code reads: libraries, fonts, the time zone, and facts about the processor for PyTorch."""
 
 PACKAGE = Path(__file__).resolve().parents[1]
 INSTALLED = PACKAGE.parent.name in _SITES
@@ -42,25 +42,25 @@ HIDDEN = {
         for found in folder.glob(str(Path(lib, PACKAGE.name)))
     ),
 }
-"""This package, wherever it is installed: an installed one holds the solutions of its built-in course."""
+"""This package, wherever it is installed: an installed package contains the solutions of the built-in course."""
 
 
 class Locked(NamedTuple):
-    """What `lock_down` has done."""
+    """The result of `lock_down`."""
 
     forks: int | None
-    """A descriptor on which somebody outside grants each fork of this process, None if forks are free."""
+    """A descriptor on which a process outside grants each fork of this one; None if forks aren't controlled."""
     refused: tuple[str, ...]
-    """The rules that the kernel didn't put in force, and why."""
+    """The rules that the kernel refused to enforce, and why."""
 
 
 def lock_down(
     workdir: Path, memory_bytes: int, cpu_seconds: int, hiding: int | None = None
 ) -> Locked:
-    """Lock this process in, for good: it can read Python's libraries and write below `workdir`, and that is all.
+    """Lock this process in for good: from now on it can only read Python's libraries and write below `workdir`.
 
-    The folder `workdir` has been made by `own_namespaces`, or is any empty one below the folder for which `hiding` has
-    been made by `hide_package`.
+    `workdir` is either a folder prepared by `own_namespaces`, or an empty folder below the one that was passed to
+    `hide_package` to create `hiding`.
     """
     refused = []
 
@@ -91,11 +91,11 @@ _TMPFS = b"size=256m,nr_inodes=16k,mode=700"
 
 
 def own_namespaces(workdir: Path) -> bool:
-    """Give this process its own network, System V IPC and mounts, where the kernel grants it; return whether it did.
+    """Give this process its own network, System V IPC and mounts if the kernel allows it; return whether it did.
 
-    There is no network interface to send by, no shared memory of others to attach, and `workdir` is a file system of
-    its own in memory: it can't fill the disk, neither with bytes nor with files, and is gone with the last process.
-    Everything else that these keep out is kept out by the other rules too.
+    The process then has no network interface and can't attach other processes' shared memory. `workdir` becomes a file
+    system of its own in memory, which can't fill the disk with bytes or files and disappears with the last process.
+    The other rules also stop everything else that namespaces stop.
     """
     if not _own_user_namespace(_CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWNET):
         return False
@@ -106,11 +106,11 @@ def own_namespaces(workdir: Path) -> bool:
 
 
 def own_process_ids() -> None:
-    """Make the next child of this process the first one of a PID namespace, where the kernel grants it.
+    """Make the next child of this process the first one in a PID namespace, if the kernel allows it.
 
-    When that child dies, in whatever way, the kernel kills all its descendants.
+    When that child dies, however it dies, the kernel kills all its descendants.
     """
-    pid = os.fork()  # what is granted only in part can't be taken back
+    pid = os.fork()  # a namespace that is granted only in part can't be given back
     if pid == 0:
         os._exit(not _unshare_process_ids())
     if os.waitpid(pid, 0)[1] == 0:
@@ -135,7 +135,7 @@ def _own_user_namespace(others: int) -> bool:
 
 
 def _counts_tasks_by_namespace() -> bool:
-    """Whether `RLIMIT_NPROC` counts a user's tasks in each user namespace by itself, not all on the machine."""
+    """Whether `RLIMIT_NPROC` counts tasks in each user namespace separately, not on the whole machine."""
     major, minor = re.findall(r"\d+", platform.release())[:2]
     return (int(major), int(minor)) >= (5, 14)
 
@@ -144,16 +144,16 @@ def _counts_tasks_by_namespace() -> bool:
 
 
 def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
-    """Bound what one process can use up; the time of a call is watched from outside."""
+    """Limit what one process can use. The time of each call is measured from outside."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     for name, value in (
         ("RLIMIT_AS", pages * resource.getpagesize() + memory_bytes),  # MemoryError, no OOM killer
-        ("RLIMIT_CPU", cpu_seconds),  # a process that the grader has lost sight of
-        ("RLIMIT_FSIZE", 256 * 2**20),  # filling the disk with one file
-        ("RLIMIT_NOFILE", 256),  # using up descriptors
+        ("RLIMIT_CPU", cpu_seconds),  # a process that the grader has lost track of
+        ("RLIMIT_FSIZE", 256 * 2**20),  # one file that fills the disk
+        ("RLIMIT_NOFILE", 256),  # too many descriptors
         ("RLIMIT_CORE", 0),  # core files
         ("RLIMIT_MSGQUEUE", 0),  # POSIX message queues
-        ("RLIMIT_MEMLOCK", 2**20),  # pinning memory
+        ("RLIMIT_MEMLOCK", 2**20),  # locking memory
     ):
         try:
             resource.setrlimit(getattr(resource, name), (value, value))
@@ -170,11 +170,11 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 
 def drop_capabilities() -> None:
-    """Give up what root may do, so that a grader run by root is as safe as one run by a user."""
+    """Give up root's privileges, so that it is as safe to run the grader as root as it is as an ordinary user."""
     for capability in range(64):
         _libc.prctl(
             _PR_CAPBSET_DROP, capability, 0, 0, 0
-        )  # fails for a plain user: nothing to drop
+        )  # fails for an ordinary user, who has nothing to drop
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
     if _libc.capset(header, bytes(24)):
@@ -193,19 +193,19 @@ _LAST_ACCESS = {1: 12, 2: 13, 3: 14, 4: 14}  # the highest access bit of an ABI;
 
 
 def landlock_abi() -> int:
-    """Return the version of Landlock that the kernel offers, 0 if none."""
+    """Return the kernel's Landlock version, 0 if it has none."""
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)))
 
 
 def hide_package(root: Path) -> int | None:
-    """Return rules by which `READABLE` but not `HIDDEN` can be read, and anything done below `root`.
+    """Return rules that allow reading `READABLE` except `HIDDEN`, and everything below `root`.
 
-    They are None where nothing hidden lies among what is readable. Landlock only allows, and what a folder allows it
-    allows below: so every neighbour on the way down to the package has a rule of its own. These hundreds of rules take
-    5 ms, and are made once for all the processes that are forked from this one.
+    Return None if nothing hidden lies inside a readable folder. Landlock rules can only allow access, and a rule for a
+    folder applies to everything in it. So each neighbour on the way down to the package needs a rule of its own. There
+    are hundreds of them, which takes 5 ms; they are created once for all processes forked from this one.
 
     Raises:
-        SandboxError: the kernel refuses them.
+        SandboxError: the kernel refuses a rule.
     """
     folders = {path.resolve() for path in READABLE}
     if not landlock_abi() or not any(h.is_relative_to(f) for h in HIDDEN for f in folders):
@@ -225,16 +225,16 @@ def _around_hidden(path: Path) -> Iterator[tuple[Path, int]]:
         return
     yield path, _LIST
     for child in path.iterdir():
-        if not child.is_symlink():  # what it points to has its own rule, or must have none
+        if not child.is_symlink():  # its target has a rule of its own, or must not have one
             yield from _around_hidden(child)
 
 
 def restrict_files(workdir: Path, hiding: int | None) -> None:
-    """Make everything but `READABLE` and `workdir` unreachable, and what the rules `hiding` hide.
+    """Close everything except `READABLE` and `workdir`, and close what the rules `hiding` hide.
 
-    Solutions, gradebook, other submissions, home and `/proc` of other processes can't be read, nothing outside of
-    `workdir` can be written, no TCP port can be bound or connected (ABI 4), and no process outside can be signalled
-    or reached by an abstract socket (ABI 6).
+    The process can't read solutions, the gradebook, other submissions, home folders or `/proc` of other processes. It
+    can't write outside `workdir`, use TCP (from ABI 4 on), or reach processes outside with signals or abstract sockets
+    (from ABI 6 on).
     """
     ruleset, handled = _make_ruleset()
     rulesets = [ruleset] if hiding is None else [ruleset, hiding]
@@ -242,7 +242,7 @@ def restrict_files(workdir: Path, hiding: int | None) -> None:
         for path in READABLE:
             _allow(ruleset, path, _READ & handled)
         _allow_writing(ruleset, workdir, handled)
-        for each in rulesets:  # what all of them allow is allowed
+        for each in rulesets:  # access needs the permission of every ruleset
             if _libc.syscall(_RESTRICT_SELF, each, 0):
                 raise SandboxError("Landlock refuses to be put in force")
     finally:
@@ -251,7 +251,7 @@ def restrict_files(workdir: Path, hiding: int | None) -> None:
 
 
 def _make_ruleset() -> tuple[int, int]:
-    """Return the descriptor of an empty set of rules, and the bits of all that it forbids."""
+    """Return the descriptor of an empty ruleset, and the access bits that it forbids."""
     abi = landlock_abi()
     if not abi:
         raise SandboxError("the kernel has no Landlock")
@@ -320,11 +320,11 @@ _Instruction = tuple[int, int, int, int]
 
 
 def allow_system_calls() -> int:
-    """Allow the system calls of the table, some only with harmless arguments; the rest fails.
+    """Allow the system calls in the table, some only with harmless arguments; all others fail.
 
-    No exec, no sockets but a pair of streams, no signal to others (also not through a descriptor's owner), no ptrace,
-    IPC, keyrings, namespaces, io_uring, changes of modes, times, limits or priorities. Threads are free; a
-    new process is asked for on the descriptor that is returned, so that a fork bomb never starts: see `grant_fork`.
+    This rules out exec, sockets other than a pair of streams, signals to other processes (also through a descriptor's
+    owner), ptrace, IPC, keyrings, namespaces, io_uring, and changes of modes, times, limits and priorities. Threads are
+    allowed. A fork has to be granted on the returned descriptor (see `grant_fork`), so a fork bomb never starts.
     """
     clone = [
         _load_argument(0),
@@ -337,9 +337,7 @@ def allow_system_calls() -> int:
         *_if_other(_AF_UNIX, _errno(_EPERM)),
         _load_argument(1),
         (0x54, 0, 0, 0xF),  # the type without its flags
-        *_if_other(
-            _SOCK_STREAM, _errno(_EPERM)
-        ),  # a datagram socket could write to others' sockets
+        *_if_other(_SOCK_STREAM, _errno(_EPERM)),  # a datagram socket could send to other sockets
         _return(_ALLOW),
     ]
     read_limit = [
@@ -350,7 +348,7 @@ def allow_system_calls() -> int:
         ),
         _return(_ALLOW),
     ]
-    # Landlock of ABI 1 and 2 lets a file that may be read be emptied.
+    # With ABI 1 and 2, Landlock allows truncating a readable file.
     no_emptying = [
         (0x54, 0, 0, _O_TRUNC | os.O_ACCMODE),
         *_if_same(_O_TRUNC | os.O_RDONLY, _errno(_EPERM)),
@@ -373,7 +371,7 @@ def allow_system_calls() -> int:
             "ioctl": _one_of(1, _IOCTL_HARMLESS, _return(_ALLOW), _errno(_ENOTTY)),
             "prctl": prctl,
             "prlimit64": read_limit,
-            # Without Landlock's scopes a signal could reach any process of the same user.
+            # Without Landlock's scopes (ABI 6), a signal could reach any process of the same user.
             "tgkill": [_return(_ALLOW) if landlock_abi() >= 6 else _errno(_EPERM)],
             **{name: [_return(_ALLOW)] for name in ALLOWED},
             **{name: [_errno(_EPERM)] for name in REFUSED},
@@ -384,12 +382,12 @@ def allow_system_calls() -> int:
 
 
 def deny_descriptors() -> None:
-    """Let no more descriptors be sent: the kernel counts those on their way for all processes of a user together."""
+    """Forbid sending descriptors: the kernel limits those in flight for all processes of a user together."""
     _install({"sendmsg": [_errno(_EPERM)]}, _return(_ALLOW))
 
 
 def deny_fork() -> None:
-    """Allow threads but no new process: for a copy of the submission that answers calls."""
+    """Allow threads but no new processes, in a copy of the submission that answers calls."""
     threads_only = [
         _load_argument(0),
         *_if_any_bit(_CLONE_THREAD, _return(_ALLOW)),
@@ -399,10 +397,10 @@ def deny_fork() -> None:
 
 
 def grant_fork(forks: int, pid: int | None) -> bool:
-    """Answer one process that waits on `forks` to fork: yes if it is the main thread of `pid`; return the answer.
+    """Answer a process that waits for permission to fork: only the main thread of `pid` gets it. Return the answer.
 
     Raises:
-        OSError: nobody waits any more.
+        OSError: the process is no longer waiting.
     """
     request = bytearray(80)  # struct seccomp_notif
     fcntl.ioctl(forks, _NOTIF_RECV, request)
@@ -420,11 +418,11 @@ def _install(rules: dict[str, list[_Instruction]], default: _Instruction, flags:
     numbers = {**ALLOWED, **CHECKED, **REFUSED}
     program: list[_Instruction] = [
         (0x20, 0, 0, 4),
-        *_if_other(architecture, _return(_KILL)),  # 32-bit calls have other numbers
+        *_if_other(architecture, _return(_KILL)),  # 32-bit system calls have other numbers
         (0x20, 0, 0, 0),
     ]
     if platform.machine() == "x86_64":
-        program += [(0x35, 0, 1, 0x40000000), _return(_KILL)]  # and so has x32
+        program += [(0x35, 0, 1, 0x40000000), _return(_KILL)]  # and so do those of x32
     for name, steps in rules.items():
         if (number := numbers[name][column]) is not None:
             program += [(0x15, 0, len(steps), number), *steps]

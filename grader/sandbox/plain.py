@@ -1,4 +1,4 @@
-"""A submission in an ordinary process, on any system: for students who check their own code. It locks nothing in."""
+"""A submission in an ordinary process, on any system, for students who check their own code. Nothing is locked down."""
 
 import itertools
 import multiprocessing
@@ -27,10 +27,10 @@ _MAX_FRAME = wire.HEADER.size + wire.MAX_STRUCTURE + wire.MAX_BULK + _NUMBER_BYT
 
 
 class PlainSandbox:
-    """A submission that is loaded again for each `student()`, all in one process beside this one."""
+    """A submission that is loaded again for each `student()`, always in the same separate process."""
 
     def __init__(self, submission: Submission, limits: Limits) -> None:
-        """Prepare to load `submission`; the process is started when it is first needed."""
+        """Prepare to load `submission`; the process starts when it is first needed."""
         self.meter = Meter(limits)
         self._submission = submission
         self._numbers = itertools.count()
@@ -111,7 +111,7 @@ class PlainSandbox:
 
 
 class PlainProcess:
-    """One student's namespace in the shared process. Its time is taken by the wall clock."""
+    """One student's namespace in the shared process. Its time is measured by the wall clock."""
 
     def __init__(self, shared: "_SharedProcess", number: int) -> None:
         self.memory_bytes = 0
@@ -158,7 +158,7 @@ class _SharedProcess:
 
 
 def _serve(connection: "Connection", workdir: Path, output: Path) -> None:
-    """Answer in the child, a worker for each number."""
+    """Answer requests in the child, with one worker per number."""
     sink = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(sink, 1)
     os.dup2(sink, 2)

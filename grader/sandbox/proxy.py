@@ -1,4 +1,4 @@
-"""The door: the submission as a check sees it. Calls go across, and only data comes back."""
+"""The submission as a check sees it: calls go into the sandbox, and only data comes back."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -30,7 +30,7 @@ _NOT_SCALAR = (Ref, list, tuple, dict)
 
 
 class StudentCodeError(Exception):
-    """A call of the submission returned nothing that could be judged. It is a verdict, not a fault of ours."""
+    """A call of the submission gave nothing to judge. This is a verdict, not a fault of ours."""
 
     def __init__(
         self,
@@ -50,11 +50,11 @@ class StudentCodeError(Exception):
 
 
 class InternalError(Exception):
-    """Our side of the sandbox failed in the student's process. It is a fault of ours, never a verdict."""
+    """Our own code failed in the student's process. This is a fault of ours, never a verdict."""
 
 
 class Meter:
-    """What a submission has used, and what was last asked of it. All its processes share one."""
+    """What a submission has used, and the last call to it. All its processes share one meter."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -65,12 +65,12 @@ class Meter:
         self.loading = Loading()
 
     def add(self, cpu_seconds: float) -> None:
-        """Count CPU seconds of the submission."""
+        """Add CPU seconds of the submission."""
         self.cpu_seconds += cpu_seconds
 
 
 class Handle:
-    """A model that lives in the student's process. It can be called, and passed back to the submission."""
+    """A model in the student's process. It can be called, and passed back to the submission."""
 
     def __init__(self, student: "Student", ref: Ref) -> None:
         self._student = student
@@ -78,7 +78,7 @@ class Handle:
 
     @property
     def kind(self) -> str:
-        """The name of its class, as the submission says."""
+        """The name of its class, as the submission reports it."""
         return printable(self.ref.kind)
 
     def __call__(self, *inputs: object) -> Any:
@@ -95,7 +95,7 @@ class Handle:
         return _tensors(self._student.operate("parameters", self))
 
     def gradients(self) -> list[torch.Tensor]:
-        """Return copies of what the parameters' `.grad` hold, without those that hold nothing."""
+        """Return copies of the parameters' gradients, without those that are None."""
         return _tensors(self._student.operate("gradients", self))
 
     def leave_gradients(self, gradients: list[torch.Tensor]) -> None:
@@ -103,7 +103,7 @@ class Handle:
         self._student.operate("leave_gradients", self, gradients)
 
     def fit(self, loss: str, x: torch.Tensor, y: torch.Tensor, epochs: int) -> None:
-        """Train the model by the grader's own plain loop, to minimise `loss` ("bce" or "cross_entropy")."""
+        """Train the model with the grader's own plain loop to minimise `loss` ("bce" or "cross_entropy")."""
         self._student.operate("fit", self, loss, x, y, epochs)
 
 
@@ -126,7 +126,7 @@ class Student:
         return partial(self._call, name)
 
     def with_cpu_seconds(self, cpu_seconds: float) -> "Student":
-        """Return the same process with another limit for each call."""
+        """Return the same process with another CPU limit for each call."""
         student = Student(self._process, self._meter, cpu_seconds)
         student._changed = self._changed
         return student
@@ -137,7 +137,7 @@ class Student:
         return self
 
     def input_gradient(self, function: str, *args: torch.Tensor) -> tuple[Any, Any]:
-        """Return a function's value, and its gradient with respect to its first argument, None if it has none."""
+        """Return a function's value, and its gradient with respect to its first argument (None if there is none)."""
         what = called(function, args)
         self._meter.last_call = what
         request = Call("input_gradient", [function, *args], {}, own=True)
@@ -148,7 +148,7 @@ class Student:
                 raise self._nonsense(function)
 
     def take_changed(self) -> list[Text]:
-        """Return the arguments that calls have changed since the last look, each with its function."""
+        """Return the arguments that calls have changed since this was last called, each with its function."""
         changed, self._changed[:] = list(dict.fromkeys(self._changed)), []
         return changed
 
@@ -338,7 +338,7 @@ def _missing(function: str, loading: Loading) -> StudentCodeError:
 def called(
     function: str, args: tuple[object, ...], kwargs: dict[str, object] | None = None
 ) -> Text:
-    """Return a call in words: the kinds of its arguments, never their values."""
+    """Describe a call by the kinds of its arguments, never by their values."""
     kinds = [describe(a) for a in args]
     named = [(k, describe(v)) for k, v in (kwargs or {}).items()]
     return Text(
@@ -348,7 +348,7 @@ def called(
 
 
 def describe(value: object) -> Text:
-    """Return what kind of thing a value is: `tensor (8, 1) float32`, `list of 5`."""
+    """Return the kind of a value, such as `tensor (8, 1) float32` or `list of 5`."""
     match value:
         case None:
             return Text(ko="None", en="None")

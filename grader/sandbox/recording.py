@@ -1,8 +1,8 @@
-"""What a submission answered, kept so that it needn't run again to answer the same.
+"""Recorded answers of a submission, so that it needn't run again to give the same answers.
 
-An answer is found by all that its process was asked up to it, bit by bit, because every copy of a loaded submission
-begins in the same state. The first request that nothing is known of starts a real process, which is asked everything
-before it again; where that gives other answers than the recorded ones, the submission doesn't repeat itself, and it
+An answer is looked up by all requests that its process got so far, bit by bit, because every copy of a loaded
+submission begins in the same state. The first unknown request starts a real process, which gets all earlier requests
+again. If it answers them differently from the recording, the submission doesn't repeat itself, and it
 must be graded by running alone. Copies share a folder: of the files that another copy wrote, a replayed one has none.
 """
 
@@ -39,7 +39,7 @@ MAX_KEPT_BYTES = 2 * 2**20
 
 _VERSION = 1
 _DIGEST_BYTES = 16
-_FAST = 1  # zlib's level: the better ones take ten times as long for a fifth of the size
+_FAST = 1  # zlib's level: higher ones take ten times as long to save a fifth of the size
 _SANDBOX_SIDE = (
     "accelerators.py", "libraries.py", "lockdown.py", "server.py", "statements.py", "syscalls.py", "wire.py",
     "worker.py",
@@ -47,7 +47,7 @@ _SANDBOX_SIDE = (
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """How one request was answered."""
+    """The answer to one request."""
 
     allowed: float
     """The CPU seconds that it might take."""
@@ -65,13 +65,13 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """What was printed meanwhile."""
 
     def holds(self, allowed: float) -> bool:
-        """Whether it would have been the same, had it been allowed so many CPU seconds."""
+        """Whether it would have been the same with this many CPU seconds allowed."""
         if self.ended == "timeout":
             return allowed <= self.allowed
         return allowed == self.allowed or self.cpu_seconds <= allowed
 
     def agrees(self, other: "Answer") -> bool:
-        """Whether both say the same, whatever they took."""
+        """Whether both give the same answer, regardless of the time that they took."""
         return (self.ended, self.structure, self.bulk) == (
             other.ended,
             other.structure,
@@ -80,12 +80,12 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes."""
+        """Its approximate size in bytes."""
         return len(self.structure) + len(self.bulk) + len(self.output)
 
 
 def encode(fingerprint: bytes, answers: dict[bytes, Answer]) -> bytes | None:
-    """Return answers as bytes; None if they are too large to be kept."""
+    """Encode answers; return None if they are too large to keep."""
     if sum(answer.size for answer in answers.values()) > MAX_BYTES:
         return None
     packed = zlib.compress(msgspec.msgpack.encode(answers), _FAST)
@@ -111,7 +111,7 @@ def decode(fingerprint: bytes, recording: bytes) -> dict[bytes, Answer]:
 
 
 def fingerprint_of(submission: Submission, limits: Limits, isolation: str) -> bytes:
-    """Digest everything but the requests that answers depend on."""
+    """Return a digest of everything that answers depend on, except the requests."""
     here = Path(__file__).parent
     code = [(here / name).read_bytes() for name in _SANDBOX_SIDE]
     own = (submission.sha256, submission.notebook, submission.cells)
@@ -120,12 +120,12 @@ def fingerprint_of(submission: Submission, limits: Limits, isolation: str) -> by
 
 
 class Tape:
-    """The answers of one submission: those known from an earlier grading, and those of this one."""
+    """The answers of one submission, from an earlier grading and from this one."""
 
     def __init__(
         self, recording: bytes | None, submission: Submission, limits: Limits, isolation: str
     ) -> None:
-        """Take the answers in `recording`, unless they are of another submission, or of another sandbox."""
+        """Use the answers in `recording`, unless they come from another submission or another sandbox."""
         self.fingerprint = fingerprint_of(submission, limits, isolation)
         self.damaged = False
         """Whether `recording` could not be read."""
@@ -155,7 +155,7 @@ class Tape:
         return "mixed" if self._asked else "replayed"
 
     def recording(self) -> bytes | None:
-        """Return all answers for the next grading; None where it must run the submission again."""
+        """Return all answers for the next grading; None if that must run the submission again."""
         if self.how == "replayed":
             return self._recording
         return encode(self.fingerprint, self._known | self._new) if self._repeatable else None
@@ -179,18 +179,18 @@ class Tape:
             self.give_up()
 
     def keep_memory(self, key: bytes, memory_bytes: int) -> None:
-        """Keep how far the memory of a process had risen when it had answered all up to `key`."""
+        """Record how far the memory of a process had risen after its answers up to `key`."""
         if key in self._new:
             self._new[key] = msgspec.structs.replace(self._new[key], memory_bytes=memory_bytes)
 
     def give_up(self) -> None:
-        """Make no recording: something happened that no answer tells."""
+        """Give up recording: something happened that no answer shows."""
         self._repeatable = False
         self._new.clear()
 
 
 class TapedProcesses:
-    """A submission's processes, of which real ones are started for what the tape doesn't know."""
+    """A submission's processes. Real ones are started only for requests that the tape has no answer to."""
 
     def __init__(self, tape: Tape, start: Callable[[], LiveProcesses], limits: Limits) -> None:
         self._tape = tape
@@ -206,7 +206,7 @@ class TapedProcesses:
         return self._printed.text
 
     def copy(self) -> "TapedProcess":
-        """See `Processes`. Where nothing is known yet, the copy is made at once."""
+        """See `Processes`. If nothing is known yet, the copy is made at once."""
         process = TapedProcess(self, self._tape, self.loaded.key, self._fork)
         if self._tape.blank:
             process.real()
@@ -218,7 +218,7 @@ class TapedProcesses:
             self._live.close()
 
     def printed(self) -> str:
-        """Return what the real processes have printed since it was last asked."""
+        """Return what the real processes have printed since the last call."""
         text = self._live.output if self._live is not None else ""
         new, self._seen = text[self._seen :], len(text)
         return new
@@ -244,7 +244,7 @@ class TapedProcesses:
 
 
 class TapedProcess:
-    """A process as long as its answers are known, then a real one that was asked the same."""
+    """A process that answers from the tape while it can, then from a real process that got the same requests."""
 
     def __init__(
         self,
@@ -253,7 +253,7 @@ class TapedProcess:
         key: bytes,
         start: Callable[[], ForkedProcess],
     ) -> None:
-        """`start` makes the real process, in the state that `key` stands for."""
+        """`start` creates the real process, in the state that `key` stands for."""
         self.memory_bytes = 0
         self.key = key
         """The digest of all that it was asked, and of what it began with."""

@@ -1,4 +1,4 @@
-"""The pre-loaded process that forks the sandboxed ones. It holds nothing secret: a fork would copy it."""
+"""The preloaded process that forks sandboxed processes. It holds no secrets, because a fork would copy them."""
 
 import contextlib
 import faulthandler
@@ -22,29 +22,29 @@ from grader.sandbox.libraries import LIBRARIES
 from grader.sandbox.probe import Isolation, probe
 
 _PREFIX = "grader-sandbox-"
-_JUST_MADE = 60.0  # seconds in which a server that starts locks its folder
+_JUST_MADE = 60.0  # seconds that a starting server has to lock its folder
 
 
 class WorkerLimits(msgspec.Struct, frozen=True):
-    """What the kernel enforces on one sandboxed process; the time of a call is watched from outside."""
+    """What the kernel enforces on one sandboxed process. The time of each call is measured from outside."""
 
     memory_bytes: int
     cpu_seconds: int
 
 
 class SandboxServer(ForkServer):
-    """A server of sandboxed processes, as the trusted side sees it. Use it in a `with` statement."""
+    """The server of sandboxed processes, as the trusted side sees it. Use it in a `with` statement."""
 
     def __init__(self) -> None:
-        """Start it. It takes a few seconds to load PyTorch; nobody waits before the first request."""
+        """Start the server. Loading PyTorch takes a few seconds; only the first request waits for it."""
         super().__init__(["-s", "-P", "-c", _BOOT], _environment())
 
     @property
     def isolation(self) -> Isolation:
-        """How well its processes are locked in, as its probes found at start.
+        """How well its processes are locked in, measured by probes at start.
 
         Raises:
-            SandboxError: the server did not start.
+            SandboxError: the server didn't start.
         """
         if not self.greeting:
             raise SandboxError("the server of the sandbox did not start")
@@ -60,7 +60,7 @@ def request_worker(
 ) -> Child:
     """Ask the server behind `control` for a process that answers on `channel` and prints to `output`.
 
-    The server loads the `libraries` first, unless it has them.
+    The server first loads those of the `libraries` that it hasn't loaded yet.
 
     Raises:
         InfrastructureError: the server is gone.
@@ -123,7 +123,7 @@ main()
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of the caller's environment but where programs are; and what makes libraries quiet and single."""
+    """Return an environment without the caller's variables that keeps libraries quiet and single-threaded."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "grader"
     return {
         "PATH": os.defpath,
@@ -159,7 +159,7 @@ def _warm_up() -> None:
 
 
 def _load(note: bytes) -> bool:
-    """Import the libraries that the next submission mentions: once here, so that no process of its own pays for it."""
+    """Import the libraries that the next submission mentions here, once, so that no submission pays for it."""
     names = [
         name for name in note.decode().split() if name in LIBRARIES and name not in sys.modules
     ]
@@ -185,7 +185,9 @@ def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) 
     channel, output, settings = fds
     limits = msgspec.msgpack.decode(os.read(settings, 4096), type=WorkerLimits)
     os.close(settings)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # its own, with flags that nobody else sees
+    os.dup2(
+        os.open(os.devnull, os.O_RDONLY), 0
+    )  # a descriptor of its own, whose flags no other process shares
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
@@ -224,9 +226,9 @@ def _workdir(root: Path, pid: int) -> Path:
 
 
 def _remove(folder: Path) -> subprocess.Popen[bytes] | None:
-    """Remove a folder, whatever is in it: `rm` has no limit on depth, and `chmod` opens what was closed."""
+    """Remove a folder, whatever it contains: `rm` has no depth limit, and `chmod` makes closed folders accessible."""
     with contextlib.suppress(OSError):
-        folder.rmdir()  # it is empty where it was a file system of its own
+        folder.rmdir()  # it is empty if a file system was mounted on it
         return None
     if not folder.exists():
         return None
@@ -235,14 +237,16 @@ def _remove(folder: Path) -> subprocess.Popen[bytes] | None:
 
 
 class _Removals:
-    """Folders that are being removed beside the serving: a deep one takes seconds."""
+    """Removes folders in the background, because a deep one takes seconds."""
 
     def __init__(self) -> None:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def start(self, folder: Path) -> None:
         self._running = [each for each in self._running if each.poll() is None]
-        with contextlib.suppress(BlockingIOError):  # no room for `rm`: it goes with the root
+        with contextlib.suppress(
+            BlockingIOError
+        ):  # no room for a process: the folder is removed with the root
             if (removal := _remove(folder)) is not None:
                 self._running.append(removal)
 
@@ -252,7 +256,7 @@ class _Removals:
 
 
 def _remove_abandoned(removals: _Removals) -> None:
-    """Remove the folders of servers that were killed: nobody holds the lock on them."""
+    """Remove the folders of killed servers: no process holds the lock on them."""
     import fcntl
 
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):

@@ -1,4 +1,4 @@
-"""Runs a cell so that an import or a Colab call that fails ends its statement only. In the student's process."""
+"""Runs a cell so that a failing import or Colab call ends only its own statement. Runs in the student's process."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ _BODIES = ("body", "orelse", "finalbody")
 
 
 class Failure:
-    """A statement that raised what doesn't end its cell."""
+    """A statement that raised an exception which doesn't end its cell."""
 
     def __init__(self, statement: ast.stmt, error: BaseException, reason: Reason, about: str):
         """`about` is the package or the name that is missing."""
@@ -34,7 +34,7 @@ class Failure:
 
 
 class Guard:
-    """Decides whether a cell goes on, and keeps what was passed over."""
+    """Decides whether a cell continues after an exception, and records the skipped statements."""
 
     def __init__(self) -> None:
         self.failures: list[Failure] = []
@@ -57,7 +57,7 @@ class Guard:
         return code
 
     def __call__(self, index: int) -> bool:
-        """Whether the cell goes on after the exception that is being handled."""
+        """Whether the cell continues after the current exception."""
         error = sys.exc_info()[1]
         statement = self._statements[index]
         why = self._why(statement, error) if error is not None else None
@@ -100,7 +100,7 @@ class Guard:
                     yield self._wrapped(each)
 
     def _descend(self, statement: ast.stmt, depth: int) -> None:
-        """Guard the blocks of a statement that run where it stands, but for what the student guards."""
+        """Guard the blocks inside a statement that run in its own scope, unless the student guards them."""
         if depth >= _MAX_DEPTH or isinstance(
             statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
         ):
@@ -131,7 +131,7 @@ class Guard:
 
 
 def _parts(statement: ast.stmt) -> list[ast.stmt]:
-    """An import of several names as so many statements: one that fails keeps the others."""
+    """Split an import of several names into single imports, so that one failure doesn't lose the others."""
     if isinstance(statement, ast.Import) and len(statement.names) > 1:
         return [ast.copy_location(ast.Import([alias]), statement) for alias in statement.names]
     if (
@@ -147,7 +147,7 @@ def _parts(statement: ast.stmt) -> list[ast.stmt]:
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
-    """The names that a statement would have bound where it stands."""
+    """The names that a statement would have bound in its own scope."""
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             yield node.name

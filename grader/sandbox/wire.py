@@ -48,11 +48,11 @@ _NUMPY_DTYPES = {
 
 
 class WireError(ValueError):
-    """A value that can't be sent, or bytes that are no frame."""
+    """A value can't be sent, or bytes aren't a frame."""
 
 
 class Ref(msgspec.Struct, frozen=True):
-    """A name for an object that stays in the student's process, such as a model."""
+    """A handle for an object that stays in the student's process, such as a model."""
 
     id: int
     kind: str
@@ -70,7 +70,7 @@ class Call(msgspec.Struct, frozen=True, tag=True):
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
-    """Run the submission's cells, each a name and its source."""
+    """Run the submission's cells, given by name and source."""
 
     cells: list[tuple[str, str]]
     notebook: bool
@@ -79,14 +79,14 @@ class Load(msgspec.Struct, frozen=True, tag=True):
 
 
 class Fork(msgspec.Struct, frozen=True, tag=True):
-    """Fork the process as it is; the copy answers on the descriptor that comes along."""
+    """Fork the process in its current state; the copy answers on the descriptor sent with the request."""
 
 
 Request = Load | Call | Fork
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """A process has begun to answer. It is the first frame that each one sends."""
+    """The first frame of each process: it is ready to answer."""
 
 
 class Returned(msgspec.Struct, frozen=True, tag=True):
@@ -100,7 +100,7 @@ class Returned(msgspec.Struct, frozen=True, tag=True):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """A line of the submission that an exception came through."""
+    """A line of the submission in an exception's traceback."""
 
     cell: str
     line: int
@@ -118,7 +118,7 @@ student's model. `internal`: our own code raised, which is never a verdict about
 
 
 class Raised(msgspec.Struct, frozen=True, tag=True):
-    """What a call raised, in words."""
+    """A description of the exception that a call raised."""
 
     exception: str
     message: str
@@ -134,7 +134,7 @@ uses a name that such a statement would have bound."""
 
 
 class Skipped(msgspec.Struct, frozen=True):
-    """A statement that raised while the submission was loaded, and after which its cell went on."""
+    """A statement that raised while the submission was loaded; the rest of its cell was still run."""
 
     statement: str
     """Its first line."""
@@ -147,7 +147,7 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """What running the cells raised, by cell."""
+    """The exceptions that running the cells raised, by cell."""
 
     errors: list[tuple[str, Raised]]
     skipped: list[Skipped] = []
@@ -227,7 +227,7 @@ class _Array(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 class _Bulk:
-    """Turns a value into what MessagePack can carry, with the arrays' bytes put aside."""
+    """Turns a value into one that MessagePack can encode, and collects the arrays' bytes separately."""
 
     def __init__(self, refer: Callable[[object], Ref] | None) -> None:
         self.refer = refer
@@ -367,7 +367,7 @@ def _require_plain(value: object, depth: int = 0) -> None:
 
 
 def _span(array: _Array, itemsize: int, bulk: bytearray) -> int:
-    """The number of elements, after checking that they lie within `bulk`."""
+    """The number of elements, checked to lie within `bulk`."""
     if _impossible(array.shape) or array.offset % _ALIGN:
         raise WireError("an array of an impossible shape")
     count = math.prod(array.shape)
@@ -387,7 +387,7 @@ def _tensor_of(array: _Array, bulk: bytearray) -> torch.Tensor:
     count = _span(array, dtype.itemsize, bulk)
     if not count:
         return torch.empty(array.shape, dtype=dtype)
-    raw = torch.uint8 if dtype is torch.bool else dtype  # a byte that is neither 0 nor 1 is no bool
+    raw = torch.uint8 if dtype is torch.bool else dtype  # a byte other than 0 and 1 isn't a bool
     flat = torch.frombuffer(bulk, dtype=raw, count=count, offset=array.offset)
     return (flat != 0 if dtype is torch.bool else flat).reshape(array.shape)
 

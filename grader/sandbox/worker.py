@@ -1,4 +1,4 @@
-"""Runs in the student's process: loads the submission and answers calls. Nothing that it says can be trusted."""
+"""Runs in the student's process: loads the submission and answers calls. None of its answers can be trusted."""
 
 import __future__
 
@@ -62,7 +62,7 @@ class Channel(Protocol):
         """Send a whole frame."""
 
     def receive(self) -> tuple[bytes, bytearray] | None:
-        """Return the two parts of the next frame, None when the other side has gone."""
+        """Return the two parts of the next frame, None if the other side has closed the connection."""
 
 
 class SocketChannel:
@@ -77,7 +77,7 @@ class SocketChannel:
         self._socket.sendall(frame)
 
     def receive(self) -> tuple[bytes, bytearray] | None:
-        """Return the two parts of the next frame; descriptors that come along are put into `fds`."""
+        """Return the two parts of the next frame; descriptors sent with it are appended to `fds`."""
         header = self._read(wire.HEADER.size)
         if header is None:
             return None
@@ -100,7 +100,7 @@ class SocketChannel:
 
 
 def greet(sock: socket.socket, handed_over: int | None) -> None:
-    """Send the first frame of a process, with a descriptor that is closed here."""
+    """Send a process's first frame and hand over a descriptor, which is then closed here."""
     frame = wire.encode(Ready())
     if handed_over is None:
         sock.sendall(frame)
@@ -110,20 +110,20 @@ def greet(sock: socket.socket, handed_over: int | None) -> None:
 
 
 class Worker:
-    """The submission and the objects of it that the trusted side has a name for."""
+    """The submission, and those of its objects that the trusted side has handles for."""
 
     def __init__(self, in_copy: Callable[[], None] | None = None) -> None:
-        """`in_copy` is called in each copy that `Fork` makes; without it `Fork` is refused."""
+        """`in_copy` is called in each copy that a `Fork` request makes; without it, the request is refused."""
         self._in_copy = in_copy
         self._module = types.ModuleType(MODULE)
         self._objects: list[object] = []
         self._cells: Mapping[str, str] = {}
-        """The submission's own code: the file names that Python knows it by, and what messages call them."""
+        """Maps the file names that Python uses for the submission's code to their names in messages."""
         self._theirs: BaseException | None = None
-        """What the student's code or model raised within an operation of ours."""
+        """The exception that the student's code or model raised within one of our operations."""
 
     def serve(self, channel: Channel) -> None:
-        """Answer requests until the other side goes."""
+        """Answer requests until the other side closes the connection."""
         while (parts := channel.receive()) is not None:
             try:
                 request = self._request(parts)
@@ -136,7 +136,7 @@ class Worker:
                 channel.send(self._reply(request))
 
     def answer(self, parts: tuple[bytes, bytearray]) -> bytes:
-        """Answer one frame by another; what the submission raises is part of the answer."""
+        """Answer a frame with a frame. An exception of the submission is part of the answer."""
         try:
             request = self._request(parts)
         except Exception as error:
@@ -156,7 +156,7 @@ class Worker:
         return wire.decode_request(*parts, self._resolve)
 
     def _fork(self, channel: Channel) -> Channel:
-        """In the copy, return the new channel to answer on; in the original, the one it had."""
+        """Return the channel to answer on: the new one in the copy, the old one in the original."""
         if not isinstance(channel, SocketChannel) or self._in_copy is None:
             raise RuntimeError("this worker can't fork")
         fd = channel.fds.pop()
@@ -240,7 +240,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _ours(self) -> Iterator[None]:
-        """Raise an `_InternalError` for what our own code raises, within which the student's code may raise too."""
+        """Turn exceptions of our own code into `_InternalError`; those of the student's code pass through."""
         try:
             yield
         except Exception as error:
@@ -250,7 +250,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _student(self) -> Iterator[None]:
-        """Mark what the student's code or model raises within an operation of ours."""
+        """Remember that an exception within one of our operations came from the student's code or model."""
         try:
             yield
         except BaseException as error:
@@ -268,7 +268,7 @@ class Worker:
         return Ref(len(self._objects) - 1, type(value).__name__)
 
     def _resolve(self, ref: Ref) -> object:
-        known = 0 <= ref.id < len(self._objects)  # a forged name is the submission's own affair
+        known = 0 <= ref.id < len(self._objects)  # a forged handle harms only the submission itself
         return self._objects[ref.id] if known else None
 
     # --- telling
@@ -286,7 +286,7 @@ class Worker:
         )
 
     def _frames(self, error: BaseException) -> list[Frame]:
-        """The lines of the submission that an exception came through."""
+        """The lines of the submission in an exception's traceback."""
         return [
             Frame(self._cells[frame.filename], frame.lineno or 0, frame.name)
             for frame in traceback.extract_tb(error.__traceback__, limit=-200)
@@ -302,23 +302,27 @@ class Worker:
         return isinstance(model, torch.nn.Module)
 
     def evaluate(self, model: Any, *inputs: object) -> object:
-        """The model's outputs, in evaluation mode and without a graph."""
+        """The model's outputs in evaluation mode, without a gradient graph."""
         modules = torch.nn.Module.modules(model) if isinstance(model, torch.nn.Module) else ()
         training = [module for module in modules if module.training]
-        for module in training:  # not model.eval(): it calls train(), which a student may redefine
+        for (
+            module
+        ) in training:  # not model.eval(), which calls train(), which a student may redefine
             module.training = False
         try:
             with torch.no_grad(), self._student():
                 return model(*(_beside(model, each) for each in inputs))
         finally:
-            for module in training:  # not model.train(), which would wake what is frozen
+            for module in (
+                training
+            ):  # not model.train(), which would also switch modules that were in evaluation mode
                 module.training = True
 
     def parameters(self, model: torch.nn.Module) -> list[torch.Tensor]:
         return [p.detach().clone() for p in self._parameters(model)]
 
     def gradients(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        """What `.grad` holds of the parameters that have one."""
+        """The gradients of the parameters that have one."""
         return [p.grad.clone() for p in self._parameters(model) if p.grad is not None]
 
     def leave_gradients(self, model: torch.nn.Module, gradients: list[torch.Tensor]) -> None:
@@ -327,7 +331,7 @@ class Worker:
             p.grad = gradient.to(p.dtype)
 
     def _parameters(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        """What the model says are its parameters, as far as they have values."""
+        """The model's parameters, without those that have no values yet."""
         with self._student():
             parameters = list(model.parameters())
         return [
@@ -337,7 +341,7 @@ class Worker:
         ]
 
     def input_gradient(self, function: str, *args: torch.Tensor) -> list[object]:
-        """A function's value, and its gradient with respect to its first argument, None if it has none."""
+        """A function's value, and its gradient with respect to its first argument (None if there is none)."""
         leaf = args[0].clone().requires_grad_()
         with self._student():
             value = self._own_function(function)(leaf, *args[1:])
@@ -348,10 +352,10 @@ class Worker:
     def fit(
         self, model: torch.nn.Module, loss: str, x: torch.Tensor, y: torch.Tensor, epochs: int
     ) -> None:
-        """Train by a plain loop of Adam.
+        """Train with a plain loop and Adam.
 
         Raises:
-            _UnfitError: the model can't be trained by it.
+            _UnfitError: this loop can't train the model.
         """
         try:
             with self._student():
@@ -394,11 +398,11 @@ _FUTURE = functools.reduce(
 
 
 class _LoadTimeoutError(BaseException):
-    """Loading the submission has used up its time."""
+    """Loading the submission took too much time."""
 
 
 def _alarm(cpu_seconds: float) -> None:
-    """Raise `_LoadTimeoutError` in this process after so much CPU time; 0 takes the alarm back."""
+    """Raise `_LoadTimeoutError` in this process after this much CPU time; 0 cancels the alarm."""
     if not hasattr(signal, "setitimer"):
         return
 
@@ -410,7 +414,7 @@ def _alarm(cpu_seconds: float) -> None:
 
 
 class MissingError(Exception):
-    """The submission doesn't define what was called."""
+    """The submission doesn't define the function that was called."""
 
 
 class _UnfitError(Exception):
@@ -418,7 +422,7 @@ class _UnfitError(Exception):
 
 
 class _InternalError(Exception):
-    """Our own code raised: nothing is said about the student's."""
+    """Our own code failed, which says nothing about the student's."""
 
     @classmethod
     def of(cls, error: BaseException) -> "_InternalError":
@@ -426,14 +430,14 @@ class _InternalError(Exception):
 
 
 def _stub() -> types.ModuleType:
-    """The `grader` of a submission: its notebook's own checks do nothing where it is graded."""
+    """The `grader` module that a submission sees: checks in its notebook do nothing while it is graded."""
     stub = types.ModuleType("grader")
     stub.check = lambda *_, **__: None  # type: ignore[attr-defined]
     return stub
 
 
 class _Shell:
-    """What `get_ipython()` returns: magics do nothing, and what `%time` times is run."""
+    """What `get_ipython()` returns. Magics do nothing, except that `%time` runs its line."""
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self._namespace = namespace
@@ -473,7 +477,7 @@ def _parameters(function: Callable[..., object]) -> list[str]:
 
 
 def _fingerprints(call: Call, parameters: list[str]) -> dict[str, bytes]:
-    """What each argument looks like, by its name or else its place, counted from 1. A model only looks like itself."""
+    """The encoded value of each argument, by name or else position (from 1). A model is encoded by its identity."""
     places = (str(i) for i in range(len(parameters) + 1, len(call.args) + 1))
     named = dict(zip([*parameters, *places], call.args, strict=False)) | call.kwargs
     return {name: _fingerprint(value) for name, value in named.items()}
@@ -508,7 +512,7 @@ def _sendable(words: str) -> str:
 
 
 def _raised_by(error: BaseException) -> str:
-    """The file whose code raised, not only let the exception through."""
+    """The file whose code raised the exception itself."""
     frames = traceback.extract_tb(error.__traceback__, limit=-1)
     return frames[-1].filename if frames else ""
 
@@ -542,7 +546,7 @@ def _kind(error: BaseException, stub: bool = False) -> Kind:
 
 
 def adapt() -> None:
-    """Make libraries fit for a process without a notebook, threads and children. Once, before any fork."""
+    """Adapt libraries to a process without notebook, threads and children. Called once, before any fork."""
     torch.set_num_threads(1)
     _without_worker_processes()
     accelerators.run_on_processor()
@@ -552,7 +556,7 @@ def adapt() -> None:
 
 
 def prepare(workdir: Path) -> None:
-    """Make ordinary code feel at home: a folder of its own, quiet plots, a known random state."""
+    """Prepare what ordinary code expects: a folder of its own, plots without a display, a known random state."""
     os.chdir(workdir)
     os.environ.update(
         dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR"), str(workdir)),
@@ -560,14 +564,16 @@ def prepare(workdir: Path) -> None:
     )
     tempfile.tempdir = str(workdir)
     if hasattr(signal, "SIGXFSZ"):
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full disk is an OSError, not a death
+        signal.signal(
+            signal.SIGXFSZ, signal.SIG_IGN
+        )  # a full disk raises OSError instead of killing the process
     warnings.simplefilter("default")
     seed_all()
     gc.enable()
 
 
 def hide_grader() -> None:
-    """Leave submissions of this package one module, whose `check` does nothing: a notebook may still call it."""
+    """Replace this package by one module whose `check` does nothing, because a notebook may still call it."""
     for name in _own_modules():
         del sys.modules[name]
     stub = types.ModuleType(_GRADER)
@@ -577,7 +583,7 @@ def hide_grader() -> None:
 
 
 class _Refusal:
-    """Finds nothing of this package, where a submission has removed the module that was left of it."""
+    """Refuses to import this package, if a submission has removed the module that replaces it."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if _is_grader(name):
@@ -586,7 +592,7 @@ class _Refusal:
 
 @functools.cache
 def _own_modules() -> dict[str, types.ModuleType]:
-    """Kept, so that nothing is freed after a fork, which would copy pages for milliseconds."""
+    """Cached, so that nothing is freed after a fork: that would copy pages for milliseconds."""
     return {name: module for name, module in sys.modules.items() if _is_grader(name)}
 
 
@@ -595,14 +601,14 @@ def _is_grader(name: str) -> bool:
 
 
 def seed_all() -> None:
-    """Put every random generator into the state that submissions begin with."""
+    """Set all random generators to the state in which submissions start."""
     torch.manual_seed(0)
     np.random.seed(0)
     random.seed(0)
 
 
 def without_widgets() -> None:
-    """Let `tqdm.notebook` print its bars: there is no notebook to show widgets."""
+    """Make `tqdm.notebook` print its bars, because there is no notebook to show widgets."""
     with contextlib.suppress(ImportError):
         import tqdm.notebook
 
@@ -611,7 +617,7 @@ def without_widgets() -> None:
 
 
 def _without_worker_processes() -> None:
-    """Let a `DataLoader` with `num_workers` load in its own process: there are no others in the sandbox."""
+    """Make a `DataLoader` with `num_workers` load in its own process, because the sandbox allows no others."""
     loader = torch.utils.data.DataLoader
     original = loader.__init__
 

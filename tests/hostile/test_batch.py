@@ -148,7 +148,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_whatever_goes_wrong_with_a_hand_in_is_reported_in_its_report(graded, name):
+def test_any_error_of_a_hand_in_appears_in_its_report(graded, name):
     state, found = graded(load=UNREADABLE[name])
 
     assert (state.graded, state.ungraded) == (3, 1)

@@ -283,7 +283,7 @@ GLANCES = {
 
 
 @pytest.mark.parametrize("name", GLANCES)
-def test_of_a_hidden_path_only_its_outside_is_seen(
+def test_only_metadata_of_a_hidden_path_is_visible(
     sandbox_server, assault, submit, targets, victim, name
 ):
     """A known limit of Landlock: size, times, owner and the target of a link, but nothing that is in it."""
@@ -294,7 +294,7 @@ def test_of_a_hidden_path_only_its_outside_is_seen(
     assert {outcome.how for outcome in outcomes} == {"done"}
 
 
-def test_nobody_is_reported_when_a_hidden_file_is_opened(
+def test_opening_a_hidden_file_notifies_nobody(
     strong_server, server_without, assault, submit, targets
 ):
     watch = "c('inotify_add_watch', c('inotify_init1', 0), os.fsencode(folder), 0x20)"
@@ -317,7 +317,7 @@ def test_a_file_that_only_capabilities_open_stays_closed(server_without, assault
         assert {outcome.how for outcome in outcomes} == {open_}
 
 
-def test_a_crash_leaves_no_image_of_the_memory(strong_server, assault, submit):
+def test_a_crash_leaves_no_core_dump(strong_server, assault, submit):
     outcomes = assault(strong_server, submit, "return resource.getrlimit(resource.RLIMIT_CORE)")
 
     assert [outcome.value for outcome in outcomes] == [(0, 0), (0, 0)]
@@ -588,7 +588,9 @@ raise ValueError
 """
 
 
-def test_a_path_that_it_names_is_not_read_for_it(grader, assignments, submit, targets, secret):
+def test_the_grader_does_not_read_a_path_for_a_submission(
+    grader, assignments, submit, targets, secret
+):
     paths = [targets["path"], f"{targets['folder']}/hidden_checks.py"]
 
     report = grader.grade(
@@ -599,7 +601,7 @@ def test_a_path_that_it_names_is_not_read_for_it(grader, assignments, submit, ta
     assert secret not in str(report)
 
 
-def test_no_reference_leads_to_an_object_of_the_grader(sandbox_server, submit):
+def test_no_handle_leads_to_an_object_of_the_grader(sandbox_server, submit):
     source = f"""{WORKER}
 Ref = worker.Ref
 def give(number): return Ref(number, "Module")

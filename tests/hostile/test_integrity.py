@@ -246,7 +246,7 @@ OWN_FILES = [
 
 
 @pytest.mark.parametrize("name", OWN_FILES)
-def test_what_the_kernel_lets_a_process_change_of_itself_stays(
+def test_a_process_cannot_change_its_own_kernel_settings(
     strong_server, server_without, assault, submit, name
 ):
     body = "os.open(f'/proc/self/{name}', os.O_WRONLY)"

@@ -375,7 +375,7 @@ def test_an_expanded_tensor_is_as_large_as_it_says(received):
     assert received("torch.zeros(()).expand(10**8)") == Verdict.FAILED
 
 
-def test_what_is_no_number_stays_none(received):
+def test_a_value_that_is_not_a_number_stays_none(received):
     assert math.isnan(received("float('nan')"))
     assert received("[float('inf'), -float('inf')]") == [math.inf, -math.inf]
 
@@ -591,7 +591,7 @@ MULTINOMIAL_FINAL = 'threshold.at_most("max_loss", trained.final)'
         ("wine", PRETRAINED_WINE, "convergence", "return (labels + 1) % 3", "return labels"),
     ],
 )
-def test_without_its_defence_it_would_earn_its_points(
+def test_without_the_defence_it_would_earn_its_points(
     grader, submit, tmp_path, name, changes, item, defence, weaker
 ):
     folder = shutil.copytree(ROOT / "solutions" / name, tmp_path / name)

@@ -123,7 +123,7 @@ def test_the_cpu_time_of_a_child_is_reported(running):
     assert 0.2 < exit_.cpu_seconds < 2
 
 
-def test_of_a_child_that_runs_on_nothing_is_reported(running):
+def test_no_exit_is_reported_for_a_running_child(running):
     with running.child(SLEEP) as (child, answer):
         answer()
         assert child.wait(0.1) is None
@@ -196,7 +196,7 @@ def test_closing_the_lifeline_kills_the_whole_family(running, command):
     assert in_time(lambda: gone(*pids))
 
 
-def test_what_a_child_left_behind_is_killed_when_it_ends(running):
+def test_what_a_child_leaves_behind_is_killed(running):
     with running.child(f"{GRANDCHILD}tell(os.getpid(), first)") as (child, answer):
         pids = answer()
         assert child.wait(10).status == 0
@@ -226,7 +226,7 @@ def test_closing_one_lifeline_leaves_the_others(running):
 # --- the end of the server
 
 
-def test_the_end_of_the_server_kills_all(tmp_path):
+def test_all_children_end_with_the_server(tmp_path):
     running = Server(tmp_path / "log")
     with contextlib.ExitStack() as stack:
         stack.enter_context(running.server)

@@ -98,7 +98,7 @@ def test_the_compiler_is_imported_only_for_who_uses_it(cold_server, submit, use,
         student.close()
 
 
-def test_a_library_that_is_not_installed_is_no_trouble(sandbox_server, submit):
+def test_a_missing_library_does_no_harm(sandbox_server, submit):
     source = "try:\n    import seaborn\nexcept ImportError: pass\ndef f(): return 1"
     with open_sandbox(sandbox_server.control, submit(source), LIMITS) as sandbox:
         student = sandbox.student()

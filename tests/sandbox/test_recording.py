@@ -402,7 +402,7 @@ def test_another_submission_sandbox_or_limit_is_run_again(taped, submit):
         assert not it.tape.damaged
 
 
-def test_a_damaged_recording_is_as_good_as_none(taped):
+def test_a_damaged_recording_is_ignored(taped):
     it = taped(COUNTER)
     with it.student() as student:
         student.count()
@@ -451,7 +451,7 @@ ANSWERS = st.dictionaries(
 
 
 @given(ANSWERS)
-def test_recordings_go_to_bytes_and_back(answers):
+def test_a_recording_survives_encoding(answers):
     assert decode(b"f" * 16, encode(b"f" * 16, answers)) == answers
 
 

@@ -78,7 +78,7 @@ def error_of(call: Callable[..., object], *args: object) -> StudentCodeError:
 # --- calls
 
 
-def test_values_go_both_ways(student_of):
+def test_values_survive_the_round_trip(student_of):
     with student_of("def same(*args, **kwargs): return [args, kwargs]") as student:
         args, kwargs = student.same(1, 2.5, "x", [True, None], key={"a": b"b"})
 
@@ -86,7 +86,7 @@ def test_values_go_both_ways(student_of):
     assert kwargs == {"key": {"a": b"b"}}
 
 
-def test_tensors_and_arrays_go_both_ways(student_of):
+def test_tensors_and_arrays_survive_the_round_trip(student_of):
     with student_of("def double(t, a): return t * 2, a * 2") as student:
         tensor, array = student.double(torch.tensor([[1.0, 2.0]]), np.array([3, 4]))
 
@@ -94,7 +94,7 @@ def test_tensors_and_arrays_go_both_ways(student_of):
     assert (np.dtype("int64"), [6, 8]) == (array.dtype, array.tolist())
 
 
-def test_what_was_asked_and_what_came_back_is_reported_in_kind(opened):
+def test_messages_describe_the_kinds_of_arguments_and_results(opened):
     with (
         opened("def f(x, y): return x") as sandbox,
         fresh(sandbox) as student,
@@ -121,7 +121,7 @@ def test_time_and_memory_are_metered(opened):
     assert sandbox.meter.memory_bytes > 40_000_000
 
 
-def test_input_is_at_its_end(student_of):
+def test_standard_input_is_empty(student_of):
     with student_of("def f(): return input('name? ')") as student:
         assert "EOFError" in error_of(student.f).text.en
 
@@ -165,7 +165,7 @@ def test_a_missing_function_is_not_implemented(student_of):
     assert (error.verdict, error.text.en) == (Verdict.NOT_IMPLEMENTED, "`train` is not defined")
 
 
-def test_what_is_no_function_is_an_error(student_of):
+def test_a_name_that_is_not_a_function_is_an_error(student_of):
     with student_of("train = 5") as student:
         assert error_of(student.train).verdict == Verdict.ERROR
 
@@ -212,7 +212,7 @@ def test_an_exception_in_a_notebook_is_reported_with_its_cell(student_of):
         "raise Odd() from ValueError()",
     ],
 )
-def test_whatever_is_raised_is_an_error_and_no_end(student_of, body):
+def test_any_exception_is_an_error_and_does_not_end_the_process(student_of, body):
     source = (
         "class Odd(Exception):\n    def __str__(self): raise RuntimeError\n"
         f"def f(): {body}\ndef alive(): return True"

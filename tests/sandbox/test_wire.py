@@ -416,7 +416,7 @@ class Name(str):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_almost_plain_arrives_plain(expected, value):
+def test_subclasses_of_plain_types_arrive_as_plain_values(expected, value):
     assert same(expected, there_and_back(value))
 
 
@@ -427,7 +427,7 @@ def test_a_pandas_object_arrives_with_its_values(values):
     assert np.asarray(there_and_back(table)).tolist() == values
 
 
-def test_what_is_no_value_arrives_as_its_name():
+def test_other_objects_arrive_as_handles():
     model, kept = torch.nn.Linear(1, 1), []
 
     def refer(value):
@@ -440,7 +440,7 @@ def test_what_is_no_value_arrives_as_its_name():
     assert [model, model, 1j] == kept
 
 
-def test_a_name_in_a_request_becomes_what_it_names():
+def test_a_handle_in_a_request_becomes_its_object():
     frame = wire.encode(Call("train", [Ref(7, "Net"), 1], {"model": [Ref(8, "Net")]}))
 
     request = wire.decode_request(*parts(frame), lambda ref: f"object {ref.id}")
@@ -465,7 +465,7 @@ def test_a_name_in_a_request_becomes_what_it_names():
         torch.device("cpu"),
     ],
 )
-def test_without_names_what_is_no_value_is_refused(value):
+def test_without_handles_other_objects_are_refused(value):
     with pytest.raises(WireError):
         wire.encode(Returned(value))
 
@@ -514,7 +514,7 @@ def test_values_that_contain_themselves_are_refused():
 
 
 @pytest.mark.parametrize("value", [10**400, "\ud800", {"\ud800": 1}], ids=["int", "str", "key"])
-def test_a_value_that_has_no_encoding_is_refused(value):
+def test_a_value_that_cannot_be_encoded_is_refused(value):
     with pytest.raises(WireError):
         wire.encode(Returned(value))
 
@@ -704,7 +704,7 @@ def test_a_reply_that_is_nested_too_deeply_is_refused(depth, opening):
 
 
 @pytest.mark.parametrize("seconds", [0, 2**32 - 1])
-def test_a_time_is_no_plain_value(seconds):
+def test_a_timestamp_is_refused(seconds):
     with pytest.raises(WireError):
         wire.decode_reply(returned(Ext(-1, struct.pack(">I", seconds))), bytearray())
 
