@@ -185,9 +185,7 @@ def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) 
     channel, output, settings = fds
     limits = msgspec.msgpack.decode(os.read(settings, 4096), type=WorkerLimits)
     os.close(settings)
-    os.dup2(
-        os.open(os.devnull, os.O_RDONLY), 0
-    )  # a descriptor of its own, whose flags no other process shares
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # its flags are shared with nobody
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
@@ -244,9 +242,7 @@ class _Removals:
 
     def start(self, folder: Path) -> None:
         self._running = [each for each in self._running if each.poll() is None]
-        with contextlib.suppress(
-            BlockingIOError
-        ):  # no room for a process: the folder is removed with the root
+        with contextlib.suppress(BlockingIOError):  # no room for a process: it goes with the root
             if (removal := _remove(folder)) is not None:
                 self._running.append(removal)
 

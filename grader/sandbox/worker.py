@@ -305,17 +305,13 @@ class Worker:
         """The model's outputs in evaluation mode, without a gradient graph."""
         modules = torch.nn.Module.modules(model) if isinstance(model, torch.nn.Module) else ()
         training = [module for module in modules if module.training]
-        for (
-            module
-        ) in training:  # not model.eval(), which calls train(), which a student may redefine
+        for module in training:  # not model.eval(): it calls train(), which may be redefined
             module.training = False
         try:
             with torch.no_grad(), self._student():
                 return model(*(_beside(model, each) for each in inputs))
         finally:
-            for module in (
-                training
-            ):  # not model.train(), which would also switch modules that were in evaluation mode
+            for module in training:  # not model.train(), which would switch the others, too
                 module.training = True
 
     def parameters(self, model: torch.nn.Module) -> list[torch.Tensor]:
@@ -564,9 +560,7 @@ def prepare(workdir: Path) -> None:
     )
     tempfile.tempdir = str(workdir)
     if hasattr(signal, "SIGXFSZ"):
-        signal.signal(
-            signal.SIGXFSZ, signal.SIG_IGN
-        )  # a full disk raises OSError instead of killing the process
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full disk raises OSError, kills nothing
     warnings.simplefilter("default")
     seed_all()
     gc.enable()
