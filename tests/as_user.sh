@@ -5,11 +5,13 @@
 set -euo pipefail
 if [ "$(id -u)" != 0 ]; then
     exec "$@"
-elif [ "${1:-}" != --inside ]; then
-    if ! unshare --mount --propagation private true; then
-        echo "NOT RUN: becoming an ordinary user takes mounts, which root isn't allowed here: $*" >&2
-        exit 0
-    fi
+fi
+not_run() {
+    echo "NOT RUN: an ordinary user needs a view of the checkout that takes mounts, which fail here: $*" >&2
+    exit 0
+}
+if [ "${1:-}" != --inside ]; then
+    unshare --mount --propagation private true || not_run "$@"
     exec unshare --mount --propagation private "$0" --inside "$@"
 fi
 shift
@@ -23,7 +25,7 @@ mkdir "$own"/{prefix,root,upper,work,tmp,home}
 chown $user:$user "$own"/{tmp,home}
 
 mount --bind "$prefix" "$own/prefix"
-mount -t overlay -o "lowerdir=$root,upperdir=$own/upper,workdir=$own/work" overlay "$own/root"
+mount -t overlay -o "lowerdir=$root,upperdir=$own/upper,workdir=$own/work" overlay "$own/root" || not_run "$@"
 find "$own/root" -name .venv -prune -o -name .git -prune -o -exec chown -h $user:$user {} +
 for folder in "$prefix" "$root"; do # a closed folder on the way is covered by an open one
     above=$folder
