@@ -53,9 +53,10 @@ endurance: setup ## what 2,000 submissions in one batch leave behind
 slowest: setup ## how long the slowest hostile submissions hold a worker under the default limits
 	$(BIN)/python benchmarks/slowest.py
 
-fuzz: setup ## fuzz the codec for SECONDS
+fuzz: setup ## fuzz the codec and intake, each for SECONDS
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python tests/fuzz/fuzz_wire.py -max_total_time=$(or $(SECONDS),60)
+	$(BIN)/python tests/fuzz/fuzz_intake.py -max_total_time=$(or $(SECONDS),60)
 
 benchmark-batch: setup ## cost of grading a class, compared with a fresh process per submission
 	$(BIN)/python benchmarks/batch.py

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import re
-import tokenize
 import unicodedata
 import warnings
 from collections.abc import Collection, Iterator
@@ -197,7 +196,7 @@ _Parts = tuple[tuple[Cell, ...], tuple[Text, ...], tuple[tuple[str, Text], ...]]
 
 
 def _script_cells(file: str, data: bytes) -> _Parts:
-    source = _decode(data)
+    source = _decode(data, script=True)
     if not source.strip():
         return (), (), ()
     skipped: list[tuple[int, str]] = []
@@ -348,8 +347,9 @@ def place(name: str, line: int | None = None) -> Text:
     return tr("{where}, line {line}", where=where, line=line) if line else where
 
 
-def _decode(data: bytes) -> str:
-    """Decode a file in any common encoding."""
+def _decode(data: bytes, script: bool = False) -> str:
+    """Decode a file in any common encoding. A script's coding line is obeyed or refused as Python does."""
+    cookie = _COOKIE.match(data.removeprefix(codecs.BOM_UTF8)) if script else None
     for mark, encoding in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),
@@ -359,21 +359,37 @@ def _decode(data: bytes) -> str:
             candidates = [encoding]
             break
     else:
-        candidates = ["utf-8", *_declared(data), "cp949"]
+        candidates = [cookie[1].decode("ascii", "replace")] if cookie else ["utf-8", "cp949"]
+    if cookie and data.startswith(codecs.BOM_UTF8) and not _is_utf8(cookie[1]):
+        candidates = []
     for encoding in candidates:
         try:
             text = data.decode(encoding)
             text.encode()  # halves of characters are no text
-        except (UnicodeError, LookupError):
+        except (UnicodeError, LookupError, ValueError):
             continue
         if "\0" in text:
             break
         return io.IncrementalNewlineDecoder(None, translate=True).decode(text, final=True)
+    if cookie:
+        name = printable(cookie[1].decode("ascii", "replace"), 40)
+        raise _NoSubmissionError(
+            tr(
+                "Python can't read the file in the encoding that its coding line names: {name}",
+                name=name,
+            )
+        )
     raise _NoSubmissionError(tr("the file isn't UTF-8 or CP949 text"))
 
 
-def _declared(data: bytes) -> list[str]:
+_COOKIE = re.compile(
+    rb"(?:[ \t\f]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))??[ \t\f]*#[^\r\n]*?coding[:=][ \t]*([-\w.]+)"
+)
+"""What Python takes for a coding line: in the first line, or in the second below a comment."""
+
+
+def _is_utf8(name: bytes) -> bool:
     try:
-        return [tokenize.detect_encoding(io.BytesIO(data).readline)[0]]
-    except (SyntaxError, UnicodeError):
-        return []
+        return codecs.lookup(name.decode("ascii", "replace")).name == "utf-8"
+    except (LookupError, ValueError):
+        return False

@@ -26,6 +26,13 @@ ROSTER = (
         ("HW1/Abgaben/Kim_Minji_20241234_555/wine.py", "20241234", "20241234"),
         ("20241234_kim_minji_101_2002_wine.py", "20241234_kim_minji_101", "20241234"),
         ("LATE_anon_9q_2002_wine.py", "anon_9q", None),
+        ("HW 1/Kim Minji - Untitled0.ipynb.py", "Kim Minji", "20241234"),
+        ("HW 1/Lee Jun - Copy of wine.py", "Lee Jun", "20245678"),
+        ("hw3-submissions/hw3-mkim/wine.py", "mkim", None),
+        ("Submitted files/Kim Minji/HW 1/wine.py", "Kim Minji", "20241234"),
+        ("mkim@u.example_12_wine.py", "mkim@u.example", "20241234"),
+        ("A-1-Lee Jun_41_assignsubmission_file_/wine.py", "A-1-Lee Jun", "20245678"),
+        ("Team 1-Participant_41_assignsubmission_file_/wine.py", "Team 1-Participant 41", None),
         ("박지우(20240002)_41_assignsubmission_file_/wine.py", "박지우(20240002)", "20240002"),
         ("Team 1-Kim Minji_41_assignsubmission_file_/wine.py", "Team 1-Kim Minji", "20241234"),
         ("박지우(20240001)_wine.py", "박지우(20240001)", "20240001"),
@@ -34,11 +41,35 @@ ROSTER = (
     ],
 )
 def test_path_of_a_platform_names_the_student(archive, who, path, student, known):
-    name = path if "wine" in path else path.replace("a.py", "wine.py")
+    name = path if path.endswith(("wine.py", "ipynb.py")) else path.replace("a.py", "wine.py")
 
     assert who(archive(name)) == ([(student, "wine")], {})
     if known:
         assert who(archive(name), roster=ROSTER) == ([(known, "wine")], {})
+
+
+@pytest.mark.parametrize("name", ["wine - kim.py", "과제 - kim.py", "kim wine - 복사본.py"])
+def test_what_stands_before_a_dash_is_a_student_only_if_it_is_nothing_else(folder, who, name):
+    found, _ = who(folder(name, "lee_wine.py"))
+
+    assert found[0 if name[0] < "l" else -1][0].startswith("kim") or ("kim", "wine") in found
+
+
+def test_draft_of_teams_is_no_hand_in(folder, who):
+    top = folder("Submitted files/Kim/HW/Version 1/wine.py", "Working files/Lee/HW/wine.py")
+
+    found, unmatched = who(top)
+
+    assert found == [("Kim", "wine")]
+    assert list(unmatched.values()) == ["was saved on the platform, but not handed in"]
+
+
+def test_logins_of_blackboard_that_end_alike_stay_apart(folder, who):
+    names = [f"HW_{who}_minji_attempt_2026-11-30-23-58-01_wine.py" for who in ("kim", "lee")]
+
+    found, _ = who(folder(*names))
+
+    assert len({student for student, _ in found}) == 2
 
 
 def test_times_of_platforms_are_those_of_the_attempts(archive, find, wine):

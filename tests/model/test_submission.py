@@ -141,17 +141,35 @@ def test_coding_line_after_an_interpreter_line():
     assert source_of(script(text.encode("johab"))) == text
 
 
-def test_coding_line_that_is_a_lie_costs_nothing():
+def test_coding_line_that_reads_otherwise_is_obeyed_as_in_python():
     text = "# coding: latin-1\n" + KOREAN
 
-    assert source_of(script(text.encode())) == text
+    assert source_of(script(text.encode())) == text.encode().decode("latin-1")
 
 
-@pytest.mark.parametrize("name", ["klingon", "undefined", "hex", "idna", "rot13"])
-def test_coding_line_of_no_encoding_costs_nothing(name):
-    text = f"# coding: {name}\n{KOREAN}"
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(
+            f"# coding: {name}\n{KOREAN}".encode()
+            for name in ("klingon", "undefined", "hex", "rot13")
+        ),
+        f"# coding: ascii\n{KOREAN}".encode(),
+        f"# coding: utf-8\n{KOREAN}".encode("cp949"),
+        codecs.BOM_UTF8 + f"#!x\n# coding: cp949\n{KOREAN}".encode(),
+    ],
+)
+def test_coding_line_that_python_refuses_is_told(data, tmp_path):
+    with pytest.raises((SyntaxError, UnicodeError)):
+        compile(data, "x.py", "exec")  # the reason for the rule
 
-    assert source_of(script(text.encode("cp949"))) == text
+    assert problem(script(data)).startswith("Python can't read the file in the encoding")
+
+
+def test_code_hidden_in_an_encoding_is_shown_as_it_is_graded():
+    text = "# coding: utf-7\nx = 1\n"
+
+    assert source_of(script(text.encode() + b"+AHkAIAA9ACAAMg-\n")) == text + "y = 2\n"
 
 
 def test_notebook_with_a_byte_order_mark():
