@@ -504,13 +504,14 @@ def _alike(paths: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
     """The shown paths of files and folders that only differ in spaces or in signs that can't be shown."""
     found: defaultdict[tuple[str, ...], set[tuple[str, ...]]] = defaultdict(set)
     for path in paths:
-        for n in range(1, len(path) + 1):
-            found[tuple(map(_name, path[:n]))].add(path[:n])
+        shown = tuple(map(_name, path[:_MAX_PARTS]))
+        for n in range(1, len(shown) + 1):
+            found[shown[:n]].add(path[:n])
     return {shown for shown, written in found.items() if len(written) > 1}
 
 
 def _name_problem(shown: tuple[str, ...], alike: set[tuple[str, ...]]) -> Text | None:
-    if alike and any(shown[:n] in alike for n in range(1, len(shown) + 1)):
+    if alike and any(shown[:n] in alike for n in range(1, min(len(shown), _MAX_PARTS) + 1)):
         return tr("has the same name as another one but for spaces or hidden signs; rename it")
     return None
 

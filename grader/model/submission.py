@@ -303,7 +303,7 @@ def _cells_of(text: str) -> list[_NotebookCell]:
             _NotebookCell(str(cell.get("cell_type")), _joined(cell.get("source", "")), _tags(cell))
             for cell in notebook["cells"]
         ]
-    except _NoSubmissionError:
+    except (_NoSubmissionError, MemoryError):
         raise
     except RecursionError as error:
         raise _NoSubmissionError(tr("the notebook is nested too deeply")) from error
