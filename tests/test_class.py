@@ -16,7 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from grader.authoring.audit import MISTAKES, VARIANTS, busy_processors, lost_items, read_samples
+from grader.authoring.audit import (
+    CHEATS,
+    MISTAKES,
+    VARIANTS,
+    busy_processors,
+    lost_items,
+    read_samples,
+)
 from grader.model.assignment import load_assignment, load_assignments
 from grader.model.score import Verdict
 from grader.model.submission import read_submission
@@ -240,6 +247,7 @@ def test_every_assignment_is_tested_by_variants_and_mistakes(assignments):
     for name in assignments:
         assert sum(sample.startswith(f"{name}/{VARIANTS}/") for sample in SAMPLES) >= 10
         assert sum(sample.startswith(f"{name}/{MISTAKES}/") for sample in SAMPLES) >= 20
+        assert any(sample.startswith(f"{name}/{CHEATS}/") for sample in SAMPLES)
 
 
 def test_there_are_right_and_wrong_ones_of_both_kinds():

@@ -26,7 +26,8 @@ from grader.model.score import Measure, ScoreReport, Verdict
 from grader.model.submission import Submission, parse_submission, read_submission
 from grader.model.text import Text, tr
 
-VARIANTS, MISTAKES = "variants", "mistakes"
+VARIANTS, MISTAKES, CHEATS = "variants", "mistakes", "cheats"
+"""Folders beside a solution: right submissions, wrong ones, and ones that want points for work that they don't do."""
 EQUIVALENT = "equivalent.toml"
 """The keys of mutants that may keep every point, with the reasons."""
 
@@ -102,7 +103,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[str, ...]
     """The ids of the rubric items."""
     samples: tuple[JudgedSample, ...]
-    """The solution, the variants and the mistakes."""
+    """The solution, the variants, the mistakes and the cheats."""
     mutants: tuple[JudgedMutant, ...]
     margins: tuple[Margin, ...]
     """One per threshold and correct sample, the closest first."""
@@ -120,18 +121,23 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_samples(assignment: Assignment) -> list[Sample]:
-    """Return the solution, the variants and the mistakes of an assignment.
+    """Return the solution, the variants, the mistakes and the cheats of an assignment.
 
     Raises:
-        AssignmentError: the solution is missing, or a mistake's header doesn't list the items that it loses.
+        AssignmentError: the solution is missing, or a header doesn't list the items that are lost.
     """
     folder = assignment.folder
     found = [Sample(SOLUTION, read_submission(folder / SOLUTION), frozenset())]
     known = {item.id for item in assignment.items}
-    for path in sorted((folder / VARIANTS).glob("*.py")) + sorted((folder / MISTAKES).glob("*.py")):
+    paths = (
+        path
+        for kind in (VARIANTS, MISTAKES, CHEATS)
+        for path in sorted((folder / kind).glob("*.py"))
+    )
+    for path in paths:
         name = f"{path.parent.name}/{path.name}"
         loses: frozenset[str] = frozenset()
-        if path.parent.name == MISTAKES:
+        if path.parent.name != VARIANTS:
             header = _LOSES.search(path.read_text(encoding="utf-8")[:_HEAD])
             loses = frozenset(re.findall(r"[^\s,]+", header[1] if header else ""))
             if not loses or not loses <= known:
@@ -294,7 +300,7 @@ def _changed(grader: Grader, assignment: Assignment, **changed: object) -> Itera
             assignment.folder,
             folder,
             dirs_exist_ok=True,
-            ignore=shutil.ignore_patterns(VARIANTS, MISTAKES, "__pycache__"),
+            ignore=shutil.ignore_patterns(VARIANTS, MISTAKES, CHEATS, "__pycache__"),
         )
         settings = msgspec.structs.replace(assignment, **changed)
         fields = (name for name in settings.__struct_fields__ if name != "folder")

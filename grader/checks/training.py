@@ -19,6 +19,8 @@ TOLERANCE = 0.2
 step."""
 _EPOCHS = 80
 _STALE = 100.0
+_LEARNT = 0.85
+"""The accuracy that a trained model needs on rows far from all boundaries."""
 
 
 def loss_of(loss: Loss, outputs: torch.Tensor, y: torch.Tensor) -> float:
@@ -112,6 +114,9 @@ def check_history_ends(
     net = model(build())
     losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
     last = true_loss(loss, net, x, y)
+    if last >= start:
+        raise CheckFailedError(tr("the loss of the given model doesn't fall during training"))
+    _check_middle(student, build, loss, x, y, losses, epochs, lr)
     ends = min(first) * (1 - TOLERANCE) <= losses[0] <= max(first) * (1 + TOLERANCE) and abs(
         losses[-1] - last
     ) <= TOLERANCE * max(last, 0.01)
@@ -119,6 +124,73 @@ def check_history_ends(
         raise CheckFailedError(
             tr(
                 "the history doesn't start and end with the model's losses before and after training"
+            )
+        )
+
+
+def _check_middle(
+    student: Student,
+    build: Callable[[], object],
+    loss: Loss,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    losses: list[float],
+    epochs: int,
+    lr: float,
+) -> None:
+    """The loss halfway must lie between those of models trained for a quarter and for three quarters of the epochs."""
+    found = []
+    for part in (epochs // 4, epochs * 3 // 4):
+        net = model(build())
+        student.train(net, x, y, epochs=part, lr=lr)
+        found.append(true_loss(loss, net, x, y))
+    low, high = min(found) * (1 - TOLERANCE), max(found) * (1 + TOLERANCE)
+    if not low <= losses[epochs // 2] <= high:
+        raise CheckFailedError(
+            tr("the middle of the history isn't the loss of a model trained for as many epochs")
+        )
+
+
+def check_learns(
+    student: Student,
+    net: Handle,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    rows: torch.Tensor,
+    truth: torch.Tensor,
+) -> None:
+    """Train a model with the defaults on separable rows: it must tell the classes of other rows like them.
+
+    `truth` holds class indices (N,). The outputs are probabilities (N, 1) of class 1, or logits (N, K).
+
+    Raises:
+        CheckFailedError: it gets more than a few wrong.
+    """
+    student.train(net, x, y)
+    outputs = matrix(net(rows), len(rows))
+    found = (outputs[:, 0] >= 0.5).long() if outputs.shape[1] == 1 else outputs.argmax(dim=1)
+    if float((found == truth).double().mean()) < _LEARNT:
+        raise CheckFailedError(
+            tr("trained with the defaults on other data, the model can't classify rows like them")
+        )
+
+
+def check_responds(loss: Loss, net: Handle, x: torch.Tensor, y: torch.Tensor, bound: float) -> None:
+    """The outputs of a trained model must change with its inputs, and a little of it must not change the loss much.
+
+    A table of known rows gives the same outputs for rows that are nearly the same, or fails on them.
+
+    Raises:
+        CheckFailedError: the outputs stay exactly as they are, or the loss is more than `bound`.
+    """
+    step = 1e-3 * x.std(dim=0) * torch.linspace(-1, 1, x.numel()).reshape(x.shape).sin()
+    outputs, nearby = (matrix(net(rows), len(rows)) for rows in (x, x + step))
+    if torch.equal(outputs, nearby):
+        raise CheckFailedError(tr("the outputs of the model don't change with its inputs"))
+    if loss_of(loss, nearby, y) > bound:
+        raise CheckFailedError(
+            tr(
+                "the model is right on the training data only, and wrong on rows that differ by a thousandth"
             )
         )
 

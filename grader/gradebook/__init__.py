@@ -61,7 +61,7 @@ from grader.model.score import How, ScoreReport
 from grader.model.submission import Cell, Submission
 from grader.model.text import Text, natural, tr
 
-_BESIDE = {"public", "variants", "mistakes", "equivalent.toml"}
+_BESIDE = {"public", "variants", "mistakes", "cheats", "equivalent.toml"}
 _CHUNK = 500  # hand-ins looked up per transaction
 
 

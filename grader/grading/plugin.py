@@ -277,7 +277,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Ignore the folders below the hidden checks: public checks, variants and mistakes."""
+    """Ignore the folders below the hidden checks: public checks, variants, mistakes and cheats."""
     below = collection_path.is_dir() and (collection_path.parent / "assignment.toml").is_file()
     return True if below else None
 

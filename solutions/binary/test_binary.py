@@ -18,7 +18,9 @@ from grader.checks import (
     check_history,
     check_history_ends,
     check_learning_rate,
+    check_learns,
     circumstance,
+    close,
     history,
     loss_of,
     model,
@@ -31,6 +33,8 @@ from grader.checks import (
 X = torch.tensor([[0.0], [1], [3], [5], [8], [11], [15], [20]])
 Y = torch.tensor([[0.0], [0], [0], [0], [1], [1], [1], [1]])
 EPOCHS = 1000
+OTHER_X = torch.tensor([[1.0], [17], [3], [14], [2], [19], [4], [12]])
+OTHER_Y = (OTHER_X < 8).float()
 
 
 ON_OTHER_DATA = Text(ko="강의와 다른 데이터에서", en="on other data than the lesson's")
@@ -79,6 +83,7 @@ def test_probabilities_from_two_parameters(student, settings, rng):
             ko="모델의 출력은 0과 1 사이의 확률이어야 합니다",
             en="the model's outputs must be probabilities between 0 and 1",
         )
+    check_affine(net, 4 * rng.normal(64, 1))
     require(
         sum(p.numel() for p in net.parameters()) == 2,
         ko="모델의 매개변수는 가중치 하나와 편향 하나뿐이어야 합니다",
@@ -95,6 +100,21 @@ def test_mean_over_the_batch_with_a_gradient(student, rng):
         assert_close(number(student.bce_loss(p, y)), loss_of("bce", p.double(), y))
     assert_unchanged(student)
     check_gradient_comes_back(student, rng)
+
+
+def check_affine(net, x):
+    """One weight and one bias: the logit is a line, wherever float32 can still tell it."""
+    p = tensor(net(x), len(x), 1).flatten()
+    inside = (p > 1e-3) & (p < 1 - 1e-3)
+    if inside.sum() < 3:
+        return
+    points = torch.column_stack([x.flatten().double(), torch.ones(len(x)).double()])
+    line = torch.linalg.lstsq(points[inside], p[inside].logit()[:, None], driver="gelsd").solution
+    require(
+        close(p, torch.sigmoid(points @ line).flatten(), 0.02),
+        ko="모델의 출력이 sigmoid(w·x + b)가 아닙니다",
+        en="the model's outputs aren't sigmoid(w·x + b)",
+    )
 
 
 def check_gradient_comes_back(student, rng):
@@ -126,6 +146,9 @@ def test_history_and_steps_on_hidden_data(student, settings, rng):
         )
         check_history_ends(student, fresh, "bce", x, y, epochs=130, lr=0.01)
         check_learning_rate(student, fresh, x, y)
+        patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
+        rows = torch.cat([2.5 * rng.uniform(12, 1), rng.uniform(12, 1, low=15, high=20)])
+        check_learns(patient, fresh(), OTHER_X, OTHER_Y, rows, (rows < 8).long().flatten())
         x = rng.uniform(32, 1, low=1, high=3)
         likely = float(tensor(fresh()(x), 32, 1).mean()) >= 0.5
         y = torch.zeros(32, 1) if likely else torch.ones(32, 1)
@@ -138,6 +161,8 @@ class Trained:
     net: Handle
     line: torch.Tensor
     """The model before training: its probabilities for 0 and 1 hours, which determine its bias and weight."""
+    start: torch.Tensor
+    """Its probabilities for the rows of the lesson before training."""
     losses: list[float]
     thresholds: dict[str, float]
 
@@ -168,13 +193,14 @@ def trained(new_student, settings):
     student = new_student()
     net = build(student, settings)
     line = tensor(net(torch.tensor([[0.0], [1.0]])), 2, 1)
+    start = tensor(net(X), len(X), 1)
     patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
     losses = history(patient.train(net, X, Y))
-    return Trained(student, net, line, losses, settings.thresholds)
+    return Trained(student, net, line, start, losses, settings.thresholds)
 
 
 @pytest.mark.item("convergence")
-def test_default_training_converges(trained, threshold, draw):
+def test_default_training_converges(trained, threshold, rng, draw):
     draw.loss(trained.losses)
     last = trained.losses[-1]
     threshold.at_most(
@@ -191,6 +217,12 @@ def test_default_training_converges(trained, threshold, draw):
         ko="학습이 끝난 모델로 손실을 다시 계산하면 기준보다 큽니다",
         en="the loss recomputed from the trained model is too large",
     )
+    require(
+        trained.final < loss_of("bce", trained.start, Y),
+        ko="학습하는 동안 손실이 줄지 않았습니다",
+        en="the loss didn't fall during training",
+    )
+    check_affine(trained.net, torch.cat([X, 20 * rng.uniform(64, 1)]))
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ from grader.checks import (
     check_history,
     check_history_ends,
     check_learning_rate,
+    check_learns,
+    check_responds,
     circumstance,
     class_index,
     classes,
@@ -103,6 +105,13 @@ def check_gradient_comes_back(student, rng):
     check_gradient(value, gradient, leaf.grad)
 
 
+def clusters(rng, rows):
+    """Rows around three points that are far from each other, and their classes."""
+    y = torch.arange(rows) % 3
+    points = 2 + 5 * torch.eye(3, 4)[[1, 2, 0]]
+    return points[y] + rng.uniform(rows, 4, low=-0.75, high=0.75), y
+
+
 @pytest.mark.item("training_loop")
 def test_history_and_steps_on_hidden_data(student, settings, rng):
     def fresh():
@@ -122,6 +131,8 @@ def test_history_and_steps_on_hidden_data(student, settings, rng):
         )
         check_history_ends(student, fresh, "cross_entropy", x, y, epochs=130, lr=0.01)
         check_learning_rate(student, fresh, x, y)
+        patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
+        check_learns(patient, fresh(), *clusters(rng, 10), *clusters(rng, 30))
         x = rng.uniform(32, 4, low=1, high=3)
         least_expected = matrix(fresh()(x), 32).mean(dim=0).argmin()
         check_gradients_are_cleared(student, fresh, x, least_expected.repeat(32))
@@ -131,6 +142,8 @@ def test_history_and_steps_on_hidden_data(student, settings, rng):
 class Trained:
     student: Student
     net: Handle
+    start: float
+    """The loss before training."""
     losses: list[float]
 
     @property
@@ -142,12 +155,13 @@ class Trained:
 def trained(new_student, settings):
     student = new_student()
     net = build(student, settings)
+    start = true_loss("cross_entropy", net, X, Y)
     patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
-    return Trained(student, net, history(patient.train(net, X, Y)))
+    return Trained(student, net, start, history(patient.train(net, X, Y)))
 
 
 @pytest.mark.item("convergence")
-def test_default_training_converges(trained, threshold, draw):
+def test_default_training_converges(trained, settings, threshold, draw):
     draw.loss(trained.losses)
     threshold.at_most(
         "max_loss",
@@ -161,6 +175,12 @@ def test_default_training_converges(trained, threshold, draw):
         ko="학습이 끝난 모델로 손실을 다시 계산하면 기준보다 큽니다",
         en="the loss recomputed from the trained model is too large",
     )
+    require(
+        trained.final < trained.start,
+        ko="학습하는 동안 손실이 줄지 않았습니다",
+        en="the loss didn't fall during training",
+    )
+    check_responds("cross_entropy", trained.net, X, Y, 2 * settings.thresholds["max_loss"])
 
 
 @pytest.fixture(scope="module")

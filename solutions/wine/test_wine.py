@@ -27,6 +27,8 @@ from grader.checks import (
     StudentCodeError,
     Text,
     assert_unchanged,
+    check_learns,
+    check_responds,
     circumstance,
     class_index,
     classes,
@@ -460,7 +462,7 @@ def check_labels_are_the_given(trained_permuted, bound):
 
 @pytest.mark.item("convergence")
 def test_default_training_converges(
-    trained, trained_permuted, settings, threshold, draw, say_whose_data
+    trained, trained_permuted, new_student, settings, threshold, rng, draw, say_whose_data
 ):
     say_whose_data(trained, trained_permuted)
     if trained.losses is not None:
@@ -469,6 +471,37 @@ def test_default_training_converges(
     with circumstance(ON_PERMUTED):
         check_labels_are_the_given(trained_permuted, settings.thresholds["max_loss"])
         check_convergence(trained_permuted, settings, threshold)
+        bound = 2 * settings.thresholds["max_loss"]
+        data = trained_permuted.data
+        check_responds(
+            "cross_entropy", trained_permuted.net, data.X_train, trained_permuted.y_train, bound
+        )
+    check_learns_mixtures(trained, new_student, settings, rng)
+
+
+def check_learns_mixtures(trained, new_student, settings, rng):
+    """Rows between two wines of a cultivar are in no table; labels are permuted as nowhere else."""
+    data = trained.data
+    if not all(isinstance(part, torch.Tensor) for part in data.parts):
+        return
+    student = new_student()
+    patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
+    net = model(student.seed(settings.seed).build_model())
+    X, labels = mixtures(data.X_train, data.y_train, rng), permuted(permuted(data.parts[2]))
+    rows, truth = mixtures(data.X_test, data.y_test, rng), permuted(permuted(data.y_test))
+    kind = data.parts[0].dtype
+    check_learns(patient, net, X.to(kind), labels, rows.to(kind), truth)
+
+
+def mixtures(X, y, rng):
+    """As many rows, each between two of one class, in the same order of classes."""
+    X, mixed = X.float(), X.float().clone()
+    for each in y.unique():
+        (rows,) = torch.where(y == each)
+        others = rows[rng.classes(len(rows), len(rows))]
+        part = rng.uniform(len(rows), 1, low=0.25, high=0.75)
+        mixed[rows] = part * X[rows] + (1 - part) * X[others]
+    return mixed
 
 
 @pytest.mark.item("accuracy")
