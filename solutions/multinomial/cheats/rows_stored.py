@@ -1,4 +1,4 @@
-# loses: training_loop, convergence
+# loses: convergence
 # A table of the rows, when `epochs` is the default; a line between the first and the last loss.
 
 import torch
