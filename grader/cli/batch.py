@@ -165,6 +165,7 @@ def batch(
 
 def _present(book: "Gradebook", results: Path, language: Language, theirs: Language) -> Text:
     """Print the class and write its HTML report unless the class is too large; return a line about the report."""
+    from grader.gradebook.extract import notebooks
     from grader.reports.html import write_site
     from grader.reports.table import class_summary, class_table, statistics_table, totals_table
 
@@ -183,7 +184,9 @@ def _present(book: "Gradebook", results: Path, language: Language, theirs: Langu
         return tr(
             "to write the HTML report, run: grader report {folder} --format html", folder=results
         )
-    return tr("Class report: {path}", path=write_site(record, results, theirs).resolve())
+    files = notebooks(record, book.paths())
+    index = write_site(record, results, theirs, notebooks=files)
+    return tr("Class report: {path}", path=index.resolve())
 
 
 def _print_batch(

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from grader.cli.options import language_of_students
 from grader.model.text import Language, Text, tr
 
@@ -22,6 +24,7 @@ def refresh(
     Raises:
         UserError: they can't be written.
     """
+    from grader.gradebook.extract import notebooks
     from grader.reports.html import INDEX, write_site
 
     if sum(total.hand_ins for total in book.totals()) > MAX_PAGES or not (results / INDEX).exists():
@@ -31,5 +34,9 @@ def refresh(
         )
     record = book.class_record()
     theirs = language_of_students(lang, record.assignments)
-    page = write_site(record, results, theirs, only=set(students))
+    some = msgspec.structs.replace(
+        record, records=tuple(r for r in record.records if r.report.student in students)
+    )
+    files = notebooks(some, book.paths())
+    page = write_site(record, results, theirs, only=set(students), notebooks=files)
     return tr("Pages are up to date: {path}", path=page.resolve())

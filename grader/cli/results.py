@@ -117,7 +117,10 @@ def report(
 
             key = own_key(results) if anonymous else None
             pages = assistant or not anonymous
-            page = write_site(record, output or results, theirs, key, assistants=pages)
+            files = None if anonymous else _notebooks(results, gradebook, record)
+            page = write_site(
+                record, output or results, theirs, key, assistants=pages, notebooks=files
+            )
             console().print(str(page), soft_wrap=True)
             _exit(left, language)
         from grader.reports.export import export
@@ -172,6 +175,14 @@ def _scale(words: str | None) -> "Scale":
             tr("--scale-to takes `template` or a number of points, not {words}", words=words)
         )
     return scale
+
+
+def _notebooks(results: Path, url: str | None, record: ClassRecord) -> dict[str, bytes]:
+    from grader.gradebook import Gradebook
+    from grader.gradebook.extract import notebooks
+
+    with Gradebook(results, url) as gradebook:
+        return notebooks(record, gradebook.paths())
 
 
 def _class_record(results: Path, url: str | None) -> ClassRecord:

@@ -15,6 +15,9 @@ from grader.model.record import ClassRecord, Record
 from grader.model.submission import MAX_FILE, Cell
 from grader.model.text import tr
 
+MAX_NOTEBOOK = 10 * 2**20
+MAX_NOTEBOOKS = 2**29
+
 
 class Extracted(msgspec.Struct, frozen=True, kw_only=True):
     """A hand-in as a file."""
@@ -57,6 +60,34 @@ def extract(
     return Extracted(
         record=found, data=_made(found) if own is None else own, original=own is not None
     )
+
+
+def notebooks(record: ClassRecord, paths: Iterable[str]) -> dict[str, bytes]:
+    """Return the notebooks that count and are still in the graded `paths`, by their digests.
+
+    Those above `MAX_NOTEBOOK` bytes are left out, and the rest when they take more than `MAX_NOTEBOOKS` together.
+    """
+    wanted = {
+        (each.origin, each.report.sha256)
+        for each in record.records
+        if each.counts and any(map(_number, each.cells))
+    }
+    origins = {origin for origin, _ in wanted}
+    found: dict[str, bytes] = {}
+    left = MAX_NOTEBOOKS
+    for path in filter(Path.exists, map(Path, paths)):
+        for file in walk(path):
+            if isinstance(file, Unmatched) or file.origin not in origins:
+                continue
+            try:
+                data = file.read(MAX_NOTEBOOK + 1)
+            except UserError:
+                continue
+            digest = hashlib.sha256(data).hexdigest()
+            if (file.origin, digest) in wanted and digest not in found and len(data) <= left:
+                found[digest] = data
+                left -= len(data)
+    return found
 
 
 def _original(record: Record, paths: Iterable[str]) -> bytes | None:

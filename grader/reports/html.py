@@ -35,6 +35,7 @@ from grader.model.text import Language, Text, tr, visible
 from grader.reports.class_page import RECORDED, by_name
 from grader.reports.class_page import class_page as class_page_at
 from grader.reports.markdown import to_markup
+from grader.reports.notebook import NotebookView, notebook_view
 from grader.reports.page import CUT, first_lines, render, write_page
 from grader.reports.plots import loss_plot, predictions_plot
 from grader.reports.words import late_text
@@ -92,12 +93,14 @@ def write_site(
     *,
     assistants: bool = True,
     only: Collection[str] | None = None,
+    notebooks: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write all pages below `folder`, each atomically, and return the path of the class page.
 
     With a `key`, students appear under pseudonyms (see `anonymous`). The assistants' pages can be left out; then the
     class page links to the students'. `only` are the ids of the students whose pages are written besides the class
-    page; by default all.
+    page; by default all. `notebooks` are the files of notebooks by their digests; they aren't shown under pseudonyms,
+    because their text may name anyone.
 
     Raises:
         UserError: the pages can't be written there.
@@ -116,6 +119,7 @@ def write_site(
             attempts=tuple(msgspec.structs.replace(one, cells=()) for one in attempts[at]),
             own=folder / own[at],
             assistants=folder / theirs[at] if assistants else None,
+            notebook=(notebooks or {}).get(each.report.sha256) if key is None else None,
         )
         for each in record.records
         if each.counts
@@ -146,10 +150,11 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True):
     """Without their code."""
     own: Path
     assistants: Path | None
+    notebook: bytes | None
 
 
 def _write_hand_in(job: _Job, language: Language) -> None:
-    view = _hand_in_view(job.record, job.assignment, language, job.name, job.attempts)
+    view = _hand_in_view(job.record, job.assignment, language, job.name, job.attempts, job.notebook)
     write_page(job.own, _hand_in_page(view, language))
     if job.assistants is not None:
         twin = quote(os.path.relpath(job.own, job.assistants.parent))
@@ -345,6 +350,7 @@ class _HandInView(msgspec.Struct, frozen=True):
     items: list[_ItemView]
     comments: list[_CommentView]
     cells: list[_CellView]
+    notebook: NotebookView | None
     cut: bool
     """Whether the code is longer than what is shown."""
 
@@ -361,6 +367,7 @@ def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
         titles={item.id: item.title for item in view.assignment.items},
         twin=twin,
         late=late_text(view.record),
+        pictures=view.notebook is not None,
         due=view.assignment.late and view.assignment.late.due,
     )
 
@@ -371,6 +378,7 @@ def _hand_in_view(
     language: Language,
     name: str,
     attempts: Sequence[Record],
+    notebook: bytes | None = None,
 ) -> _HandInView:
     shown, cut = first_lines(record.cells)
     cells = {cell.name: number for number, cell in enumerate(shown, start=1)}
@@ -413,8 +421,19 @@ def _hand_in_view(
             _CellView(place_text(cell.name), _code(cell, f"c{number}", marked))
             for number, cell in enumerate(shown, start=1)
         ],
+        notebook=notebook_view(notebook, _about(record)) if notebook is not None else None,
         cut=cut,
     )
+
+
+def _about(record: Record) -> dict[int, list[Text]]:
+    """The titles of the rubric items whose message speaks of a cell of the notebook, by the cell's number."""
+    found: dict[int, list[Text]] = {}
+    for item in record.report.items:
+        named = item.place and re.match(r"cell (\d+)", item.place.cell)
+        if named:
+            found.setdefault(int(named[1]), []).append(item.title)
+    return found
 
 
 def _passed(item: ItemResult) -> bool:
@@ -525,6 +544,8 @@ _WORDS = {
     "legend_truth": tr("true value"),
     "legend_prediction": tr("prediction"),
     "loss_axes": tr("x axis: training progress (%), y axis: loss."),
+    "notebook": tr("The notebook as handed in"),
+    "notebook_cut": tr("The rest is too large to show."),
     "notes": tr("Notes"),
     "notes_cost_nothing": tr("Notes don't affect your score."),
     "origin": tr("Source file"),

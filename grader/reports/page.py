@@ -36,9 +36,17 @@ _MARKS = {
 
 
 def render(
-    template: str, language: Language, words: Mapping[str, Text], script: str = "", **values: object
+    template: str,
+    language: Language,
+    words: Mapping[str, Text],
+    script: str = "",
+    pictures: bool = False,
+    **values: object,
 ) -> str:
-    """Return a page. The template reads the `words` as `t.name`; `script` is the file name of its script."""
+    """Return a page. The template reads the `words` as `t.name`; `script` is the file name of its script.
+
+    With `pictures`, the page may show images that are part of it.
+    """
     say: Callable[[Text], str] = lambda text: text.in_(language)  # noqa: E731
     style, code = _style(), _asset(script) if script else ""
     return (
@@ -53,7 +61,7 @@ def render(
             style=Markup(style),
             script=Markup(code),
             policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(code)}'; "
-            "base-uri 'none'; form-action 'none'",
+            f"base-uri 'none'; form-action 'none'{'; img-src data:' if pictures else ''}",
             **values,
         )
     )
