@@ -77,7 +77,7 @@ def notebooks(record: ClassRecord, paths: Iterable[str]) -> dict[str, bytes]:
     left = MAX_NOTEBOOKS
     for path in filter(Path.exists, map(Path, paths)):
         for file in walk(path):
-            if isinstance(file, Unmatched) or file.origin not in origins:
+            if not isinstance(file, File) or file.origin not in origins:
                 continue
             try:
                 data = file.read(MAX_NOTEBOOK + 1)

@@ -124,5 +124,8 @@ def _draw_svg(output: Any) -> None:
 @cache
 def _exporter() -> HTMLExporter:
     return HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
+        template_name="basic",
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        anchor_link_text="",
     )
