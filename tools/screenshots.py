@@ -25,9 +25,21 @@ from grader.reports.html import write_site
 PICTURES = Path("docs/screenshots")
 CLASS = Path("examples/class")
 LANGUAGES: tuple[Language, ...] = ("ko", "en")
-NAMES = (
-    "김하늘", "이서준", "박지우", "최민서", "정도윤", "강예은", "조현우", "윤서연", "장지호", "임수아", "한태양", "오유진", "문시우",
-)  # fmt: skip
+NAMES = [
+    "김하늘",
+    "이서준",
+    "박지우",
+    "최민서",
+    "정도윤",
+    "강예은",
+    "조현우",
+    "윤서연",
+    "장지호",
+    "임수아",
+    "한태양",
+    "오유진",
+    "문시우",
+]
 PAGES = {
     "class": "index.html",
     "student": "students/s07/wine.html",
