@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     Select,
@@ -117,9 +118,9 @@ class Gradebook:
             raise UserError(
                 tr("there is no gradebook in {folder}; run `grader batch` first", folder=results)
             )
-        self._engine = open_engine(address(results, url), busy_seconds)
-        self._reading = self._engine.execution_options(reads=True)
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        self.engine = open_engine(address(results, url), busy_seconds)
+        self.reading = self.engine.execution_options(reads=True)
+        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
         self._upsert: Any = dialect.insert
 
     def __enter__(self) -> Self:
@@ -131,12 +132,12 @@ class Gradebook:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
     @property
     def place(self) -> str:
         """Its address without the password."""
-        return place(self._engine.url)
+        return place(self.engine.url)
 
     # --- grading
 
@@ -153,7 +154,7 @@ class Gradebook:
         A `roster` replaces the previous one, and so do `teams`; `unmatched` files replace those of the last run over
         the same paths.
         """
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             values = {"paths": _json(list(paths)), "began": _now()}
             run: int = connection.execute(
                 insert(RUN).values(values).returning(RUN.c.id)
@@ -183,7 +184,7 @@ class Gradebook:
         """
         new = {entry.email: entry.id for entry in roster if entry.email}
         kept = {entry.id for entry in roster}
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             corrected = [
                 (old, new[entry.email])
                 for old, (entry, _) in _roster(connection).items()
@@ -201,7 +202,7 @@ class Gradebook:
 
     def end_run(self, run: int) -> None:
         """Record that the run has finished."""
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             connection.execute(update(RUN).where(RUN.c.id == run).values(ended=_now()))
 
     def keep_known(self, run: int, tasks: Iterable[Task]) -> list[Task]:
@@ -237,15 +238,29 @@ class Gradebook:
         Raises:
             UserError: the database can't store it, for example because the disk is full or the database is locked.
         """
-        with transaction(self._engine) as connection:
-            values = {
-                "graded_at": _now(),
-                "seconds": seconds,
-                "how": how,
-                "report": _json(report),
-                "recording": recording,
-            }
-            self._add_report(connection, run, task, submission, report, values)
+        with transaction(self.engine) as connection:
+            self.add(connection, run, task, submission, report, seconds, how, recording)
+
+    def add(
+        self,
+        connection: Connection,
+        run: int,
+        task: Task,
+        submission: Submission,
+        report: ScoreReport,
+        seconds: float,
+        how: How,
+        recording: bytes | None,
+    ) -> None:
+        """Like `save`, within a transaction of the caller's."""
+        values = {
+            "graded_at": _now(),
+            "seconds": seconds,
+            "how": how,
+            "report": _json(report),
+            "recording": recording,
+        }
+        self._add_report(connection, run, task, submission, report, values)
 
     def recording(self, task: Task) -> bytes | None:
         """Return the last recording of the same content for the assignment, even if its checks were different then."""
@@ -260,13 +275,13 @@ class Gradebook:
             .order_by(REPORT.c.id.desc())
             .limit(1)
         )
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             recording: bytes | None = connection.execute(query).scalar()
         return recording
 
     def keep_found(self, run: int, tasks: Iterable[Task]) -> None:
         """Note that the run found these hand-ins, without asking for reports on them."""
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             for task in tasks:
                 found = update(HAND_IN).where(*_is_of(task))
                 connection.execute(found.values(_circumstances(run, task)))
@@ -275,15 +290,26 @@ class Gradebook:
         """Return the hand-ins whose latest report has ungraded items, by student, assignment and digest."""
         columns = (HAND_IN.c.student, HAND_IN.c.assignment, HAND_IN.c.sha256)
         query = select(*columns).join(REPORT).where(_is_last(), REPORT.c.ungraded)
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             return {(row[0], row[1], row[2]) for row in connection.execute(query)}
 
     def paths(self) -> tuple[str, ...]:
         """Return all folders and files that were ever graded, the latest first."""
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             rows = connection.execute(select(RUN.c.paths).order_by(RUN.c.id.desc())).scalars()
             found = [path for row in rows for path in msgspec.json.decode(row, type=list[str])]
         return tuple(dict.fromkeys(found))
+
+    def usual_seconds(self) -> dict[str, float]:
+        """Return the mean wall-clock time of grading a submission of each assignment by running it."""
+        query = (
+            select(HAND_IN.c.assignment, func.avg(REPORT.c.seconds))
+            .join(REPORT)
+            .where(REPORT.c.how == "run", REPORT.c.seconds > 0)
+            .group_by(HAND_IN.c.assignment)
+        )
+        with transaction(self.reading) as connection:
+            return {name: float(seconds) for name, seconds in connection.execute(query)}
 
     def durations(self) -> dict[tuple[str, str], float]:
         """Return the longest grading time in seconds, by assignment and digest of the submission."""
@@ -292,7 +318,7 @@ class Gradebook:
             .join(HAND_IN)
             .group_by(HAND_IN.c.assignment, REPORT.c.sha256)
         )
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             return {(name, sha256): most for name, sha256, most in connection.execute(query)}
 
     # --- adjusting
@@ -321,12 +347,12 @@ class Gradebook:
                 raise UserError(
                     tr("{points} isn't a valid number of points", points=adjustment.points)
                 )
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             return decisions.adjust_all(connection, _class_record(connection), wanted)
 
     def decisions(self) -> tuple[Decision, ...]:
         """Return all adjustments ever made, the oldest first."""
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             return decisions.list_decisions(connection)
 
     def undo(self, number: int, author: str) -> Decision:
@@ -335,7 +361,7 @@ class Gradebook:
         Raises:
             UserError: there is none, or it is undone already.
         """
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             return decisions.undo(connection, number, author, _now())
 
     def comment(
@@ -352,7 +378,7 @@ class Gradebook:
         Raises:
             UserError: there is no such hand-in, item or line.
         """
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             record = _class_record(connection)
             return comments.comment(
                 connection, record, student, assignment, given, cell=cell, line=line
@@ -360,7 +386,7 @@ class Gradebook:
 
     def comments(self) -> tuple[Comment, ...]:
         """Return all comments ever made, the oldest first."""
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             return comments.list_comments(connection)
 
     def undo_comment(self, number: int, author: str) -> Comment:
@@ -369,14 +395,14 @@ class Gradebook:
         Raises:
             UserError: there is none, or it is withdrawn already.
         """
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             return comments.undo_comment(connection, number, author, _now())
 
     # --- privacy
 
     def about(self, student: str) -> About:
         """Return everything that is kept about the student with this id."""
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             return privacy.about(connection, student)
 
     def forget(self, student: str) -> Forgotten:
@@ -385,12 +411,12 @@ class Gradebook:
         Raises:
             UserError: the database can't be changed, for example because it is locked.
         """
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             everyone = _roster(connection)
             name = everyone[student][0].name if student in everyone else ""
             done = privacy.forget(connection, student, name, _now())
-        if self._engine.dialect.name == "sqlite":
-            raw = self._engine.raw_connection()
+        if self.engine.dialect.name == "sqlite":
+            raw = self.engine.raw_connection()
             try:
                 raw.cursor().execute("VACUUM")
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -400,7 +426,7 @@ class Gradebook:
 
     def forgotten(self) -> tuple[Forgotten, ...]:
         """Return when work was removed, the oldest first."""
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             return privacy.list_forgotten(connection)
 
     # --- reading
@@ -423,7 +449,7 @@ class Gradebook:
             .group_by(HAND_IN.c.assignment)
             .order_by(HAND_IN.c.assignment)
         )
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             return tuple(Total(*row) for row in connection.execute(query))
 
     def changes(self, since: int | None = None) -> tuple[Change, ...]:
@@ -432,7 +458,7 @@ class Gradebook:
         Raises:
             UserError: there is no such run.
         """
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             run = run_before(runs(connection), since)
             before = _class_record(connection, run)
             return changes(before, _class_record(connection), settings_of(connection))
@@ -442,13 +468,26 @@ class Gradebook:
 
         With a roster these are its students; hand-ins of those who have dropped the course are kept, but not shown.
         """
-        with transaction(self._reading) as connection:
+        with transaction(self.reading) as connection:
             return _class_record(connection)
+
+    def records_of(self, student: str) -> tuple[Record, ...]:
+        """Return all hand-ins of one student and of the student's team, those for one assignment in order."""
+        with transaction(self.reading) as connection:
+            known = {each.name: each for each in _assignments(connection)}
+            everyone = [entry for entry, _ in _roster(connection).values()]
+            teams = members(everyone, _teams(connection))
+            points, _ = decisions.in_force(connection)
+            own = {each.team for each in teams if each.student == student}
+            mates = {each.student for each in teams if each.team in own}
+            theirs = HAND_IN.c.student.in_({student, *mates})
+            found = _records(connection, known, everyone, points, theirs)
+            return tuple(each for each in found if each.report.student == student)
 
     # --- steps of these
 
     def _keep_known(self, run: int, tasks: list[Task]) -> list[Task]:
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             return [task for task in tasks if not self._known(connection, run, task)]
 
     def _known(self, connection: Connection, run: int, task: Task) -> bool:
@@ -635,6 +674,8 @@ def _records(
     roster: Iterable[RosterEntry],
     adjustments: Mapping[tuple[str, str], tuple[Adjustment, ...]],
     until: int | None,
+
+    *where: ColumnElement[bool],
 ) -> tuple[Record, ...]:
     columns = (REPORT.c.report, REPORT.c.graded_at, REPORT.c.how, REPORT.c.digest, REPORT.c.version)
     query = (
@@ -643,6 +684,8 @@ def _records(
         .join(HAND_IN)
         .join(RUN, HAND_IN.c.run_id == RUN.c.id)
         .where(_is_last(until))
+
+        .where(_is_last(), *where)
         .order_by(HAND_IN.c.student, HAND_IN.c.assignment)
     )
     rows = list(connection.execute(query))

@@ -18,6 +18,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 
 
@@ -172,3 +173,123 @@ FORGOTTEN = Table(
     Column("hand_ins", Integer, nullable=False),
 )
 """That someone's work was removed, without who it was."""
+# --- the web application: people, what they upload, and the queue
+
+ACCOUNT = Table(
+    "account",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("role", String, nullable=False),
+    Column("section", Text, nullable=False),
+    Column("language", String),
+)
+"""The people who can sign in. A student's id is that of the roster."""
+
+SIGN_IN_LINK = Table(
+    "sign_in_link",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("account_id", ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("ends", Float, nullable=False),
+)
+"""Personal links that haven't been used. `digest` is the SHA-256 of the link's secret part."""
+
+SESSION = Table(
+    "session",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("account_id", ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("ends", Float, nullable=False),
+)
+"""Who is signed in. `digest` is the SHA-256 of the secret in the cookie."""
+
+UPLOAD = Table(
+    "upload",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("student", String, nullable=False),
+    Column("assignment", String, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("uploaded_at", When, nullable=False),
+    Column("handed_in", When),
+    Column("ungraded", Text),
+    Index("upload_of_student", "student", "assignment"),
+)
+"""The files as they came. `handed_in` is empty until the student confirms; `ungraded` says why nothing graded it."""
+
+JOB = Table(
+    "job",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("upload_id", ForeignKey("upload.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("student", String, nullable=False),
+    Column("assignment", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("bulk", Boolean, nullable=False),
+    Column("rerun", Boolean, nullable=False),
+    Column("superseded", Boolean, nullable=False),
+    Column("rank", Float, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("lease", Float, nullable=False),
+    Column("claim", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("progress", Text, nullable=False),
+    Index("job_order", "state", "superseded", "bulk", "rank"),
+    Index(
+        "job_running",
+        "student",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+)
+"""The queue: one row for each grading that is `waiting`, `running` or `done`."""
+
+EXTENSION = Table(
+    "extension",
+    METADATA,
+    Column("student", String, primary_key=True),
+    Column("assignment", String, primary_key=True),
+    Column("due", When, nullable=False),
+)
+
+RELEASE = Table(
+    "release",
+    METADATA,
+    Column("assignment", String, primary_key=True),
+    Column("released_at", When, nullable=False),
+)
+"""The assignments whose results an assistant has released."""
+
+QUESTION = Table(
+    "question",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("upload_id", ForeignKey("upload.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("item", String, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("asked_at", When, nullable=False),
+    Column("answer", Text),
+    Column("answered_by", String),
+    Column("answered_at", When),
+)
+"""Regrade requests of students, and their answers."""
+
+EVENT = Table(
+    "event",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("happened_at", When, nullable=False),
+    Column("account", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Index("event_of_subject", "subject"),
+)
+"""The audit log: who changed or looked at what."""

@@ -123,7 +123,7 @@ def find_work(
         paths=tuple(readable(str(path.resolve())) for path in paths),
         assignments={digests[each.name]: each for each in known.values()},
         tasks=tuple(
-            _task(each, digests, due, trusted=trust_file_times or each.time_from == "platform")
+            task_of(each, digests, due, trusted=trust_file_times or each.time_from == "platform")
             for each in found.hand_ins
         ),
         unmatched=found.unmatched,
@@ -133,12 +133,16 @@ def find_work(
     )
 
 
-def _task(
+def task_of(
     hand_in: HandIn,
     digests: Mapping[str, str],
     due: Mapping[tuple[str, str], datetime],
     trusted: bool,
 ) -> Task:
+    """Return the task of grading a hand-in: with the digest of its assignment, and what its lateness costs.
+
+    `due` holds extensions, by student and assignment. Lateness costs points only if the time is `trusted`.
+    """
     assignment = hand_in.assignment
     late = Lateness(0, 0.0)
     if assignment.late and hand_in.handed_in and trusted:

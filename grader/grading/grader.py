@@ -17,11 +17,11 @@ from typing import Self
 
 import msgspec
 
-from grader.grading.order import READY, Graded, Order, receive, send
+from grader.grading.order import READY, Finished, Graded, Order, receive, send
 from grader.grading.scoring import no_submission, ungraded
 from grader.model.assignment import Assignment
 from grader.model.errors import AssignmentError, GradingError, InfrastructureError
-from grader.model.score import ScoreReport, Verdict
+from grader.model.score import ItemResult, ScoreReport, Verdict
 from grader.model.submission import Submission
 from grader.model.text import Text, printable, tr
 from grader.sandbox import Isolation, Level, SandboxServer, forkserver, refuse_readable
@@ -94,10 +94,12 @@ class Grader:
         submission: Submission,
         student: str,
         recording: bytes | None = None,
+        show: Callable[[ItemResult], None] | None = None,
     ) -> Graded:
         """Return a report with a result for every item of the assignment, whatever happens.
 
-        A `recording` of an earlier grading answers the questions asked then; only the rest runs.
+        A `recording` of an earlier grading answers the questions asked then; only the rest runs. `show` is called with
+        each rubric item as soon as it is finished, with all of them again if the submission has to be graded again.
 
         Raises:
             AssignmentError: the assignment's checks can't be run.
@@ -110,7 +112,7 @@ class Grader:
         for pause in _PAUSES:
             time.sleep(pause)
             try:
-                return self._grade(assignment, submission, student, recording)
+                return self._grade(assignment, submission, student, recording, show)
             except InfrastructureError as error:
                 if self._closed:
                     raise
@@ -119,7 +121,12 @@ class Grader:
         return Graded(ungraded(assignment, submission, student, reason))
 
     def _grade(
-        self, assignment: Assignment, submission: Submission, student: str, recording: bytes | None
+        self,
+        assignment: Assignment,
+        submission: Submission,
+        student: str,
+        recording: bytes | None,
+        show: Callable[[ItemResult], None] | None,
     ) -> Graded:
         server = self._server(assignment)
         self._required(server.sandbox)
@@ -132,12 +139,12 @@ class Grader:
         def left() -> float:
             return max(_LEAST_SECONDS, end - time.monotonic())
 
-        graded = server.grade(submission, student, left(), recording)
+        graded = server.grade(submission, student, left(), recording, show)
         if graded is None:
-            graded = server.grade(submission, student, left())
+            graded = server.grade(submission, student, left(), None, show)
         if graded is not None and graded.how != "replayed" and _has_died(graded.report):
             # Something else may have killed the process, or the machine ran out of memory: one crash is no proof.
-            graded = server.grade(submission, student, left())
+            graded = server.grade(submission, student, left(), None, show)
         if graded is None or not server.sandbox.alive:  # then its children died because of us
             raise GradingError("the server of the sandbox has ended")
         return graded
@@ -183,6 +190,10 @@ class Grader:
             raise GradingError("the grader is closed")
 
 
+def _answer(sock: socket.socket) -> Finished | Graded | None:
+    return msgspec.msgpack.decode(receive(sock), type=Finished | Graded | None)
+
+
 def _has_died(report: ScoreReport) -> bool:
     return any(item.verdict is Verdict.CRASHED for item in report.items)
 
@@ -201,7 +212,8 @@ class _GradingServer(ForkedServer):
         submission: Submission,
         student: str,
         wall_seconds: float,
-        recording: bytes | None = None,
+        recording: bytes | None,
+        show: Callable[[ItemResult], None] | None,
     ) -> Graded | None:
         """Return None if the submission contradicts its recording."""
         isolation = self.sandbox.isolation
@@ -211,9 +223,16 @@ class _GradingServer(ForkedServer):
                 child = forkserver.request_child(self.control, [theirs.fileno()])
             try:
                 ours.settimeout(self._patience())
-                order = Order(submission, student, isolation.level, wall_seconds, recording)
+                watched = show is not None
+                order = Order(
+                    submission, student, isolation.level, wall_seconds, recording, watched
+                )
                 send(ours, msgspec.msgpack.encode(order))
-                graded = msgspec.msgpack.decode(receive(ours), type=Graded | None)
+                graded = _answer(ours)
+                while isinstance(graded, Finished):
+                    if show is not None:
+                        show(graded.item)
+                    graded = _answer(ours)
             except (OSError, msgspec.MsgspecError) as error:
                 raise GradingError(
                     f"the grading process ended without a report: {error}"

@@ -5,7 +5,7 @@ import struct
 
 import msgspec
 
-from grader.model.score import How, ScoreReport
+from grader.model.score import How, ItemResult, ScoreReport
 from grader.model.submission import Submission
 
 READY = b"\0ready"
@@ -22,9 +22,17 @@ class Order(msgspec.Struct):
     wall_seconds: float
     """What all calls of the submission may take."""
     recording: bytes | None
+    watched: bool = False
+    """Whether each rubric item is sent as soon as it is finished."""
 
 
-class Graded(msgspec.Struct, frozen=True):
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    """A rubric item that is finished while others aren't."""
+
+    item: ItemResult
+
+
+class Graded(msgspec.Struct, frozen=True, tag=True):
     """A submission's report, and the data for grading it again."""
 
     report: ScoreReport

@@ -36,10 +36,7 @@ def make_report(
     needs_python: str = "",
 ) -> ScoreReport:
     """Return a report with every rubric item; an item without a check result is `ungraded`."""
-    items = tuple(
-        _judge(item, [check for check in checks if check.item == item.id])
-        for item in assignment.items
-    )
+    items = tuple(item_result(item, checks) for item in assignment.items)
     return ScoreReport(
         assignment=assignment.name,
         student=student,
@@ -78,7 +75,9 @@ def ungraded(
     return make_report(assignment, submission, student, checks)
 
 
-def _judge(item: RubricItem, checks: list[CheckResult]) -> ItemResult:
+def item_result(item: RubricItem, results: list[CheckResult]) -> ItemResult:
+    """Return the result of a rubric item from those of its checks, which are among `results`."""
+    checks = [check for check in results if check.item == item.id]
     lost = [check for check in checks if check.verdict is not Verdict.PASSED]
     points: float | None = item.points
     place = None

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from grader.grading import plugin
-from grader.grading.order import READY, Graded, Order, receive, send
-from grader.grading.scoring import make_report
+from grader.grading.order import READY, Finished, Graded, Order, receive, send
+from grader.grading.scoring import item_result, make_report
 from grader.model.assignment import Assignment, load_assignment
 from grader.model.errors import StaleRecordingError
 from grader.model.score import ScoreReport
@@ -101,18 +101,30 @@ class _GradingSession:
                 with open_sandbox(
                     self._door, order.submission, limits, tape, order.wall_seconds
                 ) as sandbox:
-                    self._run_checks(session, sandbox, tape)
+                    self._run_checks(session, sandbox, tape, sock if order.watched else None)
                     graded = Graded(self._report(order, sandbox, tape), tape.recording(), tape.how)
             except StaleRecordingError:
                 graded = None
             send(sock, msgspec.msgpack.encode(graded))
 
-    def _run_checks(self, session: pytest.Session, sandbox: Sandbox, tape: Tape) -> None:
+    def _run_checks(
+        self, session: pytest.Session, sandbox: Sandbox, tape: Tape, watcher: socket.socket | None
+    ) -> None:
         self._grading.open_sandbox = lambda _: sandbox
         for item, following in zip(session.items, [*session.items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if tape.fault is not None:
                 raise tape.fault
+            if watcher is not None and (
+                following is None or plugin.item_id(following) != plugin.item_id(item)
+            ):
+                self._tell(watcher, plugin.item_id(item))
+
+    def _tell(self, watcher: socket.socket, item_id: str) -> None:
+        for item in self._grading.assignment.items:
+            if item.id == item_id:
+                finished = Finished(item_result(item, self._grading.checks))
+                send(watcher, msgspec.msgpack.encode(finished))
 
     def _report(self, order: Order, sandbox: Sandbox, tape: Tape) -> ScoreReport:
         notes = (*sandbox.notes, *self._grading.remarks)

@@ -33,6 +33,8 @@ class RubricItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Hints for students by verdict, shown in addition to the check's message."""
     short: Text | None = None
     """A shorter title for narrow tables."""
+    public: bool = False
+    """Whether students see its result before the due date if `feedback.show` is `public_until_due`."""
     what: Text | None = None
     """What must hold, for the README; `{max_loss}` stands for the threshold of that name."""
 
@@ -59,6 +61,17 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def total_wall_seconds(self) -> float:
         """The wall-clock limit of all calls of a submission in total."""
         return self.total_wall_factor * self.total_cpu_seconds
+
+
+class Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The table `[feedback]` of an assignment's settings: what students see on the web pages, and when."""
+
+    show: Literal["at_once", "public_until_due", "after_release"] = "at_once"
+    """Everything as soon as it is graded; until the due date only the items marked `public`; or nothing until an
+    assistant releases the results."""
+    attempts_per_day: Annotated[int, Meta(ge=1)] | None = None
+    """How many hand-ins of a student are graded on a day of the course's time zone; further ones wait for the next
+    day."""
 
 
 class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,6 +101,7 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     late: LatePolicy | None = None
     """The due date and the late penalty; None if nothing is late."""
+    feedback: Feedback = Feedback()
     counts: Literal["latest", "best"] = "latest"
     """Which of a student's hand-ins counts."""
     course: Course = Course()
