@@ -13,6 +13,7 @@ from grader.cli import (
     grade,
     privacy,
     results,
+    serve,
     similar,
 )
 from grader.cli.console import plain_signs
@@ -35,6 +36,7 @@ for group in (
     extract,
     privacy,
     similar,
+    serve,
     authoring,
     doctor,
 ):

@@ -71,6 +71,11 @@ def account(connection: Connection, id_: str) -> Account:
     return msgspec.convert(dict(row), Account)
 
 
+def remove(connection: Connection, id_: str) -> None:
+    """Remove an account with its sessions and links. What was handed in stays."""
+    connection.execute(delete(ACCOUNT).where(ACCOUNT.c.id == id_))
+
+
 def choose_language(connection: Connection, id_: str, language: Language) -> None:
     """Keep the language that somebody chose."""
     connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == id_).values(language=language))

@@ -379,7 +379,8 @@ class _Finder:
         answered = {
             (key(each), each.origin)
             for each in hand_ins
-            if (key(each), each.origin) in sure and not _is_template(each)
+            if (key(each), each.origin) in sure
+            and not is_template(each.submission, each.assignment)
         }
         helped, done = {key for key, _ in sure}, {key for key, _ in answered}
         kept = []
@@ -421,10 +422,10 @@ class _Finder:
         )
 
 
-def _is_template(hand_in: HandIn) -> bool:
-    """Whether every function of the assignment is unchanged from the template."""
+def is_template(submission: Submission, assignment: Assignment) -> bool:
+    """Return whether every function of the assignment is unchanged from the template."""
     bodies = []
-    for cell in hand_in.submission.cells:
+    for cell in submission.cells:
         try:
             tree = ast.parse(cell.source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -432,7 +433,7 @@ def _is_template(hand_in: HandIn) -> bool:
         bodies += [
             each.body
             for each in tree.body
-            if isinstance(each, ast.FunctionDef) and each.name in hand_in.assignment.functions
+            if isinstance(each, ast.FunctionDef) and each.name in assignment.functions
         ]
     return bool(bodies) and all(
         isinstance(body[-1], ast.Raise)

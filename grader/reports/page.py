@@ -27,7 +27,7 @@ CUT = tr(
     characters=f"{MAX_CHARACTERS:,}",
 )
 
-_MARKS = {
+MARKS = {
     Verdict.PASSED: "✓",
     Verdict.PARTIAL: "◐",
     Verdict.UNGRADED: "?",
@@ -92,7 +92,7 @@ def write_page(path: Path, page: str) -> None:
 
 
 def _mark(verdict: Verdict) -> str:
-    return _MARKS.get(verdict, "✗")
+    return MARKS.get(verdict, "✗")
 
 
 @cache

@@ -1,0 +1,206 @@
+"""The commands of the web application: `serve` and `work`."""
+
+import csv
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grader.cli.console import console
+from grader.cli.options import (
+    GradebookOption,
+    IsolationOption,
+    JobsOption,
+    LangOption,
+    SolutionsOption,
+    grader_of,
+    hidden_assignments,
+    language_of,
+    say,
+    staff_errors,
+)
+from grader.model.errors import UserError, writing
+from grader.model.text import Language, tr
+
+if TYPE_CHECKING:
+    from grader.gradebook import Gradebook
+    from grader.web.site import Site
+
+app = typer.Typer()
+
+_Results = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="RESULTS", help="The folder with the gradebook."),
+]
+
+
+@app.command(
+    epilog="Examples: `grader serve` · `grader serve --roster class.csv --url https://homework.example.edu`"
+)
+def serve(
+    context: typer.Context,
+    results: _Results = Path("results"),
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Roster: CSV with id, name, email; writes a personal sign-in link for each student who has none.",
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The network address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8000,
+    url: Annotated[
+        str | None,
+        typer.Option(help="The public address, if it is another one, as behind a proxy with TLS."),
+    ] = None,
+    grading: Annotated[
+        bool,
+        typer.Option("--grading/--no-grading", help="Grade here, or leave it to `grader work`."),
+    ] = True,
+    jobs: JobsOption = None,
+    gradebook: GradebookOption = None,
+    lang: LangOption = None,
+    isolation: IsolationOption = "full",
+    solutions: SolutionsOption = None,
+) -> None:
+    """Serve the web pages: students hand in and see their results, assistants see the class.
+
+    Prints the address, and on first use a sign-in link for the teacher. With a roster, RESULTS/links.csv holds the
+    students' links for a mail merge. Stop it with Ctrl-C; gradings that aren't finished go back to the queue.
+    """
+    language = language_of(lang)
+    with staff_errors(language), ExitStack() as stack:
+        _require_web()
+        import uvicorn
+
+        from grader.gradebook import Gradebook
+        from grader.grading.progress import processors
+        from grader.grading.work import Workers
+        from grader.sandbox import refuse_readable
+        from grader.web.app import create_app
+        from grader.web.site import Site
+
+        assignments = hidden_assignments(solutions)
+        refuse_readable(results)
+        with writing(results):
+            results.mkdir(parents=True, exist_ok=True)
+        book = stack.enter_context(Gradebook(results, gradebook, create=True))
+        listening = stack.enter_context(_listening(host, port))
+        address = url or f"http://{host}:{listening.getsockname()[1]}"
+        count = jobs or processors()
+        site = Site(book, assignments, address, workers=count, tell=_tell)
+        if roster is not None:
+            _write_links(book, site, roster, results / "links.csv", language)
+        if grading:
+            grader = stack.enter_context(grader_of(context, isolation))
+            workers = stack.enter_context(Workers(book, grader, assignments, count, _tell))
+            site.look = workers.look
+        say(tr("Serving at {address}", address=site.url), language)
+        if link := site.first_link():
+            say(tr("Sign in as the teacher (this link works once): {link}", link=link), language)
+        config = uvicorn.Config(
+            create_app(site),
+            log_level="warning",
+            proxy_headers=True,
+            timeout_graceful_shutdown=5,
+            h11_max_incomplete_event_size=2**16,
+            server_header=False,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+@app.command(epilog="Example: `grader work --gradebook postgresql://grader@db/course`")
+def work(
+    context: typer.Context,
+    results: _Results = Path("results"),
+    jobs: JobsOption = None,
+    gradebook: GradebookOption = None,
+    lang: LangOption = None,
+    isolation: IsolationOption = "full",
+    solutions: SolutionsOption = None,
+) -> None:
+    """Grade what was handed in on the web pages, on this machine. Any number of machines may do so."""
+    language = language_of(lang)
+    with staff_errors(language):
+        _require_web()
+        from grader.gradebook import Gradebook
+        from grader.grading.progress import processors
+        from grader.grading.work import Workers
+        from grader.sandbox import refuse_readable
+
+        assignments = hidden_assignments(solutions)
+        refuse_readable(results)
+        count = jobs or processors()
+        with (
+            Gradebook(results, gradebook) as book,
+            grader_of(context, isolation) as grader,
+            Workers(book, grader, assignments, count, _tell),
+        ):
+            say(tr("Grading from {place}", place=book.place), language)
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+def _require_web() -> None:
+    if missing := [name for name in ("multipart", "starlette", "uvicorn") if not find_spec(name)]:
+        raise UserError(
+            tr(
+                "this command needs packages that aren't installed ({names}): run pip install"
+                " 'torch-grader[serve]'",
+                names=", ".join(missing),
+            )
+        )
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        made = socket.create_server((host, port), backlog=1024)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            tr("can't listen on {host}:{port}: {reason}", host=host, port=port, reason=reason)
+        ) from error
+    with made:
+        yield made
+
+
+def _write_links(
+    book: "Gradebook", site: "Site", roster: Path, path: Path, language: Language
+) -> None:
+    """Give every student of the roster an account, and those who have none a link."""
+    from grader.gradebook import people
+    from grader.gradebook.opening import transaction
+    from grader.intake import read_roster
+
+    entries = read_roster(roster)
+    with transaction(book.engine) as connection:
+        known = {each.id for each in people.accounts(connection)}
+        people.put_accounts(
+            connection,
+            [people.Account(id=each.id, name=each.name, email=each.email) for each in entries],
+        )
+        new = [each for each in entries if each.id not in known]
+        rows = [
+            (each.id, each.name, each.email, site.link(people.new_link(connection, each.id)))
+            for each in new
+        ]
+        if not rows:
+            return
+        with writing(path):
+            there = path.exists()
+            path.touch(0o600)
+            with path.open("a", encoding="utf-8-sig" if not there else "utf-8", newline="") as file:
+                writer = csv.writer(file)
+                if not there:
+                    writer.writerow(("id", "name", "email", "link"))
+                writer.writerows(rows)
+    say(tr("{count} sign-in links: {path}", count=len(rows), path=path), language)
+
+
+def _tell(line: str) -> None:
+    console(stderr=True).print(line, soft_wrap=True, markup=False)

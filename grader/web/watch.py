@@ -1,0 +1,58 @@
+"""Tell waiting pages about their jobs: one look at the queue for all of them, twice a second while somebody waits."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+from anyio import to_thread
+
+from grader.gradebook import Gradebook
+from grader.gradebook.opening import transaction
+from grader.gradebook.queue import JobView, jobs_of
+
+_TICK = 0.5
+
+
+class Watch:
+    """The jobs that pages wait for."""
+
+    def __init__(self, book: Gradebook) -> None:
+        self._book = book
+        self._waiting: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
+        self._now: dict[int, JobView] = {}
+
+    async def changes(self, upload: int) -> AsyncIterator[JobView]:
+        """Yield the job of an upload each time it has changed, until it is done."""
+        changed = asyncio.Event()
+        self._waiting[upload].add(changed)
+        last = None
+        try:
+            while last is None or last.state != "done":
+                now = self._now.get(upload)
+                if now is not None and now != last:
+                    last = now
+                    yield now
+                else:
+                    await changed.wait()
+                    changed.clear()
+        finally:
+            self._waiting[upload].discard(changed)
+            if not self._waiting[upload]:
+                del self._waiting[upload]
+                self._now.pop(upload, None)
+
+    async def run(self) -> None:
+        """Look at the queue for ever."""
+        while True:
+            if self._waiting:
+                found = await to_thread.run_sync(self._look, tuple(self._waiting))
+                for upload, job in found.items():
+                    if upload in self._waiting and self._now.get(upload) != job:
+                        self._now[upload] = job
+                        for event in self._waiting[upload]:
+                            event.set()
+            await asyncio.sleep(_TICK)
+
+    def _look(self, uploads: tuple[int, ...]) -> dict[int, JobView]:
+        with transaction(self._book.reading) as connection:
+            return jobs_of(connection, uploads)
