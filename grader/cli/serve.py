@@ -111,6 +111,7 @@ def serve(
             h11_max_incomplete_event_size=2**16,
             server_header=False,
         )
+        signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again when it has stopped
         uvicorn.Server(config).run(sockets=[listening])
 
 
@@ -143,6 +144,10 @@ def work(
         ):
             say(tr("Grading from {place}", place=book.place), language)
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+def _end(number: int, _: object) -> None:
+    raise SystemExit(0)
 
 
 def _require_web() -> None:

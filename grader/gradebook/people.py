@@ -54,7 +54,7 @@ def put_accounts(connection: Connection, accounts: Iterable[Account]) -> None:
 def accounts(connection: Connection) -> tuple[Account, ...]:
     """Return all accounts, sorted by role and id."""
     rows = connection.execute(select(ACCOUNT)).mappings()
-    found = [msgspec.convert(dict(row), Account) for row in rows]
+    found = [Account(**row) for row in rows]
     order = get_args(Role)
     return tuple(sorted(found, key=lambda each: (-order.index(each.role), each.id)))
 
@@ -68,7 +68,7 @@ def account(connection: Connection, id_: str) -> Account:
     row = connection.execute(select(ACCOUNT).where(ACCOUNT.c.id == id_)).mappings().first()
     if row is None:
         raise UserError(tr("there is no account {id}", id=printable(id_)))
-    return msgspec.convert(dict(row), Account)
+    return Account(**row)
 
 
 def remove(connection: Connection, id_: str) -> None:
@@ -98,7 +98,7 @@ def owner_of_link(connection: Connection, secret: str) -> Account | None:
         .where(SIGN_IN_LINK.c.digest == _digest(secret), SIGN_IN_LINK.c.ends > time.time())
     )
     row = connection.execute(query).mappings().first()
-    return None if row is None else msgspec.convert(dict(row), Account)
+    return None if row is None else Account(**row)
 
 
 def use_link(connection: Connection, secret: str) -> str | None:
@@ -122,7 +122,7 @@ def signed_in(connection: Connection, session: str) -> Account | None:
         .where(SESSION.c.digest == _digest(session), SESSION.c.ends > time.time())
     )
     row = connection.execute(query).mappings().first()
-    return None if row is None else msgspec.convert(dict(row), Account)
+    return None if row is None else Account(**row)
 
 
 def sign_out(connection: Connection, session: str) -> None:

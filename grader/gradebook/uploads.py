@@ -2,15 +2,13 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from grader.gradebook.queue import enqueue
 from grader.gradebook.schema import EXTENSION, UPLOAD
-
-_UNCONFIRMED = timedelta(days=1)
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,21 +38,22 @@ def add_upload(
     connection: Connection, student: str, assignment: str, file: str, content: bytes
 ) -> Upload:
     """Keep a file that isn't handed in yet, and remove the student's earlier ones that never were."""
-    now = datetime.now().astimezone()
     connection.execute(
         delete(UPLOAD).where(UPLOAD.c.student == student, UPLOAD.c.handed_in.is_(None))
     )
-    values = {
-        "key": secrets.token_urlsafe(16),
-        "student": student,
-        "assignment": assignment,
-        "file": file,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "uploaded_at": now,
-    }
-    statement = insert(UPLOAD).values(values | {"content": content}).returning(UPLOAD.c.id)
-    id_ = connection.execute(statement).scalar_one()
-    return msgspec.convert(values | {"id": id_}, Upload)
+    upload = Upload(
+        id=0,
+        key=secrets.token_urlsafe(16),
+        student=student,
+        assignment=assignment,
+        file=file,
+        sha256=hashlib.sha256(content).hexdigest(),
+        uploaded_at=datetime.now().astimezone(),
+    )
+    values = msgspec.structs.asdict(upload) | {"content": content}
+    del values["id"]
+    id_: int = connection.execute(insert(UPLOAD).values(values).returning(UPLOAD.c.id)).scalar_one()
+    return msgspec.structs.replace(upload, id=id_)
 
 
 def find_upload(connection: Connection, key: str) -> Upload | None:
@@ -129,4 +128,4 @@ def extend(connection: Connection, student: str, assignment: str, due: datetime 
 def _uploads(connection: Connection, *where: ColumnElement[bool]) -> tuple[Upload, ...]:
     columns = [UPLOAD.c[name] for name in Upload.__struct_fields__]
     rows = connection.execute(select(*columns).where(*where).order_by(UPLOAD.c.id)).mappings()
-    return tuple(msgspec.convert(dict(row), Upload) for row in rows)
+    return tuple(Upload(**row) for row in rows)
