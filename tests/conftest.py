@@ -201,3 +201,43 @@ def submit() -> Callable[..., Submission]:
         return parse_submission(name, source.encode())
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    programs = [*Path("/usr/lib/postgresql").glob("*/bin"), *map(Path, os.get_exec_path())]
+    found = next((p for p in programs if (p / "initdb").exists()), None)
+    if found is None:
+        pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
+    if os.getuid() == 0 and shutil.which("runuser") is None:
+        pytest.skip("PostgreSQL does not run as root, and there is no runuser")
+    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    folder = Path(tempfile.mkdtemp(prefix="gradebook-"))
+    if user:
+        shutil.chown(folder, "postgres")
+
+    def run(program, *args):
+        command = [*user, found / program, "-D", folder / "data", *args]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+    run("initdb", "-U", "postgres", "-A", "trust", "--no-sync")
+    options = f"-c listen_addresses= -c fsync=off -k {folder}"
+    run("pg_ctl", "-w", "-l", folder / "log", "-o", options, "start")
+    try:
+        yield folder
+    finally:
+        run("pg_ctl", "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/book.db"
+        return
+    folder = request.getfixturevalue("postgresql")
+    name = f"book{abs(hash(tmp_path))}"
+    with psycopg.connect(host=str(folder), user="postgres", autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+        yield f"postgresql://postgres@/{name}?host={folder}"
+        connection.execute(f"drop database {name} with (force)")

@@ -166,8 +166,12 @@ def jobs_of(connection: Connection, uploads: Sequence[int]) -> dict[int, JobView
 
 def depth(connection: Connection) -> dict[State, int]:
     """Return how many jobs are waiting and running."""
-    query = select(JOB.c.state, func.count()).where(JOB.c.state != "done").group_by(JOB.c.state)
-    found: dict[str, int] = dict(connection.execute(query).tuples().all())
+    query = (
+        select(JOB.c.state, func.count().label("jobs"))
+        .where(JOB.c.state != "done")
+        .group_by(JOB.c.state)
+    )
+    found = {row.state: row.jobs for row in connection.execute(query)}
     return {"waiting": found.get("waiting", 0), "running": found.get("running", 0)}
 
 

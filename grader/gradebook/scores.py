@@ -40,10 +40,12 @@ def scores(connection: Connection, assignment: Assignment) -> dict[str, Score]:
         .where(REPORT.c.id.in_(last), HAND_IN.c.assignment == assignment.name)
         .order_by(HAND_IN.c.id)
     )
-    sums = select(ADJUSTMENT.c.student, func.sum(ADJUSTMENT.c.points)).where(
-        ADJUSTMENT.c.assignment == assignment.name
+    sums = (
+        select(ADJUSTMENT.c.student, func.sum(ADJUSTMENT.c.points).label("points"))
+        .where(ADJUSTMENT.c.assignment == assignment.name, ADJUSTMENT.c.undone_at.is_(None))
+        .group_by(ADJUSTMENT.c.student)
     )
-    adjusted = dict(connection.execute(sums.group_by(ADJUSTMENT.c.student)).tuples().all())
+    adjusted = {row.student: row.points for row in connection.execute(sums)}
     columns = select(UPLOAD.c.id, UPLOAD.c.key).where(UPLOAD.c.assignment == assignment.name)
     keys = {f"web/{row.id}": row.key for row in connection.execute(columns)}
     found: dict[str, Score] = {}

@@ -9,7 +9,6 @@ from pathlib import Path
 import anyio
 from anyio import to_thread
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -85,13 +84,7 @@ async def _answer(site: Site, address: Address, request: Request) -> Response:
         if address.uploads and (late := site.upload_buckets.wait(visit.person.id)):
             raise HTTPException(429, headers={"Retry-After": f"{late:.0f}"})
         limit = limits.MAX_UPLOAD if address.uploads else limits.MAX_FORM
-        form = await limits.bounded_form(request, limit)
-        visit.files = {
-            name: (value.filename or "", await value.read())
-            for name, value in form.items()
-            if isinstance(value, UploadFile)
-        }
-        visit.form = {k: v for k, v in form.items() if isinstance(v, str)}
+        visit.form, visit.files = await limits.bounded_form(request, limit)
     if address.streams:
         answer = await address.handler(visit)  # type: ignore[misc]
     else:
@@ -147,6 +140,8 @@ async def _refused(site: Site, request: Request, error: Exception) -> Response:
     }.get(error.status_code, tr("This request can't be carried out."))
     answer = visit.page("message.html.j2", error.status_code, words=words)
     answer.headers.update(error.headers or {})
+    if error.status_code in (408, 413):
+        answer.headers["Connection"] = "close"  # the rest of the body isn't read
     return _with_headers(answer)
 
 

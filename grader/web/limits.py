@@ -41,8 +41,10 @@ class Buckets:
             return 0.0
 
 
-async def bounded_form(request: Request, limit: int) -> MutableMapping[str, Any]:
-    """Read a form of at most `limit` bytes, counted while they arrive.
+async def bounded_form(
+    request: Request, limit: int
+) -> tuple[dict[str, str], dict[str, tuple[str, bytes]]]:
+    """Read a form of at most `limit` bytes, counted while they arrive: its fields, and its files' names and contents.
 
     Raises:
         HTTPException: it is larger (413), takes longer than `UPLOAD_SECONDS` (408), or isn't a form (400).
@@ -50,12 +52,18 @@ async def bounded_form(request: Request, limit: int) -> MutableMapping[str, Any]
     if int(request.headers.get("content-length", "0") or 0) > limit:
         raise HTTPException(413)
     bounded = Request(request.scope, _counted(request.receive, limit))
+    fields, files = {}, {}
     try:
         with anyio.fail_after(UPLOAD_SECONDS):
-            form = await bounded.form(max_files=1, max_fields=20, max_part_size=MAX_FORM)
-            return dict(form)
+            async with bounded.form(max_files=1, max_fields=20, max_part_size=MAX_FORM) as form:
+                for name, value in form.items():
+                    if isinstance(value, str):
+                        fields[name] = value
+                    else:
+                        files[name] = (value.filename or "", await value.read())
     except TimeoutError as error:
         raise HTTPException(408) from error
+    return fields, files
 
 
 def _counted(

@@ -1,7 +1,7 @@
 """A visit: one request with who makes it, and the addresses that answer visits."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -25,7 +25,7 @@ class Visit(msgspec.Struct, kw_only=True):
     request: Request
     who: Account | None
     language: Language
-    form: Mapping[str, Any] = {}
+    form: Mapping[str, str] = {}
     files: Mapping[str, tuple[str, bytes]] = {}
     """Uploaded files by the name of their field: their names and contents."""
 
@@ -46,8 +46,7 @@ class Visit(msgspec.Struct, kw_only=True):
 
     def field(self, name: str, limit: int = 10_000) -> str:
         """A field of the form, an empty one if it is missing."""
-        value = self.form.get(name, "")
-        return value.strip()[:limit] if isinstance(value, str) else ""
+        return self.form.get(name, "").strip()[:limit]
 
     def page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         """Render a page for this person."""

@@ -661,7 +661,7 @@ def test_an_address_that_leads_nowhere_is_one_sentence_without_password(tmp_path
 
 
 def test_the_database_keeps_what_it_was_told_when_the_power_fails(tmp_path):
-    with Gradebook(tmp_path, create=True) as book, book._engine.connect() as connection:
+    with Gradebook(tmp_path, create=True) as book, book.engine.connect() as connection:
         pragmas = ("journal_mode", "synchronous", "foreign_keys")
         values = [connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in pragmas]
 
@@ -714,7 +714,7 @@ def test_the_same_bytes_of_a_student_are_one_hand_in_wherever_they_are_found(boo
 def test_an_older_gradebook_keeps_the_reports_of_hand_ins_that_become_one(url, tmp_path, tiny):
     with Gradebook(tmp_path, url, create=True) as book:
         grade(book, hand_in(tiny(), origin="a/x.py"))
-        with book._engine.begin() as connection:
+        with book.engine.begin() as connection:
             connection.exec_driver_sql("DROP INDEX hand_in_of_bytes")
             connection.exec_driver_sql("ALTER TABLE unmatched DROP COLUMN student")
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
@@ -727,7 +727,7 @@ def test_an_older_gradebook_keeps_the_reports_of_hand_ins_that_become_one(url, t
     with Gradebook(tmp_path, url) as book:
         (record,) = book.class_record().records
         assert (record.origin, record.score) == ("b/x.py", 10)
-        with book._engine.connect() as connection:
+        with book.engine.connect() as connection:
             assert len(connection.execute(REPORT.select()).all()) == 2
 
 

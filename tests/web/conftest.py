@@ -1,0 +1,155 @@
+"""A course on the web, served over HTTP in this process with the session's warm grader."""
+
+import contextlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+import uvicorn
+
+from grader.gradebook import Gradebook, people
+from grader.gradebook.opening import transaction
+from grader.gradebook.people import Account
+from grader.grading.work import Workers
+from grader.model.assignment import Assignment
+from grader.web.app import create_app
+from grader.web.limits import Buckets
+from grader.web.site import Site
+
+PEOPLE = (
+    Account(id="kim", name="김철수", section="A"),
+    Account(id="lee", name="이영희", section="B"),
+    Account(id="park", section="A", language="en"),
+    Account(id="ta-a", role="assistant", section="A"),
+    Account(id="ta", name="Choi", role="assistant"),
+    Account(id="prof", role="teacher"),
+    Account(id="root", role="administrator"),
+)
+
+
+class Served(msgspec.Struct):
+    """A running site."""
+
+    site: Site
+    url: str
+    browsers: list[httpx.Client] = []
+
+    def link(self, who: str) -> str:
+        with transaction(self.site.book.engine) as connection:
+            return self.site.link(people.new_link(connection, who))
+
+    def browser(self, who: str = "") -> httpx.Client:
+        """A browser, signed in as somebody."""
+        headers = {"Sec-Fetch-Site": "same-origin", "Origin": self.url, "Accept-Language": "en"}
+        client = httpx.Client(base_url=self.url, headers=headers, follow_redirects=True, timeout=60)
+        self.browsers.append(client)
+        if who:
+            assert client.post(self.link(who)).status_code == 200
+        return client
+
+
+@contextlib.contextmanager
+def serve(site_of: Callable[[str], Site]) -> Iterator[Served]:
+    """Serve what `site_of` makes for an address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        site = site_of(url)
+        config = uvicorn.Config(
+            create_app(site), log_level="error", ws="none", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.01)
+            served = Served(site, url)
+            yield served
+        finally:
+            for browser in served.browsers:
+                browser.close()
+            server.should_exit = True
+            thread.join()
+
+
+@contextlib.contextmanager
+def opened(folder: Path) -> Iterator[Gradebook]:
+    with Gradebook(folder, create=True) as book:
+        with transaction(book.engine) as connection:
+            people.put_accounts(connection, PEOPLE)
+        yield book
+
+
+@pytest.fixture
+def book(tmp_path) -> Iterator[Gradebook]:
+    with opened(tmp_path) as book:
+        yield book
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, assignments) -> Iterator[Served]:
+    """One site for all tests of a module, on which nothing is graded and nobody is slowed down."""
+    with opened(tmp_path_factory.mktemp("shared")) as book:
+        known = {"binary": assignments["binary"]}
+        with serve(lambda url: Site(book, known, url)) as served:
+            served.site.upload_buckets = Buckets(burst=10_000, seconds=1e-6)
+            served.site.sign_in_buckets = Buckets(burst=10_000, seconds=1e-6)
+            yield served
+
+
+@pytest.fixture
+def settings(assignments) -> dict[str, Assignment]:
+    """The assignments of the site. Tests change them before they ask for `served`."""
+    return {name: assignments[name] for name in ("binary", "wine")}
+
+
+@pytest.fixture
+def served(book, settings) -> Iterator[Served]:
+    """A site on which nothing is graded."""
+    with serve(lambda url: Site(book, settings, url)) as served:
+        yield served
+
+
+@pytest.fixture
+def graded(book, settings, grader) -> Iterator[Served]:
+    """A site with a grader."""
+    with (
+        Workers(book, grader, settings, 2) as workers,
+        serve(lambda url: Site(book, settings, url, workers=2, look=workers.look)) as served,
+    ):
+        yield served
+
+
+@pytest.fixture
+def hand_in() -> Callable[..., str]:
+    """Hand in a file and return its key."""
+
+    def make(browser: httpx.Client, content: bytes, name="binary.py", assignment="binary") -> str:
+        page = browser.post(f"/assignments/{assignment}/uploads", files={"file": (name, content)})
+        assert page.status_code == 200, page.text
+        key = re.fullmatch(r"/uploads/(\S+)", page.url.path)[1]
+        page = browser.post(f"/uploads/{key}/hand-in")
+        assert page.url.path == f"/hand-ins/{key}", page.text
+        return key
+
+    return make
+
+
+@pytest.fixture
+def wait_for_report() -> Callable[[httpx.Client, str], httpx.Response]:
+    """Wait until a hand-in is graded and return its page."""
+
+    def wait(browser: httpx.Client, key: str) -> httpx.Response:
+        with browser.stream("GET", f"/hand-ins/{key}/events", timeout=120) as events:
+            for line in events.iter_lines():
+                if line == "event: done":
+                    break
+        return browser.get(f"/hand-ins/{key}")
+
+    return wait

@@ -1,0 +1,249 @@
+"""Attacks on the web application: other people's work, other sites, addresses, sizes, markup."""
+
+import contextlib
+import http.client
+import re
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+from grader.gradebook import people
+from grader.gradebook.opening import transaction
+from grader.web import staff, students
+from grader.web.app import create_app
+
+RIGHT = (Path(__file__).parents[2] / "solutions/binary/variants/double_precision.py").read_bytes()
+ROUTES = [*students.ROUTES, *staff.ROUTES]
+RANK = ["anybody", "student", "assistant", "teacher", "administrator"]
+WHO = {"student": "kim", "assistant": "ta", "teacher": "prof", "administrator": "root"}
+
+
+def path_of(address, key="nothing"):
+    parts = {"name": "binary", "key": key, "id": "lee", "secret": "x" * 32, "id:int": "1"}
+    return re.sub(r"\{([\w:]+)\}", lambda found: parts[found[1]], address.path)
+
+
+def test_every_address_declares_its_role(shared):
+    paths = {
+        (route.path, method) for route in routes_of(shared) for method in route.methods - {"HEAD"}
+    }
+    assert paths == {(each.path, each.method) for each in ROUTES}
+    assert all(each.role in RANK for each in ROUTES)
+    assert [each.path for each in ROUTES if each.role == "anybody"] == [
+        "/healthz",
+        "/sign-in/{secret}",
+        "/sign-in/{secret}",
+    ]
+
+
+def routes_of(shared):
+    app = create_app(shared.site)
+    return [r for r in app.routes if isinstance(r, Route) and not r.path.startswith("/static")]
+
+
+@pytest.mark.parametrize("address", ROUTES, ids=lambda each: f"{each.method} {each.path}")
+def test_a_role_below_the_address_gets_nothing(shared, address):
+    rank = RANK.index(address.role)
+    if rank:
+        answer = shared.browser().request(address.method, path_of(address))
+        assert answer.status_code == 401
+    if rank > 1:
+        below = shared.browser(WHO[RANK[rank - 1]])
+        answer = below.request(address.method, path_of(address))
+        assert answer.status_code == 404, answer.text
+
+
+OPENED = [each for each in students.ROUTES if "{key}" in each.path]
+
+
+@pytest.mark.parametrize("address", OPENED, ids=lambda each: f"{each.method} {each.path}")
+@pytest.mark.parametrize("who", ["lee", "ta-a"])
+def test_nobody_opens_the_work_of_a_student_who_is_not_theirs(shared, hand_in, address, who):
+    owner, other = ("kim", "lee") if who == "lee" else ("lee", "ta-a")
+    key = hand_in(shared.browser(owner), RIGHT)
+    answer = shared.browser(other).request(
+        address.method, path_of(address, key), data={"words": "x"}
+    )
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/students/lee", "/students/lee/link", "/students/lee/adjustments"]
+)
+def test_an_assistant_of_a_section_sees_only_its_students(shared, path):
+    ta = shared.browser("ta-a")
+    method = "GET" if path == "/students/lee" else "POST"
+    assert ta.request(method, path, data={"points": "1", "reason": "x"}).status_code == 404
+    assert "이영희" not in ta.get("/class/binary").text
+    assert "이영희" in shared.browser("ta").get("/class/binary").text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
+    ],
+)
+def test_forms_of_other_sites_change_nothing(shared, headers):
+    kim = shared.browser("kim")
+    answer = kim.post("/sign-out", headers=headers)
+    assert answer.status_code == 403
+    assert kim.get("/").status_code == 200
+
+
+def test_a_form_that_does_not_say_where_it_comes_from_changes_nothing(shared):
+    kim = shared.browser("kim")
+    with httpx.Client(base_url=shared.url, cookies=kim.cookies) as plain:
+        assert plain.post("/sign-out").status_code == 403
+
+
+def test_another_host_name_is_refused(shared):
+    assert shared.browser("kim").get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "back", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
+def test_no_form_sends_people_to_another_site(shared, back):
+    kim = shared.browser("kim")
+    kim.follow_redirects = False
+    answer = kim.post("/language", data={"language": "ko", "back": back})
+    assert answer.headers["location"] == "/"
+
+
+def test_a_link_is_used_by_the_button_and_once(shared):
+    link, browser = shared.link("kim"), shared.browser()
+    for _ in range(2):
+        assert browser.get(link).status_code == 200  # a mail program looks at it
+    assert browser.post(link).status_code == 200
+    assert shared.browser().post(link).status_code == 404
+
+
+def test_a_session_from_outside_is_not_taken_over(shared):
+    browser = shared.browser()
+    browser.cookies.set("grader_session", "chosen-by-somebody-else")
+    browser.post(shared.link("kim"))
+    chosen = {"grader_session": "chosen-by-somebody-else"}
+    with httpx.Client(base_url=shared.url, cookies=chosen) as stolen:
+        assert stolen.get("/").status_code == 401
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(shared):
+    browser = shared.browser()
+    browser.follow_redirects = False
+    cookie = browser.post(shared.link("kim")).headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    secret = re.search(r"grader_session=([^;]+)", cookie)[1]
+    with shared.site.book.engine.connect() as connection:
+        dump = "\n".join(connection.connection.iterdump())
+    assert secret not in dump, "who reads the database can't sign in"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../etc/passwd.py",
+        "..\\..\\x.py",
+        "<script>alert(1)</script>.py",
+        "a\r\nSet-Cookie: x=1.py",
+        "\u202egnp.py",
+        "x" * 5000 + ".py",
+    ],
+)
+def test_a_file_name_is_only_a_name(shared, hand_in, name):
+    kim = shared.browser("kim")
+    key = hand_in(kim, RIGHT, name)
+    page = kim.get(f"/hand-ins/{key}")
+    assert "<script>alert" not in page.text
+    assert "\u202e" not in page.text
+    given = kim.get(f"/hand-ins/{key}/file")
+    assert given.content == RIGHT
+    assert "set-cookie" not in given.headers
+    assert "/etc/" not in given.headers["content-disposition"]
+
+
+def test_an_upload_is_bounded_while_it_arrives(shared):
+    kim = shared.browser("kim")
+    large = {"file": ("x.py", b"#" * (22 * 2**20))}
+    assert kim.post("/assignments/binary/uploads", files=large).status_code == 413
+
+    def endless():
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.py"\r\n\r\n'
+        while True:
+            yield b"#" * 2**16
+
+    with contextlib.suppress(
+        httpx.TransportError
+    ):  # it may close before the client has read the answer
+        answer = kim.post(
+            "/assignments/binary/uploads",
+            content=endless(),
+            headers={"Content-Type": "multipart/form-data; boundary=b"},
+        )
+        assert answer.status_code == 413
+
+
+def test_slow_uploads_do_not_hold_others(shared):
+    host = urlsplit(shared.url).netloc
+    slow = []
+    for _ in range(60):
+        connection = http.client.HTTPConnection(host)
+        connection.putrequest("POST", "/assignments/binary/uploads")
+        connection.putheader("Content-Length", "1000000")
+        connection.putheader("Origin", shared.url)
+        connection.endheaders()
+        connection.send(b"x")
+        slow.append(connection)
+    kim = shared.browser("kim")
+    begin = time.monotonic()
+    assert kim.get("/").status_code == 200
+    assert time.monotonic() - begin < 10
+    for connection in slow:
+        connection.close()
+
+
+def test_uploads_of_one_person_are_slowed_down(served):
+    kim, lee = served.browser("kim"), served.browser("lee")
+    form = {"file": ("x.pdf", b"x")}
+    codes = [kim.post("/assignments/binary/uploads", files=form).status_code for _ in range(12)]
+    assert codes[-1] == 429
+    assert lee.post("/assignments/binary/uploads", files=form).status_code == 422
+
+
+def test_no_page_allows_scripts_of_others(shared, hand_in):
+    kim = shared.browser("kim")
+    key = hand_in(kim, RIGHT)
+    for path in ("/", f"/hand-ins/{key}", "/nothing", "/sign-in/x"):
+        answer = kim.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert not re.search(r"<script(?! src=\"/static/)|\son\w+=|style=", answer.text)
+
+
+def test_markup_of_people_is_text(shared):
+    with transaction(shared.site.book.engine) as connection:
+        people.put_accounts(
+            connection, [people.Account(id="<b>x</b>", name="<script>alert(1)</script>")]
+        )
+    page = shared.browser("ta").get("/class/binary")
+    assert "<script>alert" not in page.text
+    assert "<b>x</b>" not in page.text
+
+
+def test_static_files_end_at_their_folder(shared):
+    host = urlsplit(shared.url).netloc
+    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py"):
+        connection = http.client.HTTPConnection(host)
+        connection.request("GET", path)
+        assert connection.getresponse().status in (400, 404)
+        connection.close()
