@@ -1,5 +1,6 @@
 """Course staff see the class, adjust, regrade and add people; every change is logged."""
 
+import html
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ WRONG = RIGHT.replace(b"def sigmoid(", b"def sigmoid(x):\n    return x\n\ndef ot
 
 
 def text_of(page):
-    return re.sub(r"<[^>]+>|\s+", " ", page.text)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
 def test_the_class_page_shows_scores_and_exports_them(graded, hand_in, wait_for_report):
