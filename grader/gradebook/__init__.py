@@ -481,7 +481,7 @@ class Gradebook:
             own = {each.team for each in teams if each.student == student}
             mates = {each.student for each in teams if each.team in own}
             theirs = HAND_IN.c.student.in_({student, *mates})
-            found = _records(connection, known, everyone, points, theirs)
+            found = _records(connection, known, everyone, points, None, theirs)
             return tuple(each for each in found if each.report.student == student)
 
     # --- steps of these
@@ -674,7 +674,6 @@ def _records(
     roster: Iterable[RosterEntry],
     adjustments: Mapping[tuple[str, str], tuple[Adjustment, ...]],
     until: int | None,
-
     *where: ColumnElement[bool],
 ) -> tuple[Record, ...]:
     columns = (REPORT.c.report, REPORT.c.graded_at, REPORT.c.how, REPORT.c.digest, REPORT.c.version)
@@ -684,7 +683,6 @@ def _records(
         .join(HAND_IN)
         .join(RUN, HAND_IN.c.run_id == RUN.c.id)
         .where(_is_last(until))
-
         .where(_is_last(), *where)
         .order_by(HAND_IN.c.student, HAND_IN.c.assignment)
     )

@@ -9,7 +9,17 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Connection, LargeBinary, Table, delete, insert, or_, select
 
-from grader.gradebook.schema import FORGOTTEN, HAND_IN, METADATA, REPORT, ROSTER, UNMATCHED
+from grader.gradebook.schema import (
+    ACCOUNT,
+    EVENT,
+    FORGOTTEN,
+    HAND_IN,
+    METADATA,
+    REPORT,
+    ROSTER,
+    UNMATCHED,
+    UPLOAD,
+)
 from grader.model.submission import Cell
 
 _SHORTEST = 3  # letters of a name that is looked for in the names of files
@@ -43,6 +53,8 @@ def about(connection: Connection, student: str) -> About:
             name = PurePosixPath(row["file"]).name
             source = "\n\n".join(f"# {cell.name}\n{cell.source}" for cell in cells)
             files[f"code/{row['id']}-{name}.txt"] = source.encode()
+        for row in rows if table is UPLOAD else ():
+            files[f"uploads/{row['id']}-{PurePosixPath(row['file']).name}"] = row["content"]
     reports = connection.execute(select(REPORT).where(REPORT.c.hand_in_id.in_(_hand_ins(student))))
     tables[REPORT.name] = []
     for row in reports.mappings():
@@ -76,6 +88,8 @@ def list_forgotten(connection: Connection) -> tuple[Forgotten, ...]:
 def _tables() -> Iterator[tuple[Table, Column[Any]]]:
     """The tables with rows of students, each with the column of their ids."""
     yield ROSTER, ROSTER.c.id
+    yield ACCOUNT, ACCOUNT.c.id
+    yield EVENT, EVENT.c.subject
     for table in METADATA.sorted_tables:
         if "student" in table.c:
             yield table, table.c.student

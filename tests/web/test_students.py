@@ -54,7 +54,9 @@ def test_from_the_link_to_the_report(graded, hand_in, wait_for_report):
     key = hand_in(kim, WRONG)
     page = wait_for_report(kim, key)
     assert "<strong>100</strong>" not in page.text
-    assert text_of(kim.get("/")).count("counts") == 3  # the rule of two assignments, and the last hand-in
+    assert (
+        text_of(kim.get("/")).count("counts") == 3
+    )  # the rule of two assignments, and the last hand-in
 
 
 def uploads_of(served, student):
