@@ -23,7 +23,11 @@ LOCALE_VARIABLES = ("LC_MESSAGES", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LANG")
 
 @pytest.fixture(scope="module")
 def messages() -> set[str]:
-    methods = [("cli/*.py", "grader.cli.help:extract"), ("**.py", "python")]
+    methods = [
+        ("cli/*.py", "grader.cli.help:extract"),
+        ("web/templates/**.j2", "jinja2"),
+        ("**.py", "python"),
+    ]
     found = extract_from_dir(PACKAGE, methods, keywords={"tr": None})
     return {message for _, _, message, _, _ in found}
 
