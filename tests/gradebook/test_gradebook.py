@@ -718,7 +718,17 @@ def test_an_older_gradebook_keeps_the_reports_of_hand_ins_that_become_one(url, t
             connection.exec_driver_sql("DROP INDEX hand_in_of_bytes")
             connection.exec_driver_sql("ALTER TABLE unmatched DROP COLUMN student")
             for name in reversed(
-                "account sign_in_link session upload job extension release question event".split()
+                [
+                    "account",
+                    "sign_in_link",
+                    "session",
+                    "upload",
+                    "job",
+                    "extension",
+                    "release",
+                    "question",
+                    "event",
+                ]
             ):
                 METADATA.tables[name].drop(connection)
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
