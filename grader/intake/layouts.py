@@ -309,7 +309,9 @@ def _gradescope(
 
 def _submitter(person: dict[str, Any]) -> Owner:
     words = tuple(
-        printable(str(person[key])) for key in (":sid", ":email", ":name") if person.get(key)
+        printable(str(fact))
+        for key in (":sid", ":email", ":name")
+        if (fact := person.get(key)) and isinstance(fact, str | int)  # no list of lists of lists
     )
     return Owner(words[0], words)
 
