@@ -21,6 +21,8 @@ from grader.model.submission import (
 from grader.model.syntax import syntax_problems
 from grader.model.text import Text, printable, tr
 
+_MAX_NAME = 150
+
 
 class Recognised(msgspec.Struct, frozen=True, kw_only=True):
     """What the page shows about an upload."""
@@ -41,7 +43,8 @@ def submitted_file(name: str, content: bytes, assignment: Assignment) -> tuple[s
         UserError: it is neither a script nor a notebook nor an archive with exactly one of the assignment, or it is
             no submission.
     """
-    name = printable(Path(name.replace("\\", "/")).name, 200) or "?"
+    path = Path(printable(name.replace("\\", "/"), 10_000))
+    name = path.stem[:_MAX_NAME] + path.suffix
     if is_archive(name):
         name, content = _the_one_in(name, content, assignment)
     if not name.lower().endswith(SUFFIXES):
