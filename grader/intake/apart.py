@@ -1,7 +1,6 @@
 """Read hand-ins in processes with limits of their own: what is hostile costs one file, not the class."""
 
 import os
-import resource
 import select
 import signal
 import sys
@@ -111,6 +110,8 @@ def _end(child: int) -> int:
 
 def _work(work: Callable[[], bytes], reading: int, writing: int) -> None:
     """The child's part, which ends with the child."""
+    import resource  # Windows has none, and reads its own file without this
+
     code = 0
     try:
         os.close(reading)

@@ -9,7 +9,16 @@ from grader.model.text import tr
 
 OLDEST_TORCH = (2, 4)
 STAFF = (
-    *("alembic", "jupytext", "markupsafe", "matplotlib", "nbconvert", "nh3", "pandas"),
+    *(
+        "alembic",
+        "jupytext",
+        "markdown_it",
+        "markupsafe",
+        "matplotlib",
+        "nbconvert",
+        "nh3",
+        "pandas",
+    ),
     *("pygments", "scipy", "ruff", "sklearn", "sqlalchemy", "tomli_w", "tqdm", "uniplot", "yaml"),
 )
 """What the extra `staff` installs, by the names by which it is imported."""

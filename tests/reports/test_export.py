@@ -94,7 +94,7 @@ def test_json_of_a_class(in_class, hand_in):
     assert [s["count"] for s in document["statistics"]] == [2, 1]
     assert document["statistics"][0]["title"] == "Training loop"
     assert document["statistics"][0]["discrimination"] is None
-    assert document["unmatched"] == [{"origin": "notes.py", "reason": "unknown"}]
+    assert document["unmatched"] == [{"origin": "notes.py", "student": "", "reason": "unknown"}]
 
 
 def printed(record, language, width=200):
