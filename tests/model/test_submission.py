@@ -5,6 +5,8 @@ import codecs
 import hashlib
 import json
 import re
+import subprocess
+import sys
 import time
 import unicodedata
 from pathlib import Path
@@ -1000,3 +1002,31 @@ def test_halves_of_characters_are_no_text():
 
     for cell in found.cells:
         cell.source.encode()
+
+
+@pytest.mark.load
+@pytest.mark.parametrize("lines", [1, 200_000], ids=["one long text", "many lines"])
+def test_a_notebook_of_200_megabytes_needs_less_than_300(tmp_path, lines):
+    path = tmp_path / "x.ipynb"
+    with path.open("w") as file:
+        file.write(
+            '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code",'
+            ' "execution_count": 1, "metadata": {}, "source": "x = 1", "outputs": [{"output_type":'
+            ' "stream", "name": "stdout", "text": ["'
+        )
+        text = "a" * (200 * 2**20 // lines)
+        file.writelines(text + ('", "' if line < lines - 1 else "") for line in range(lines))
+        file.write('"]}]}]}')
+    program = (
+        "import re, sys; from pathlib import Path;"
+        "from grader.model.submission import read_submission;"
+        "read = read_submission(Path(sys.argv[1])); print(read.cells[0].source.strip());"
+        "status = Path('/proc/self/status').read_text();"
+        "print(int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) // 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
+    )
+    source, megabytes = done.stdout.split("\n")[:2]
+    assert source == "x = 1"
+    assert int(megabytes) < 300
