@@ -488,7 +488,7 @@ def check_learns_mixtures(trained, new_student, settings, rng):
     patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
     net = model(student.seed(settings.seed).build_model())
     X, labels = mixtures(data.X_train, data.y_train, rng), permuted(permuted(data.parts[2]))
-    rows, truth = mixtures(data.X_train, data.y_train, rng), labels
+    rows, truth = mixtures(data.X_train, data.y_train, rng), permuted(permuted(data.y_train))
     kind = data.parts[0].dtype
     check_learns(patient, net, X.to(kind), labels, rows.to(kind), truth)
 
