@@ -38,7 +38,7 @@ def comment(
     """
     key = (student_id(record, student), assignment)
     refuse_unknown_item(record, assignment, given.item)
-    counting = {(r.report.student, r.report.assignment): r for r in record.records if r.counts}
+    counting = record.chosen
     if key not in counting:
         raise UserError(
             tr(

@@ -58,7 +58,7 @@ def adjust_all(
     Raises:
         UserError: see `Gradebook.adjust`.
     """
-    counting = {(r.report.student, r.report.assignment): r for r in record.records if r.counts}
+    counting = record.chosen
     excused = set(record.excused)
     done = []
     for name, assignment, adjustment in wanted:

@@ -190,10 +190,14 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
         return (*self.roster, *map(RosterEntry, others))
 
     @property
+    def chosen(self) -> dict[tuple[str, str], Record]:
+        """Of each student's hand-ins for an assignment the one that `counts`, also where the student is excused."""
+        return {(r.report.student, r.report.assignment): r for r in self.records if r.counts}
+
+    @property
     def counting(self) -> dict[tuple[str, str], Record]:
         """The hand-ins that count, by student id and assignment name. Those of excused students don't."""
-        found = {(r.report.student, r.report.assignment): r for r in self.records if r.counts}
-        return {key: record for key, record in found.items() if key not in self.excused}
+        return {key: each for key, each in self.chosen.items() if key not in self.excused}
 
     @property
     def attempts(self) -> dict[tuple[str, str], tuple[Record, ...]]:
