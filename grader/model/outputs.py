@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 _KEY = rb'"(?:outputs|attachments|widgets)"\s{0,50}'
-_INSIDE = rb'(?:[^"\\]++|\\.)*+'
+# Python before 3.11.5 matches possessive quantifiers of groups wrongly: only single characters have them here.
+_INSIDE = rb'[^"\\]*+(?:\\.[^"\\]*+)*'
 _KEEP = re.compile(
-    rb'(?s)(?:[^"]++|(?!' + _KEY + rb"(?:\Z|:\s{0,50}(?:\Z|[\[{]))" + rb')"' + _INSIDE + rb'")*+'
+    rb'(?s)(?:[^"]++|(?!' + _KEY + rb"(?:\Z|:\s{0,50}(?:\Z|[\[{]))" + rb')"' + _INSIDE + rb'")*'
 )
-_DROP = re.compile(rb'(?s)(?:[^"\[\]{}]++|"' + _INSIDE + rb'")*+')
+_DROP = re.compile(rb'(?s)(?:[^"\[\]{}]++|"' + _INSIDE + rb'")*')
 _STRING = re.compile(rb"(?s)" + _INSIDE)
 _DROPPED = re.compile(_KEY + rb":\s{0,50}[\[{]")
 _UNCLEAR = re.compile(_KEY + rb"(?::\s{0,50})?\Z")

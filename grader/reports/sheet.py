@@ -48,7 +48,7 @@ def read_sheet(text: str) -> Sheet:
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
     end = rf"{delimiter}|\r\n|\r|\n|\Z"
-    cell = re.compile(rf'(=?"(?:[^"]|"")*+"(?={end})|[^{delimiter}\r\n]*)({end})')
+    cell = re.compile(rf'(=?"[^"]*+(?:""[^"]*+)*"(?={end})|[^{delimiter}\r\n]*)({end})')
     rows: list[tuple[Cell, ...]] = []
     row: list[Cell] = []
     at = len(text) - len(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}"))
