@@ -21,7 +21,7 @@ _NAMES = frozenset(dir(builtins)) - {"exec", "eval", "open", "input", "globals",
 _PURE = ast.Assert | ast.Assign | ast.Import | ast.ImportFrom | ast.Expr | ast.For
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
+class NotebookCell(msgspec.Struct, frozen=True, kw_only=True):
     """A cell of the notebook with its nbgrader metadata."""
 
     kind: str
@@ -114,7 +114,7 @@ import pytest
 '''
 
 
-def _read(path: Path) -> list[Cell]:
+def _read(path: Path) -> list[NotebookCell]:
     with reading(path):
         data = path.read_bytes()
     try:
@@ -124,9 +124,9 @@ def _read(path: Path) -> list[Cell]:
     return [_cell(cell) for cell in notebook.cells]
 
 
-def _cell(cell: nbformat.NotebookNode) -> Cell:
+def _cell(cell: nbformat.NotebookNode) -> NotebookCell:
     says = cell.metadata.get("nbgrader") or {}
-    return Cell(
+    return NotebookCell(
         kind=cell.cell_type,
         source=cell.source,
         grade=bool(says.get("grade")),
@@ -151,7 +151,7 @@ def _functions(source: str) -> list[str]:
         return []
 
 
-def _solution_cell(cell: Cell, left: list[Text]) -> Cell:
+def _solution_cell(cell: NotebookCell, left: list[Text]) -> NotebookCell:
     if (
         cell.kind == "code"
         and cell.solution
@@ -166,7 +166,7 @@ def _solution_cell(cell: Cell, left: list[Text]) -> Cell:
     return cell
 
 
-def _script(cells: list[Cell]) -> str:
+def _script(cells: list[NotebookCell]) -> str:
     make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
     notebook = nbformat.v4.new_notebook(
         cells=[make[cell.kind](cell.source) for cell in cells if cell.kind in make]

@@ -14,12 +14,12 @@ from grader.intake.archive import File, Folder, is_archive, link, walk
 from grader.intake.layouts import (
     Layout,
     Owner,
-    Place,
+    PathInfo,
     is_script,
     layout_of,
     owner_in,
     owner_of_name,
-    place_of,
+    path_info,
 )
 from grader.intake.matches import Match, Matches, Open, key_of
 from grader.intake.names import bare, words_of
@@ -161,28 +161,28 @@ class _Finder:
         layout, unread = layout_of(entries, self._assignments.values(), self._index)
         for each in (*unread, *(each for each in walked if isinstance(each, Unmatched))):
             self._refuse(tuple(each.origin.split("/")), each.reason, layout)
-        places = [(entry, place_of(entry.parts, layout)) for entry in entries]
-        scripts, crowding = self._bounded([p for p in places if is_script(p[0].name)])
+        infos = [(entry, path_info(entry.parts, layout)) for entry in entries]
+        scripts, crowding = self._bounded([p for p in infos if is_script(p[0].name)])
         hand_ins: list[HandIn] = []
-        refused: list[tuple[File, Place, Text]] = []
-        for entry, place in scripts:
+        refused: list[tuple[File, PathInfo, Text]] = []
+        for entry, info in scripts:
             try:
-                hand_ins.extend(self._hand_ins(entry, place))
+                hand_ins.extend(self._hand_ins(entry, info))
             except UserError as error:
-                refused.append((entry, place, error.text))
+                refused.append((entry, info, error.text))
         hand_ins = self._without_helpers(_each_once(hand_ins))
         hand_ins = self._without_two_places(hand_ins)
         self.hand_ins.extend(hand_ins)
         students = {fold(each.student) for each in hand_ins}
         released = set[str]().union(*map(_released, self._assignments.values()))
-        for entry, place, reason in refused:
-            if entry.name not in released or not self._is_beside(entry, place, layout, students):
+        for entry, info, reason in refused:
+            if entry.name not in released or not self._is_beside(entry, info, layout, students):
                 self._refuse(entry.parts, reason, layout)
-                self._leave_open(entry, place)
+                self._leave_open(entry, info)
         for entry in crowding:
             self._refuse(entry.parts, _too_many(), layout)
-        for entry, place in places:
-            if not is_script(entry.name) and not self._is_beside(entry, place, layout, students):
+        for entry, info in infos:
+            if not is_script(entry.name) and not self._is_beside(entry, info, layout, students):
                 self._refuse(entry.parts, _no_submission(entry), layout)
         folders = {each.parts for each in walked if isinstance(each, Folder)}
         self._refuse_empty(folders, entries, hand_ins, layout)
@@ -195,8 +195,8 @@ class _Finder:
         """The student of the roster who is named in the path of a file or folder, if it is one."""
         if not self._index:
             return ""
-        inside = place_of((*parts, "-"), layout)
-        for owner in (*inside.owners, *inside.perhaps, *owner_of_name(parts[-1], layout)):
+        inside = path_info((*parts, "-"), layout)
+        for owner in (*inside.owners, *inside.candidates, *owner_of_name(parts[-1], layout)):
             if isinstance(found := self._index.only(owner.words), str):
                 return found
         return ""
@@ -219,8 +219,8 @@ class _Finder:
         for folder in sorted(folders):
             if len(folder) == 1 or folder in used:
                 continue
-            place = place_of((*folder, "-"), layout)
-            owners = place.owners or place.perhaps
+            info = path_info((*folder, "-"), layout)
+            owners = info.owners or info.candidates
             is_beside = bool(owners) and self._name_of(owners) in students
             if is_script(folder[-1]) and not is_archive(folder[-1]):
                 self._refuse(folder, tr("is a folder, not a file: ask for the file"), layout)
@@ -234,15 +234,15 @@ class _Finder:
             return ""
 
     def _bounded(
-        self, scripts: Sequence[tuple[File, Place]]
-    ) -> tuple[list[tuple[File, Place]], list[File]]:
+        self, scripts: Sequence[tuple[File, PathInfo]]
+    ) -> tuple[list[tuple[File, PathInfo]], list[File]]:
         """The last files of each student for each assignment that a name tells, and the others: none takes too long."""
-        groups: defaultdict[tuple[object, ...], list[tuple[File, Place]]] = defaultdict(list)
-        for entry, place in scripts:
-            owners = place.owners or place.perhaps[:1]
-            assignment = self._by_name(place.file)
+        groups: defaultdict[tuple[object, ...], list[tuple[File, PathInfo]]] = defaultdict(list)
+        for entry, info in scripts:
+            owners = info.owners or info.candidates[:1]
+            assignment = self._by_name(info.file)
             key = tuple(owner.student for owner in owners) or entry.parts
-            groups[key, assignment and assignment.name].append((entry, place))
+            groups[key, assignment and assignment.name].append((entry, info))
         kept, left = [], []
         for found in groups.values():
             found.sort(key=lambda each: _attempt(*each))
@@ -250,25 +250,25 @@ class _Finder:
             left += [entry for entry, _ in found[:-MAX_ATTEMPTS]]
         return kept, left
 
-    def _leave_open(self, entry: File, place: Place) -> None:
-        owners = place.owners or place.perhaps
+    def _leave_open(self, entry: File, info: PathInfo) -> None:
+        owners = info.owners or info.candidates
         words = " ".join(word for owner in owners for word in owner.words[:1])
-        by_name = self._chosen or self._by_name(place.file)
-        words = words or bare(place.file)
+        by_name = self._chosen or self._by_name(info.file)
+        words = words or bare(info.file)
         self.open.add(Open(entry.origin, words, by_name.name if by_name else ""))
 
-    def _hand_ins(self, entry: File, place: Place) -> Iterator[HandIn]:
-        if place.draft:
+    def _hand_ins(self, entry: File, info: PathInfo) -> Iterator[HandIn]:
+        if info.draft:
             raise UserError(tr("was saved on the platform, but not handed in"))
         with entry.opened() as stream:  # unreadable files must show now, not while grading
             sha256 = digest_of(stream)
-        load = partial(read_apart, entry, place.file, sha256)
+        load = partial(read_apart, entry, info.file, sha256)
         for match in self._matches.get(key_of(entry.origin), ()) or (Match(),):
-            assignment = match.assignment or self._assignment_of(place, load)
+            assignment = match.assignment or self._assignment_of(info, load)
             owned = (
                 [(Owner(match.student, ()), match.student)]
                 if match.student
-                else self._students(entry, place, assignment)
+                else self._students(entry, info, assignment)
             )
             for owner, student in owned:
                 if owner.where is not None:
@@ -276,30 +276,29 @@ class _Finder:
                 yield HandIn(
                     student=student,
                     assignment=assignment,
-                    file=place.file,
+                    file=info.file,
                     sha256=sha256,
                     origin=entry.origin,
                     load=load,
-                    handed_in=place.handed_in
-                    or (entry.modified if place.version is None else None),
+                    handed_in=info.handed_in or (entry.modified if info.version is None else None),
                     time_from="platform"
-                    if place.handed_in
+                    if info.handed_in
                     else "archive"
                     if entry.in_archive
                     else "file",
-                    late_mark=place.late_mark,
+                    late_mark=info.late_mark,
                 )
 
-    def _assignment_of(self, place: Place, load: Callable[[], Submission]) -> Assignment:
-        by_folder = [match for each in place.folders if (match := self._by_name(each))]
-        by_name = self._by_name(place.file)
+    def _assignment_of(self, info: PathInfo, load: Callable[[], Submission]) -> Assignment:
+        by_folder = [match for each in info.folders if (match := self._by_name(each))]
+        by_name = self._by_name(info.file)
         if self._chosen and by_name and by_name != self._chosen:
             raise UserError(
                 tr("the file name belongs to another assignment: {name}", name=by_name.name)
             )
         found = (
             self._chosen
-            or (place.assignment_first and by_folder and by_folder[0])
+            or (info.assignment_first and by_folder and by_folder[0])
             or by_name
             or match_assignment(load(), self._assignments)
             or (by_folder and by_folder[0])
@@ -318,15 +317,15 @@ class _Finder:
         return match_assignment(nameless, self._assignments)
 
     def _students(
-        self, entry: File, place: Place, assignment: Assignment
+        self, entry: File, info: PathInfo, assignment: Assignment
     ) -> list[tuple[Owner, str]]:
-        if place.owners:
-            return [self._identified([owner]) for owner in place.owners]
-        owner = owner_in(place.file, assignment)
+        if info.owners:
+            return [self._identified([owner]) for owner in info.owners]
+        owner = owner_in(info.file, assignment)
         if owner is None and len(entry.parts) == 1:  # the user named this one file
-            stem = student_of(Path(place.file), assignment)
+            stem = student_of(Path(info.file), assignment)
             owner = Owner(stem, (stem,))
-        candidates = [*place.perhaps, owner] if owner else list(place.perhaps)
+        candidates = [*info.candidates, owner] if owner else list(info.candidates)
         if not candidates:
             raise UserError(tr("can't tell the student from the file name or a folder"))
         return [self._identified(candidates)]
@@ -399,16 +398,16 @@ class _Finder:
                 kept.append(each)
         return kept
 
-    def _is_beside(self, entry: File, place: Place, layout: Layout, students: set[str]) -> bool:
+    def _is_beside(self, entry: File, info: PathInfo, layout: Layout, students: set[str]) -> bool:
         """Whether a file that isn't a submission accompanies one or can be ignored."""
         name = entry.name.lower()
         if entry.origin in layout.metadata:
             return True
         if name.endswith(_PACKED):
             return False
-        if place.owners or place.perhaps:
+        if info.owners or info.candidates:
             try:
-                owners = [place.owners or place.perhaps]
+                owners = [info.owners or info.candidates]
                 return fold(self._identified(owners[0])[1]) in students
             except UserError:
                 return False
@@ -470,11 +469,11 @@ def _surer(hand_in: HandIn) -> tuple[bool, float]:
     return platform, seconds if platform else -seconds
 
 
-def _attempt(entry: File, place: Place) -> tuple[object, ...]:
+def _attempt(entry: File, info: PathInfo) -> tuple[object, ...]:
     """The order of attempts: the platform's times or numbers, else times of files and numbers in names."""
-    time = place.handed_in or entry.modified
-    seconds = time.timestamp() if time and place.version is None else 0.0
-    return place.version or 0, seconds, natural(entry.origin)
+    time = info.handed_in or entry.modified
+    seconds = time.timestamp() if time and info.version is None else 0.0
+    return info.version or 0, seconds, natural(entry.origin)
 
 
 def _too_many() -> Text:

@@ -49,12 +49,12 @@ class Owner(msgspec.Struct, frozen=True):
     """The folder that names the student, or holds the file that does; None if the platform names the student."""
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class PathInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The information in the path of a file."""
 
     owners: tuple[Owner, ...] = ()
     """The students named by the platform; several for a group hand-in."""
-    perhaps: tuple[Owner, ...] = ()
+    candidates: tuple[Owner, ...] = ()
     """Candidates from the enclosing folders, the outermost first, if no platform names a student."""
     file: str
     """The file name that the student chose."""
@@ -144,18 +144,18 @@ def layout_of(
     return layout, unmatched
 
 
-def place_of(parts: tuple[str, ...], layout: Layout) -> Place:
+def path_info(parts: tuple[str, ...], layout: Layout) -> PathInfo:
     """Return the information in the path of a file in a download with this layout."""
     folders = tuple(reversed(parts[:-1]))
     for depth in range(len(parts) - 1, 0, -1):
         if found := layout.groups.get(parts[:depth]):
-            return Place(owners=found[0], file=parts[-1], folders=folders, handed_in=found[1])
+            return PathInfo(owners=found[0], file=parts[-1], folders=folders, handed_in=found[1])
     named = platform_of("/".join(parts), layout.words)
     if named and (layout.all_named or parts[: named.depth] == layout.common[: named.depth]):
-        return _named_place(parts, named, layout)
+        return _named_info(parts, named, layout)
     if layout.submitted is not None and len(parts) > layout.submitted + 1:
         student = parts[layout.submitted]
-        return Place(
+        return PathInfo(
             owners=(Owner(student, (student,)),),
             file=parts[-1],
             folders=parts[layout.submitted + 1 : -1],
@@ -163,20 +163,20 @@ def place_of(parts: tuple[str, ...], layout: Layout) -> Place:
             handed_in=layout.times.get(parts[: layout.submitted + 2]),
         )
     base = len(parts) if parts[:-1] in layout.crowds else layout.base
-    perhaps = tuple(
+    candidates = tuple(
         _owner(student, parts[: at + 1])
         for at in range(base, len(parts) - 1)
         if (student := student_of_folder(parts[at], layout.words))
     )
-    return Place(perhaps=perhaps, file=parts[-1], folders=folders)
+    return PathInfo(candidates=candidates, file=parts[-1], folders=folders)
 
 
-def _named_place(parts: tuple[str, ...], found: Found, layout: Layout) -> Place:
+def _named_info(parts: tuple[str, ...], found: Found, layout: Layout) -> PathInfo:
     is_namesake = (parts[: found.depth], found.student) in layout.namesakes
     time = found.handed_in and _in_zone(found.handed_in, layout.zone)
     if found.time_file:
         time = layout.times.get(found.time_file[:-1])
-    return Place(
+    return PathInfo(
         owners=(Owner(found.namesake if is_namesake else found.student, found.words),),
         file=found.file,
         folders=(found.homework, *reversed(parts[:-1])),

@@ -1,4 +1,4 @@
-"""Read a downloaded CSV file and replace single cells, keeping every other byte unchanged."""
+"""Read a downloaded CSV file and replace single fields, keeping every other byte unchanged."""
 
 import re
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ import msgspec
 _DELIMITERS = ",;\t"
 
 
-class Cell(msgspec.Struct, frozen=True):
-    """A cell and its position in the text."""
+class Field(msgspec.Struct, frozen=True):
+    """A field and its position in the text."""
 
     start: int
     end: int
@@ -21,25 +21,25 @@ class Sheet(msgspec.Struct, frozen=True):
     """The rows of a CSV file, the header first."""
 
     text: str
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[Field, ...], ...]
 
     @property
     def header(self) -> list[str]:
         """The names of the columns."""
-        return [cell.value.strip() for cell in self.rows[0]]
+        return [field.value.strip() for field in self.rows[0]]
 
     def value(self, row: int, column: int) -> str:
-        """Return the content of a cell, empty if the row is too short."""
-        cells = self.rows[row]
-        return cells[column].value.strip() if column < len(cells) else ""
+        """Return the content of a field, empty if the row is too short."""
+        fields = self.rows[row]
+        return fields[column].value.strip() if column < len(fields) else ""
 
     def replaced(self, values: Mapping[tuple[int, int], str]) -> str:
-        """Return the text with the cells at these rows and columns replaced. The values must not need quotes."""
+        """Return the text with the fields at these rows and columns replaced. The values must not need quotes."""
         pieces, at = [], 0
         for (row, column), value in sorted(values.items()):
-            cell = self.rows[row][column]
-            pieces += [self.text[at : cell.start], value]
-            at = cell.end
+            field = self.rows[row][column]
+            pieces += [self.text[at : field.start], value]
+            at = field.end
         return "".join([*pieces, self.text[at:]])
 
 
@@ -48,12 +48,12 @@ def read_sheet(text: str) -> Sheet:
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
     end = rf"{delimiter}|\r\n|\r|\n|\Z"
-    cell = re.compile(rf'(=?"[^"]*+(?:""[^"]*+)*"(?={end})|[^{delimiter}\r\n]*)({end})')
-    rows: list[tuple[Cell, ...]] = []
-    row: list[Cell] = []
+    field = re.compile(rf'(=?"[^"]*+(?:""[^"]*+)*"(?={end})|[^{delimiter}\r\n]*)({end})')
+    rows: list[tuple[Field, ...]] = []
+    row: list[Field] = []
     at = len(text) - len(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}"))
-    while found := cell.match(text, at):
-        row.append(Cell(found.start(1), found.end(1), _value(found[1])))
+    while found := field.match(text, at):
+        row.append(Field(found.start(1), found.end(1), _value(found[1])))
         at = found.end()
         if found[2] == delimiter:
             continue

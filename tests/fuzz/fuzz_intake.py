@@ -78,7 +78,7 @@ def one_file(data: bytes) -> None:
             files = [each for each in archive.walk(path) if isinstance(each, archive.File)]
             layout, _ = layouts.layout_of(files, ASSIGNMENTS.values(), roster.RosterIndex(()))
             for file in files:
-                layouts.place_of(file.parts, layout)
+                layouts.path_info(file.parts, layout)
                 with contextlib.suppress(UserError):
                     file.read(1000)
 
