@@ -19,6 +19,7 @@ from pathlib import Path
 
 from grader.gradebook import Gradebook
 from grader.grading.batch import find_work, run_batch
+from grader.grading.executor import LocalExecutor
 from grader.grading.grader import Grader
 from grader.grading.progress import processors
 from grader.model.assignment import Assignment, load_assignments
@@ -68,7 +69,7 @@ def graded(folder: Path, results: Path, assignment: Assignment) -> tuple[Record,
     work = find_work([folder], {assignment.name: assignment})
     results.mkdir()
     with Gradebook(results, create=True) as book, Grader() as grader:
-        run_batch(grader, book, work)
+        run_batch(LocalExecutor(grader, processors()), book, work)
         return book.class_record().records
 
 

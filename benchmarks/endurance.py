@@ -16,8 +16,9 @@ from rich.console import Console
 
 from grader.gradebook import Gradebook
 from grader.grading.batch import find_work, run_batch
+from grader.grading.executor import LocalExecutor
 from grader.grading.grader import Grader
-from grader.grading.progress import State
+from grader.grading.progress import State, processors
 from grader.model.assignment import Assignment, load_assignment
 from grader.reports.table import totals_table
 
@@ -57,7 +58,7 @@ def main(count: int) -> None:
         work = find_work([folder / "in"], {assignment.name: assignment})
         print(f"found {len(work.tasks)} submissions in {time.monotonic() - begin:.1f} s")
         with Gradebook(folder, create=True) as book, Grader() as grader:
-            run_batch(grader, book, work, show=Watch(count, folder))
+            run_batch(LocalExecutor(grader, processors()), book, work, show=Watch(count, folder))
             Console(width=100).print(totals_table(book.totals(), "en"))
 
 

@@ -17,7 +17,7 @@ from grader.cli.options import (
     LangOption,
     NameOption,
     SolutionsOption,
-    grader_of,
+    executor_of,
     hidden_assignments,
     language_of,
     language_of_students,
@@ -142,8 +142,11 @@ def batch(
             corrected = book.renumber(work.roster)
             work = choose(work, book, student, ungraded=only is not None)
             again: Again = "rerun" if rerun else "replay" if regrade else "new"
-            with grader_of(context, isolation) as grader, Display(language) as display:
-                state = run_batch(grader, book, work, again, jobs=jobs, show=display.show)
+            with (
+                executor_of(context, isolation, jobs) as executor,
+                Display(language) as display,
+            ):
+                state = run_batch(executor, book, work, again, show=display.show)
             theirs = language_of_students(lang, assignments.values())
             pages = _present(book, results, language, theirs)
     for old, new in corrected:

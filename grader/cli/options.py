@@ -24,6 +24,7 @@ from grader.model.submission import match_assignment, read_submission, readable
 from grader.model.text import Language, Text, default_language, printable, tr
 
 if TYPE_CHECKING:
+    from grader.grading.executor import Executor
     from grader.grading.grader import Grader
     from grader.model.score import ScoreReport
 
@@ -99,6 +100,16 @@ def grader_of(
     else:
         with Grader(isolation, tell or (lambda text: None)) as grader:
             yield grader
+
+
+@contextmanager
+def executor_of(context: typer.Context, isolation: Level, jobs: int | None) -> "Iterator[Executor]":
+    """Return where hand-ins are graded: on this machine, `jobs` at a time, by default one per processor."""
+    from grader.grading.executor import LocalExecutor
+    from grader.grading.progress import processors
+
+    with grader_of(context, isolation) as grader:
+        yield LocalExecutor(grader, jobs or processors())
 
 
 class user_errors:  # noqa: N801

@@ -18,7 +18,7 @@ from grader.cli.options import (
     JobsOption,
     LangOption,
     SolutionsOption,
-    grader_of,
+    executor_of,
     hidden_assignments,
     language_of,
     say,
@@ -97,8 +97,8 @@ def serve(
         if roster is not None:
             _write_links(book, site, roster, results / "links.csv", language)
         if grading:
-            grader = stack.enter_context(grader_of(context, isolation))
-            workers = stack.enter_context(Workers(book, grader, assignments, count, _tell))
+            executor = stack.enter_context(executor_of(context, isolation, jobs))
+            workers = stack.enter_context(Workers(book, executor, assignments, _tell))
             site.look = workers.look
         say(tr("Serving at {address}", address=site.url), language)
         if link := site.first_link():
@@ -130,17 +130,15 @@ def work(
     with staff_errors(language):
         _require_web()
         from grader.gradebook import Gradebook
-        from grader.grading.progress import processors
         from grader.grading.work import Workers
         from grader.sandbox import refuse_readable
 
         assignments = hidden_assignments(solutions)
         refuse_readable(results)
-        count = jobs or processors()
         with (
             Gradebook(results, gradebook) as book,
-            grader_of(context, isolation) as grader,
-            Workers(book, grader, assignments, count, _tell),
+            executor_of(context, isolation, jobs) as executor,
+            Workers(book, executor, assignments, _tell),
         ):
             say(tr("Grading from {place}", place=book.place), language)
             signal.sigwait({signal.SIGINT, signal.SIGTERM})

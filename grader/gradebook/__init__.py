@@ -3,7 +3,7 @@
 import hashlib
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -83,15 +83,21 @@ def digest_of(assignment: Assignment) -> str:
     Files used only for auditing or releasing the assignment are left out, and so are caches.
     """
     digest = hashlib.sha256()
+    for name in files_of(assignment):
+        with (assignment.folder / name).open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{content} {name.as_posix()}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def files_of(assignment: Assignment) -> Iterator[Path]:
+    """Yield the files that grading depends on, relative to the assignment's folder, in order."""
     for path in sorted(assignment.folder.rglob("*")):
         name = path.relative_to(assignment.folder)
         beside = name.parts[0] in _BESIDE
         hidden = any(part.startswith((".", "__pycache__")) for part in name.parts)
         if path.is_file() and not beside and not hidden:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{content} {name.as_posix()}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+            yield name
 
 
 class Gradebook:

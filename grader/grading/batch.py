@@ -1,23 +1,19 @@
 """Grade a whole class: submissions run in parallel, and each report is stored as soon as it is made."""
 
 import fcntl
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from statistics import mean
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
 from grader.gradebook import Gradebook, Task, digest_of
-from grader.grading.grader import Grader
-from grader.grading.order import Graded
-from grader.grading.progress import State, processors, with_report
-from grader.grading.scoring import ungraded
+from grader.grading.executor import Executor, Request
+from grader.grading.progress import State, with_report
 from grader.intake import (
     Open,
     find_hand_ins,
@@ -29,14 +25,12 @@ from grader.intake import (
 )
 from grader.intake.roster import RosterIndex
 from grader.model.assignment import Assignment
-from grader.model.errors import GraderError, UserError, writing
+from grader.model.errors import UserError, writing
 from grader.model.hand_in import HandIn
 from grader.model.late import Lateness, lateness
 from grader.model.record import RosterEntry, TeamMember, Unmatched
-from grader.model.submission import Submission, readable
+from grader.model.submission import readable
 from grader.model.text import printable, tr
-
-_TICK = 0.5  # seconds between progress updates
 
 Again = Literal["new", "replay", "rerun"]
 """What to grade: only new or ungraded hand-ins; everything, from recorded answers if possible; or everything, by
@@ -187,19 +181,17 @@ def only_one(results: Path) -> Iterator[None]:
 
 
 def run_batch(
-    grader: Grader,
+    executor: Executor,
     gradebook: Gradebook,
     work: Work,
     again: Again = "new",
     *,
-    jobs: int | None = None,
     show: Callable[[State], None] = lambda state: None,
 ) -> State:
-    """Grade the work selected by `again`, `jobs` submissions at a time (by default one per processor).
+    """Grade the work selected by `again`, and store each report in the gradebook as soon as it is made.
 
-    Each report is stored in the gradebook as soon as it is made. `show` is called every half second and after each
-    report. A hand-in that can't be read or graded becomes `ungraded`, with the reason in its report, and the batch
-    continues.
+    `show` is called several times a second. A hand-in that can't be read or graded becomes `ungraded`,
+    with the reason in its report, and the batch continues.
 
     Raises:
         UserError: an assignment's checks can't be run, or the gradebook can't store a report. Earlier reports are safe.
@@ -208,41 +200,51 @@ def run_batch(
     gradebook.keep_found(run, work.others)
     left = gradebook.keep_known(run, work.tasks) if again == "new" else work.tasks
     state = State(total=len(work.tasks), kept=len(work.tasks) - len(left))
-    state = _grade_all(grader, gradebook, run, left, state, again, jobs or processors(), show)
+    state = _grade_all(executor, gradebook, run, left, state, again, show)
     gradebook.end_run(run)
     return state
 
 
 def _grade_all(
-    grader: Grader,
+    executor: Executor,
     gradebook: Gradebook,
     run: int,
-    tasks: Iterable[Task],
+    tasks: Sequence[Task],
     state: State,
     again: Again,
-    jobs: int,
     show: Callable[[State], None],
 ) -> State:
-    waiting = deque(_longest_first(tasks, gradebook.durations()))
-    grader.start({task.assignment.name: task.assignment for task in waiting}.values())
-    running: dict[Future[_Done], Task] = {}
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                task = waiting.popleft()
-                if again == "new" and not gradebook.keep_known(run, [task]):
-                    state = msgspec.structs.replace(state, kept=state.kept + 1)
-                else:
-                    recording = None if again == "rerun" else gradebook.recording(task)
-                    running[pool.submit(_grade, grader, task, recording)] = task
-            show(msgspec.structs.replace(state, running=len(running)))
-            for future in wait(running, _TICK, FIRST_COMPLETED).done:
-                done = future.result()
-                task = running.pop(future)
+    durations = gradebook.durations()
+    waiting = deque(_longest_first(tasks, durations))
+    running = 0
+    known = 0
+
+    def requests() -> Iterator[Request]:
+        nonlocal running, known
+        while waiting:
+            task = waiting.popleft()
+            if again == "new" and not gradebook.keep_known(run, [task]):
+                known += 1
+                continue
+            running += 1
+            yield Request(
+                task=task,
+                recording=None if again == "rerun" else gradebook.recording(task),
+                seconds=durations.get((task.assignment.name, task.sha256)),
+                left=len(waiting) + 1,
+            )
+
+    if waiting:
+        executor.start({task.assignment.name: task.assignment for task in waiting}.values())
+    with closing(executor.grade(requests())) as finished:
+        for done in finished:
+            if done is not None:
+                if done.error is not None:
+                    raise done.error
+                running -= 1
                 gradebook.save(
                     run,
-                    task,
+                    done.request.task,
                     done.submission,
                     done.graded.report,
                     seconds=done.seconds,
@@ -250,10 +252,8 @@ def _grade_all(
                     recording=done.graded.recording,
                 )
                 state = with_report(state, done.graded.report)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    show(state)
-    return state
+            show(msgspec.structs.replace(state, kept=state.kept + known, running=running))
+    return msgspec.structs.replace(state, kept=state.kept + known)
 
 
 def _longest_first(tasks: Iterable[Task], durations: Mapping[tuple[str, str], float]) -> list[Task]:
@@ -269,34 +269,3 @@ def _longest_first(tasks: Iterable[Task], durations: Mapping[tuple[str, str], fl
         return durations.get((name, task.sha256), usual)
 
     return sorted(tasks, key=expected, reverse=True)
-
-
-class _Done(NamedTuple):
-    submission: Submission
-    graded: Graded
-    seconds: float
-
-
-def _grade(grader: Grader, task: Task, recording: bytes | None) -> _Done:
-    """Grade one hand-in. A failure that affects only this one makes it `ungraded` and never stops the batch."""
-    begin = time.monotonic()
-    try:
-        submission = task.load()
-    except Exception as error:
-        return _failed(task, error, begin)
-    try:
-        graded = grader.grade(task.assignment, submission, task.student, recording)
-        msgspec.json.encode((submission, graded.report))  # fail here if it can't be stored
-    except GraderError:  # concerns the assignment or the machine, so every hand-in
-        raise
-    except Exception as error:
-        return _failed(task, error, begin)
-    return _Done(submission, graded, time.monotonic() - begin)
-
-
-def _failed(task: Task, error: Exception, begin: float) -> _Done:
-    notebook = task.file.lower().endswith(".ipynb")
-    submission = Submission(file=task.file, sha256=task.sha256, notebook=notebook)
-    reason = printable(f"{type(error).__name__}: {error}")
-    report = ungraded(task.assignment, submission, task.student, reason)
-    return _Done(submission, Graded(report), time.monotonic() - begin)

@@ -20,7 +20,7 @@ import msgspec
 from grader.grading.order import READY, Finished, Graded, Order, receive, send
 from grader.grading.scoring import no_submission, ungraded
 from grader.model.assignment import Assignment
-from grader.model.errors import AssignmentError, GradingError, InfrastructureError
+from grader.model.errors import AssignmentError, GraderError, GradingError, InfrastructureError
 from grader.model.score import ItemResult, ScoreReport, Verdict
 from grader.model.submission import Submission
 from grader.model.text import Text, printable, tr
@@ -188,6 +188,29 @@ class Grader:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise GradingError("the grader is closed")
+
+
+def grade_one(
+    grader: Grader,
+    assignment: Assignment,
+    submission: Submission,
+    student: str,
+    recording: bytes | None,
+    show: Callable[[ItemResult], None] | None,
+) -> tuple[Graded, GraderError | None]:
+    """Grade a submission. A failure of the grader's makes it `ungraded`; one that concerns all is returned, too."""
+    try:
+        graded = grader.grade(assignment, submission, student, recording, show)
+        msgspec.json.encode((submission, graded.report))  # fail here if it can't be stored
+    except Exception as error:
+        report = ungraded(assignment, submission, student, reason_of(error))
+        return Graded(report), error if isinstance(error, GraderError) else None
+    return graded, None
+
+
+def reason_of(error: BaseException) -> str:
+    """Return an error as the reason in a report."""
+    return printable(f"{type(error).__name__}: {error}")
 
 
 def _answer(sock: socket.socket) -> Finished | Graded | None:

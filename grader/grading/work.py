@@ -1,8 +1,8 @@
 """Grade what is in the queue: claim a job, grade it, store the report in the transaction that ends the job."""
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -15,14 +15,12 @@ from grader.gradebook.opening import transaction
 from grader.gradebook.queue import Job
 from grader.gradebook.uploads import Upload
 from grader.grading.batch import task_of
-from grader.grading.grader import Grader
-from grader.grading.order import Graded
-from grader.grading.scoring import ungraded
+from grader.grading.executor import Done, Executor, Request, failed
 from grader.model.assignment import Assignment
 from grader.model.errors import GraderError, InfrastructureError
 from grader.model.hand_in import HandIn
 from grader.model.score import ItemResult
-from grader.model.submission import Submission, parse_submission
+from grader.model.submission import parse_submission
 from grader.model.text import printable
 
 ORIGIN = "web"
@@ -31,31 +29,34 @@ _IDLE_SECONDS = 0.5  # between looks at an empty queue
 _PAUSE_SECONDS = 5.0  # after a failure of ours
 
 
+class _JobRequest(Request, frozen=True, kw_only=True, eq=False):
+    job: Job
+    upload: Upload
+
+
 class Workers:
-    """Threads that grade the queue. Use it in a `with` statement; leaving it puts unfinished jobs back."""
+    """Grades the queue with an executor. Use it in a `with` statement; leaving it puts unfinished jobs back."""
 
     def __init__(
         self,
         book: Gradebook,
-        grader: Grader,
+        executor: Executor,
         assignments: Mapping[str, Assignment],
-        jobs: int,
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """Grade `jobs` submissions at a time. `tell` is called with a line about each failure of the grader's own."""
-        self._book, self._grader, self._assignments = book, grader, dict(assignments)
+        """`tell` is called with a line about each failure of the grader's own."""
+        self._book, self._executor, self._assignments = book, executor, dict(assignments)
         self._digests = {name: digest_of(each) for name, each in assignments.items()}
         self._tell = tell
         self._ended = threading.Event()
         self._fresh = threading.Event()
         self._claimed: set[Job] = set()
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(jobs)]
-        self._threads.append(threading.Thread(target=self._renew, daemon=True))
+        self._threads = [threading.Thread(target=t, daemon=True) for t in (self._work, self._renew)]
         by_digest = {self._digests[name]: each for name, each in assignments.items()}
         self._run = book.begin_run([ORIGIN], by_digest)
 
     def __enter__(self) -> Self:
-        self._grader.start(self._assignments.values())
+        self._executor.start(self._assignments.values())
         for thread in self._threads:
             thread.start()
         return self
@@ -68,8 +69,7 @@ class Workers:
     ) -> None:
         self._ended.set()
         self._fresh.set()
-        for job in list(self._claimed):
-            queue.give_back(self._book.engine, job)
+        self._give_back()
 
     def look(self) -> None:
         """Look at the queue now: there is a new job."""
@@ -78,91 +78,90 @@ class Workers:
     def _work(self) -> None:
         while not self._ended.is_set():
             try:
-                job = queue.claim(self._book.engine)
-                if job is None:
+                with closing(self._executor.grade(self._requests())) as finished:
+                    for done in finished:
+                        if self._ended.is_set():
+                            return
+                        if done is not None:
+                            self._finish(done)
+            except GraderError as error:  # where they are graded is lost
+                self._pause(error)
+                self._give_back()
+
+    def _requests(self) -> Iterator[Request | None]:
+        while not self._ended.is_set():
+            request = None
+            try:
+                if job := queue.claim(self._book.engine):
+                    request = self._request(job)
+                elif not self._claimed:
                     self._fresh.wait(_IDLE_SECONDS)
                     self._fresh.clear()
-                else:
-                    self._do(job)
-            except (
-                GraderError
-            ) as error:  # the gradebook or the machine: the job's lease brings it back
-                if not self._ended.wait(_PAUSE_SECONDS):
-                    self._tell(printable(str(error)))
+            except GraderError as error:  # the gradebook: the job's lease brings it back
+                self._pause(error)
+            yield request
 
-    def _do(self, job: Job) -> None:
-        self._claimed.add(job)
-        try:
+    def _request(self, job: Job) -> Request | None:
+        with transaction(self._book.engine) as connection:
+            upload = uploads.upload_numbered(connection, job.upload)
+            task = self._task(connection, upload)
+        show = partial(self._show, job, {})
+        request = _JobRequest(task=task, show=show, job=job, upload=upload)
+        if job.tries > queue.MAX_TRIES:
+            self._land(failed(request, "the grader ended each time it tried"), request)
+        elif not job.rerun and not self._book.keep_known(self._run, [task]):
             with transaction(self._book.engine) as connection:
-                upload = uploads.upload_numbered(connection, job.upload)
-                task = self._task(connection, upload)
-            if job.tries > queue.MAX_TRIES:
-                self._give_up(job, upload, task, "the grader ended each time it tried")
-            elif not job.rerun and not self._book.keep_known(self._run, [task]):
-                with transaction(self._book.engine) as connection:
-                    queue.finish(connection, job)
-            else:
-                self._grade(job, upload, task)
-        finally:
-            self._claimed.discard(job)
+                queue.finish(connection, job)
+        else:
+            self._claimed.add(job)
+            recording = None if job.rerun else self._book.recording(task)
+            return msgspec.structs.replace(request, recording=recording)
+        return None
 
-    def _grade(self, job: Job, upload: Upload, task: Task) -> None:
-        begin = time.monotonic()
-        recording = None if job.rerun else self._book.recording(task)
-        finished: dict[str, ItemResult] = {}
+    def _finish(self, done: Done) -> None:
+        request = done.request
+        assert isinstance(request, _JobRequest)
         try:
-            submission = task.load()
-            graded = self._grader.grade(
-                task.assignment,
-                submission,
-                task.student,
-                recording,
-                partial(self._show, job, finished),
-            )
-            msgspec.json.encode((submission, graded.report))
-        except InfrastructureError:  # the grader is closed
-            if not self._ended.is_set():
-                raise
-            return
-        except Exception as error:
-            self._give_up(job, upload, task, printable(f"{type(error).__name__}: {error}"))
-            self._tell(f"{upload.origin}: {printable(str(error))}")
-            return
-        self._land(job, upload, task, submission, graded, time.monotonic() - begin)
+            if isinstance(done.error, InfrastructureError):  # its lease brings it back
+                self._pause(done.error)
+            else:
+                self._land(done, request)
+        except GraderError as error:
+            self._pause(error)
+        finally:
+            self._claimed.discard(request.job)
 
     def _show(self, job: Job, finished: dict[str, ItemResult], item: ItemResult) -> None:
         finished[item.id] = item
         queue.report_progress(self._book.engine, job, tuple(finished.values()))
 
-    def _give_up(self, job: Job, upload: Upload, task: Task, reason: str) -> None:
-        submission = Submission(file=task.file, sha256=task.sha256, notebook=False)
-        report = ungraded(task.assignment, submission, task.student, reason)
-        self._land(job, upload, task, submission, Graded(report), 0.0)
-
-    def _land(
-        self,
-        job: Job,
-        upload: Upload,
-        task: Task,
-        submission: Submission,
-        graded: Graded,
-        seconds: float,
-    ) -> None:
-        report = graded.report
+    def _land(self, done: Done, request: _JobRequest) -> None:
+        report = done.graded.report
         reasons = [item.detail for item in report.items if item.points is None]
         with transaction(self._book.engine) as connection:
-            if queue.finish(connection, job):
-                uploads.mark_ungraded(connection, upload, reasons[0] if reasons else None)
+            if queue.finish(connection, request.job):
+                uploads.mark_ungraded(connection, request.upload, reasons[0] if reasons else None)
                 self._book.add(
                     connection,
                     self._run,
-                    task,
-                    submission,
+                    request.task,
+                    done.submission,
                     report,
-                    seconds,
-                    graded.how,
-                    graded.recording,
+                    done.seconds,
+                    done.graded.how,
+                    done.graded.recording,
                 )
+        if done.error is not None:
+            self._tell(f"{request.upload.origin}: {printable(str(done.error))}")
+
+    def _pause(self, error: GraderError) -> None:
+        if not self._ended.wait(_PAUSE_SECONDS):
+            self._tell(printable(str(error)))
+
+    def _give_back(self) -> None:
+        for job in list(self._claimed):
+            self._claimed.discard(job)
+            queue.give_back(self._book.engine, job)
 
     def _task(self, connection: Connection, upload: Upload) -> Task:
         content = uploads.content_of(connection, upload)

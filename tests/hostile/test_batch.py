@@ -8,8 +8,9 @@ import pytest
 
 from grader.gradebook import Gradebook
 from grader.grading.batch import find_work, only_one, run_batch
+from grader.grading.executor import LocalExecutor
 from grader.grading.grader import Grader
-from grader.grading.progress import State
+from grader.grading.progress import State, processors
 from grader.model.assignment import load_assignments
 from grader.model.errors import UserError
 from grader.model.record import ClassRecord
@@ -67,7 +68,7 @@ def graded(tmp_path: Path, url: str, grader: Grader, solutions: Path) -> Graded:
         ]
         work = msgspec.structs.replace(work, tasks=tuple(tasks))
         with only_one(results), Gradebook(results, url, create=True) as book:
-            return run_batch(grader, book, work), book.class_record()
+            return run_batch(LocalExecutor(grader, processors()), book, work), book.class_record()
 
     return run
 

@@ -16,6 +16,7 @@ import uvicorn
 from grader.gradebook import Gradebook, people
 from grader.gradebook.opening import transaction
 from grader.gradebook.people import Account
+from grader.grading.executor import LocalExecutor
 from grader.grading.work import Workers
 from grader.model.assignment import Assignment
 from grader.web.app import create_app
@@ -120,7 +121,7 @@ def served(book, settings) -> Iterator[Served]:
 def graded(book, settings, grader) -> Iterator[Served]:
     """A site with a grader."""
     with (
-        Workers(book, grader, settings, 2) as workers,
+        Workers(book, LocalExecutor(grader, 2), settings) as workers,
         serve(lambda url: Site(book, settings, url, workers=2, look=workers.look)) as served,
     ):
         yield served

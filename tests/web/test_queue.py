@@ -10,6 +10,7 @@ from sqlalchemy import update
 from grader.gradebook import Gradebook, queue, uploads
 from grader.gradebook.opening import transaction
 from grader.gradebook.schema import JOB
+from grader.grading.executor import LocalExecutor
 from grader.grading.work import Workers
 from grader.model.score import Verdict
 
@@ -117,7 +118,7 @@ def test_a_hand_in_that_ends_every_grader_is_ungraded_and_shown_to_staff(book, a
     for _ in range(queue.MAX_TRIES):
         queue.claim(book.engine)
         expire(book)
-    with Workers(book, grader, {"binary": assignments["binary"]}, 1):
+    with Workers(book, LocalExecutor(grader, 1), {"binary": assignments["binary"]}):
         wait_until(lambda: book.records_of("kim"))
     (record,) = book.records_of("kim")
     assert {item.verdict for item in record.report.items} == {Verdict.UNGRADED}
@@ -131,7 +132,8 @@ def test_every_hand_in_is_graded_once_by_two_processes_worth_of_workers(book, as
     for number, student in enumerate(students):
         hand_in(book, student, content=RIGHT + b"\n# %d" % number)
     known = {"binary": assignments["binary"]}
-    with Workers(book, grader, known, 2), Workers(book, grader, known, 2):
+    executor = LocalExecutor(grader, 2)
+    with Workers(book, executor, known), Workers(book, executor, known):
         wait_until(lambda: all(book.records_of(each) for each in students))
     assert all(len(book.records_of(each)) == 1 for each in students)
     assert {record.score for each in students for record in book.records_of(each)} == {100.0}
