@@ -19,7 +19,7 @@ STAFF = (
         "nh3",
         "pandas",
     ),
-    *("pygments", "scipy", "ruff", "sklearn", "sqlalchemy", "tomli_w", "tqdm", "uniplot", "yaml"),
+    *("pygments", "scipy", "ruff", "sklearn", "sqlalchemy", "tomli_w", "tqdm", "yaml"),
 )
 """What the extra `staff` installs, by the names by which it is imported."""
 

@@ -1,7 +1,6 @@
 """Show score reports as tables in a terminal."""
 
-from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 _MAX_PRINTED = 5
 _MAX_LISTED = 10
 _MAX_MESSAGE = 1000
+_BARS = "▁▂▃▄▅▆▇█"
+_MAX_BARS = 40
 
 _STYLES = {Verdict.PASSED: "green", Verdict.PARTIAL: "yellow", Verdict.UNGRADED: "bold magenta"}
 
@@ -52,23 +53,20 @@ def item_table(report: ScoreReport, language: Language) -> RenderableType:
 
 
 def _losses(report: ScoreReport, language: Language) -> Iterator[Text]:
-    """Plot the loss curves that checks recorded, where the staff's packages are installed."""
-    if find_spec("uniplot") is None:
-        return
+    """Draw each loss curve that checks recorded as one line of bars, between its first and its last value."""
     for item in report.items:
         for curve in item.curves:
             if curve.kind == "loss" and len(curve.values) > 1:
-                from uniplot import plot_to_string
-
                 values = drawable(curve.values)
-                head = tr(
-                    "training loss, from {first} to {last} (x axis: percent of the epochs)",
-                    first=f"{values[0]:.3f}",
-                    last=f"{values[-1]:.3f}",
-                )
-                yield _line(f"{item.title.in_(language)}: {head.in_(language)}")
-                percent = [100 * n / (len(values) - 1) for n in range(len(values))]
-                yield Text(plot_to_string(values, percent, lines=True, width=50, height=7))
+                title, loss = item.title.in_(language), tr("loss").in_(language)
+                yield _line(f"{title}: {loss} {values[0]:.3f} {_bars(values)} {values[-1]:.3f}")
+
+
+def _bars(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    last, width = len(values) - 1, min(len(values), _MAX_BARS)
+    shown = (values[last * n // (width - 1)] for n in range(width))
+    return "".join(_BARS[round((value - low) / (high - low or 1) * 7)] for value in shown)
 
 
 def _printed(report: ScoreReport, language: Language) -> list[Text]:
