@@ -12,6 +12,7 @@ from grader.model.assignment import Limits
 from grader.model.submission import Submission
 
 if TYPE_CHECKING:
+    from grader.sandbox.compiler import import_torch
     from grader.sandbox.kernel import KernelSandbox, LiveCall
     from grader.sandbox.lockdown import landlock_abi
     from grader.sandbox.plain import PlainSandbox
@@ -36,6 +37,7 @@ _HOMES = {
     "StudentCodeError": "proxy",
     "Tape": "recording",
     "describe": "proxy",
+    "import_torch": "compiler",
     "landlock_abi": "lockdown",
     "refuse_readable": "probe",
     "seed_all": "worker",
@@ -89,6 +91,7 @@ __all__ = [
     "StudentCodeError",
     "Tape",
     "describe",
+    "import_torch",
     "landlock_abi",
     "open_sandbox",
     "refuse_readable",
