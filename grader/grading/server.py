@@ -16,7 +16,7 @@ from grader.model.assignment import Assignment, load_assignment
 from grader.model.errors import StaleRecordingError
 from grader.model.score import ScoreReport
 from grader.model.text import tr
-from grader.sandbox import Sandbox, Tape, forkserver, import_torch, open_sandbox
+from grader.sandbox import Sandbox, Tape, forkserver, open_sandbox
 
 _MAX_PATH = 65536
 _MEMORY_BYTES = 2 * 2**30
@@ -33,7 +33,6 @@ _OPTIONS = (
 def main() -> None:
     """Load what checks need, then fork a grading server for each assignment."""
     control = forkserver.control_from_argv()
-    import_torch()
     import torch
 
     torch.set_num_threads(1)
