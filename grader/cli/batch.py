@@ -1,7 +1,6 @@
 """The command `batch`, which grades a class."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,7 +8,6 @@ import typer
 
 from grader.cli.console import console
 from grader.cli.options import (
-    EXIT_INTERRUPTED,
     EXIT_UNGRADED,
     GradebookOption,
     IsolationOption,
@@ -21,9 +19,9 @@ from grader.cli.options import (
     hidden_assignments,
     language_of,
     language_of_students,
+    resumable,
     say,
     staff_errors,
-    stop,
 )
 from grader.cli.pages import MAX_PAGES
 from grader.model.text import Language, Text, printable, tr
@@ -118,7 +116,7 @@ def batch(
     is ungraded or unmatched; 130 if stopped by Ctrl-C.
     """
     language = language_of(lang)
-    with staff_errors(language), _resumable(language):
+    with staff_errors(language), resumable(language):
         from grader.cli.progress import Display
         from grader.gradebook import Gradebook
         from grader.grading.batch import choose, find_work, only_one, run_batch
@@ -211,16 +209,3 @@ def _print_batch(
     lines += [counts.in_(language), tr("Gradebook: {place}", place=place).in_(language)]
     for line in lines:
         console().print(line, soft_wrap=True)
-
-
-@contextmanager
-def _resumable(language: Language) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        stop(
-            tr("stopped; the results so far are saved. Run the same command again to continue").in_(
-                language
-            ),
-            EXIT_INTERRUPTED,
-        )

@@ -141,6 +141,16 @@ class staff_errors(user_errors):  # noqa: N801
             require_staff()
 
 
+@contextmanager
+def resumable(language: Language) -> Iterator[None]:
+    """End the command in one sentence if Ctrl-C stops it: what is done so far is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        words = tr("stopped; the results so far are saved. Run the same command again to continue")
+        stop(words.in_(language), EXIT_INTERRUPTED)
+
+
 def stop(message: str, code: int) -> Never:
     """Print a one-sentence error on standard error and exit."""
     words = printable(message, _MAX_SENTENCE)  # it may quote the name of a file

@@ -37,6 +37,7 @@ from grader.gradebook.schema import (
     ASSIGNMENT,
     COMMENT,
     HAND_IN,
+    HANDED_BACK,
     REPORT,
     ROSTER,
     RUN,
@@ -199,7 +200,7 @@ class Gradebook:
             known = set(connection.execute(select(HAND_IN.c.student)).scalars())
             corrected = [(old, id_) for old, id_ in corrected if id_ not in known]
             for old, id_ in corrected:
-                for table in (HAND_IN, ADJUSTMENT, COMMENT, TEAM):
+                for table in (HAND_IN, ADJUSTMENT, COMMENT, TEAM, HANDED_BACK):
                     connection.execute(
                         update(table).where(table.c.student == old).values(student=id_)
                     )

@@ -65,6 +65,7 @@ ROSTER = Table(
     Column("name", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("team", Text, nullable=False, server_default=""),
+    Column("section", Text, nullable=False, server_default=""),
     Column("dropped", Boolean, nullable=False, server_default=false()),
     Column("position", Integer, nullable=False),
 )
@@ -101,6 +102,7 @@ HAND_IN = Table(
     Column("file", Text, nullable=False),
     Column("cells", LargeBinary, nullable=False),
     Column("handed_in", When),
+    Column("due", When),
     Column("late_days", Integer, nullable=False),
     Column("penalty", Float, nullable=False),
     Column("late_mark", Boolean, nullable=False),
@@ -165,6 +167,17 @@ COMMENT = Table(
 )
 """`quote` is the line that a comment on a line of the hand-in is about."""
 
+HANDED_BACK = Table(
+    "handed_back",
+    METADATA,
+    Column("student", String, primary_key=True),
+    Column("assignment", String, primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("begun_at", When, nullable=False),
+    Column("sent_at", When),
+)
+"""The results that were sent by mail; `digest` is that of what the student was told."""
+
 FORGOTTEN = Table(
     "forgotten",
     METADATA,
@@ -173,6 +186,7 @@ FORGOTTEN = Table(
     Column("hand_ins", Integer, nullable=False),
 )
 """That someone's work was removed, without who it was."""
+
 # --- the web application: people, what they upload, and the queue
 
 ACCOUNT = Table(

@@ -1,11 +1,14 @@
-"""Fill the scores into a gradebook downloaded from Canvas."""
+"""Fill the scores into a gradebook, and points with comments into rubric assessments, both exported from Canvas."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 from grader.model.assignment import Assignment
 from grader.model.errors import UserError
-from grader.model.record import ClassRecord
-from grader.model.text import printable, tr
+from grader.model.record import ClassRecord, Record
+from grader.model.score import ItemResult
+from grader.model.text import Text, printable, tr
 from grader.reports.fill import (
     EXCUSED,
     Column,
@@ -16,12 +19,14 @@ from grader.reports.fill import (
     fill,
     letters,
     same_words,
+    scores,
     to_number,
 )
-from grader.reports.sheet import Sheet, read_sheet
+from grader.reports.sheet import Sheet, number, read_sheet
 
 _IDS = ("ID", "SIS User ID", "SIS Login ID")
 _SPLIT = ("LastName", "FirstName")
+_ASSESSED = ("Student Id", "Student Name")
 
 
 def fill_canvas(
@@ -57,7 +62,7 @@ def fill_canvas(
     scaled = {}
     for at, each in columns.items():
         factor = factor_to(scale, each, _maximum(sheet, at)) if each.name in handed_in else 1.0
-        scaled[at] = Column(assignment=each, factor=factor, excused=EXCUSED)
+        scaled[at] = scores(each, factor, EXCUSED)
     filled = fill(sheet, rows, scaled, record)
     missing = [
         tr("{assignment}: no column found, so no scores were written", assignment=each.title)
@@ -65,6 +70,81 @@ def fill_canvas(
         if each.name in handed_in and each not in columns.values()
     ]
     return Filled(filled.text, (*missing, *filled.notes), filled.remarks)
+
+
+def fill_canvas_rubric(
+    record: ClassRecord, template: str, comment: Callable[[Record, ItemResult], str]
+) -> Filled:
+    """Write points and comments into the rubric assessments of one assignment, exported from Canvas.
+
+    Each rubric item has the columns of the criterion that has its title in either language, its short title or its id:
+    `<criterion> - Points` and `<criterion> - Comments`.
+
+    Raises:
+        UserError: these aren't rubric assessments, no criterion is an item, or the class has more than one assignment.
+    """
+    if len(record.assignments) != 1:
+        raise UserError(tr("a rubric belongs to one assignment: choose it with --assignment"))
+    (assignment,) = record.assignments
+    sheet = read_sheet(template)
+    if not {*_ASSESSED} <= {*sheet.header}:
+        raise UserError(
+            tr(
+                "these aren't Canvas's rubric assessments: the first row must have the columns Student "
+                "Id and Student Name. Export them from the gradebook's menu of the assignment"
+            )
+        )
+    columns: dict[int, Column] = {}
+    for item in assignment.items:
+        titles = [*_both(item.title), *(_both(item.short) if item.short else ()), item.id]
+        for at, head in enumerate(sheet.header):
+            criterion, _, kind = head.rpartition(" - ")
+            if not any(same_words(criterion, title) for title in titles):
+                continue
+            if kind == "Points":
+                columns[at] = Column(assignment=assignment, value=partial(_points, item.id))
+            elif kind == "Comments":
+                value = partial(_comment, item.id, comment)
+                columns[at] = Column(assignment=assignment, value=value)
+    if not columns:
+        raise UserError(
+            tr(
+                "no criterion of the rubric has the title of a rubric item (items: {items}); give "
+                "the criteria in Canvas these titles",
+                items=", ".join(item.title.en for item in assignment.items),
+            )
+        )
+    id_, name = map(sheet.header.index, _ASSESSED)
+    rows = [
+        Row(
+            n,
+            (sheet.value(n, id_), f"{letters(sheet.value(n, name))}_{sheet.value(n, id_)}"),
+            sheet.value(n, name),
+        )
+        for n in range(1, len(sheet.rows))
+        if sheet.value(n, id_) and len(sheet.rows[n]) > max(columns)
+    ]
+    filled = fill(sheet, rows, columns, record)
+    notes, remarks = (tuple(dict.fromkeys(each)) for each in (filled.notes, filled.remarks))
+    return Filled(filled.text, notes, remarks)
+
+
+def _both(title: Text) -> tuple[str, str]:
+    return title.ko, title.en
+
+
+def _result(record: Record, id_: str) -> ItemResult | None:
+    return next((item for item in record.report.items if item.id == id_), None)
+
+
+def _points(id_: str, record: Record) -> str:
+    item = _result(record, id_)
+    return number(item.points) if item and item.points is not None else ""
+
+
+def _comment(id_: str, comment: Callable[[Record, ItemResult], str], record: Record) -> str:
+    item = _result(record, id_)
+    return comment(record, item) if item else ""
 
 
 def _maximum(sheet: Sheet, column: int) -> float | None:

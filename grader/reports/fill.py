@@ -3,14 +3,14 @@
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
 
 from grader.model.assignment import Assignment
 from grader.model.errors import UserError
-from grader.model.record import ClassRecord, RosterEntry
+from grader.model.record import ClassRecord, Record, RosterEntry
 from grader.model.text import Text, printable, tr
 from grader.reports.sheet import Sheet, number
 
@@ -34,23 +34,48 @@ class Filled(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """A column of scores."""
+    """A column of scores, or of something else about each hand-in."""
 
     assignment: Assignment
-    factor: float = 1.0
-    """What the rubric's points are multiplied by, so that they are in the platform's."""
+    value: Callable[[Record], str]
+    """What is written about a completely graded hand-in."""
     excused: str = ""
     """The platform's word for an excused student; empty if it has none."""
+
+
+def scores(assignment: Assignment, factor: float, excused: str = "") -> Column:
+    """Return the column of scores, multiplied by `factor` so that they are in the platform's points."""
+    return Column(
+        assignment=assignment,
+        value=lambda record: number(record.score * factor),
+        excused=excused,
+    )
+
+
+def place(students: tuple[RosterEntry, ...], rows: list[Row]) -> dict[str, int | Text]:
+    """Return the number of each student's row by student id, or the reason why nothing can be written about them.
+
+    A student has a row only if exactly one matches, and that row matches no other student.
+    """
+    found = _match(students, rows)
+    claims = Counter(row for fitting in found.values() for row in fitting)
+
+    def only(fitting: set[int]) -> int | Text:
+        if not fitting:
+            return tr("the file has no row for this student, so nothing was written")
+        if len(fitting) > 1 or any(claims[row] > 1 for row in fitting):
+            return tr("more than one row or student matches, so nothing was written")
+        return min(fitting)
+
+    return {student: only(fitting) for student, fitting in found.items()}
 
 
 def fill(sheet: Sheet, rows: list[Row], columns: dict[int, Column], record: ClassRecord) -> Filled:
     """Write each student's scores into the columns of the assignments.
 
-    A score is written only if the student matches exactly one row, and that row matches no other student. Cells of
-    ungraded, missing or excused work keep their content.
+    Cells of ungraded, missing or excused work keep their content, and so do those of students without a `place`.
     """
-    found = _match(record.students, rows)
-    claims = Counter(row for fitting in found.values() for row in fitting)
+    placed = place(record.students, rows)
     values: dict[tuple[int, int], str] = {}
     notes: list[Text] = []
     remarks: list[Text] = []
@@ -61,26 +86,26 @@ def fill(sheet: Sheet, rows: list[Row], columns: dict[int, Column], record: Clas
             excused = (student.id, column.assignment.name) in record.excused
             if hand_in is None and not excused:
                 continue
-            score = hand_in.final_score if hand_in else None
-            fitting = found[student.id]
-            there = sheet.value(min(fitting), at) if fitting else ""
+            row = placed[student.id]
             why, remark = None, None
-            if score is None and not excused:
+            there = sheet.value(row, at) if isinstance(row, int) else ""
+            graded = hand_in is not None and not hand_in.report.ungraded
+            if not graded and not excused:
                 why = tr("ungraded, so nothing was written")
-            elif not fitting:
-                why = tr("the file has no row for this student, so nothing was written")
-            elif len(fitting) > 1 or any(claims[row] > 1 for row in fitting):
-                why = tr("more than one row or student matches, so nothing was written")
+            elif isinstance(row, Text):
+                why = row
             elif there.upper() == EXCUSED:
                 remark = tr("excused (EX), so nothing was written")
             elif excused and not column.excused:
                 why = tr("excused, so nothing was written; enter it by hand")
             else:
-                new = column.excused if score is None or excused else number(score * column.factor)
-                values[min(fitting), at] = new
+                new = column.value(hand_in) if hand_in and not excused else column.excused
+                values[row, at] = new
                 old = to_number(there)
                 if there and not (new == there or (old is not None and number(old) == new)):
-                    remark = tr("{old} was replaced by {new}", old=printable(there), new=new)
+                    remark = tr(
+                        "{old} was replaced by {new}", old=printable(there), new=printable(new)
+                    )
             for each, told in ((why, notes), (remark, remarks)):
                 if each is not None:
                     told.append(

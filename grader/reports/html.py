@@ -106,38 +106,66 @@ def write_site(
         UserError: the pages can't be written there.
     """
     if key is not None:
-        record = anonymous(record, key)
+        record, notebooks = anonymous(record, key), None
     own, theirs = _paths(record, "students"), _paths(record, "assistant")
+    pages = {
+        at: (path, folder / theirs[at] if assistants else None)
+        for at, path in ((at, folder / each) for at, each in own.items())
+        if only is None or at[0] in only
+    }
+    index = folder / INDEX
+    with writing(folder):
+        _write_hand_ins(record, pages, language, notebooks or {})
+        write_page(index, class_page(record, language, "assistant" if assistants else "students"))
+    return index
+
+
+def write_pages(
+    record: ClassRecord,
+    paths: Mapping[tuple[str, str], Path],
+    language: Language,
+    notebooks: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write students' pages to these paths, by student id and assignment name; `notebooks` as in `write_site`.
+
+    Raises:
+        OSError: a page can't be written there.
+    """
+    pages = {at: (path, None) for at, path in paths.items()}
+    _write_hand_ins(record, pages, language, notebooks or {})
+
+
+def _write_hand_ins(
+    record: ClassRecord,
+    pages: Mapping[tuple[str, str], tuple[Path, Path | None]],
+    language: Language,
+    notebooks: Mapping[str, bytes],
+) -> None:
+    """Write the student's and the assistants' page of each hand-in that counts."""
     attempts = record.attempts
     assignments = {assignment.name: assignment for assignment in record.assignments}
-    names = {student.id: student.name for student in by_name(record.students)}
+    names = {student.id: student.name for student in record.students}
     jobs = [
         _Job(
             record=each,
-            assignment=assignments[each.report.assignment],
-            name=names[each.report.student],
+            assignment=assignments[at[1]],
+            name=names[at[0]],
             attempts=tuple(msgspec.structs.replace(one, cells=()) for one in attempts[at]),
-            own=folder / own[at],
-            assistants=folder / theirs[at] if assistants else None,
-            notebook=(notebooks or {}).get(each.report.sha256) if key is None else None,
+            own=pages[at][0],
+            assistants=pages[at][1],
+            notebook=notebooks.get(each.report.sha256),
         )
-        for each in record.records
-        if each.counts
-        and (only is None or each.report.student in only)
-        and (at := (each.report.student, each.report.assignment)) in own
+        for at, each in record.chosen.items()
+        if at in pages
     ]
     write = partial(_write_hand_in, language=language)
     workers = min(os.cpu_count() or 1, 1 + len(jobs) // 50)
-    index = folder / INDEX
-    with writing(folder):
-        if workers > 1:
-            context = multiprocessing.get_context("spawn")  # a fork would copy the caller's threads
-            with ProcessPoolExecutor(workers, mp_context=context) as pool:
-                list(pool.map(write, jobs, chunksize=10))
-        else:
-            list(map(write, jobs))
-        write_page(index, class_page(record, language, "assistant" if assistants else "students"))
-    return index
+    if workers == 1:
+        list(map(write, jobs))
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy the caller's threads
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        list(pool.map(write, jobs, chunksize=10))
 
 
 class _Job(msgspec.Struct, frozen=True, kw_only=True):

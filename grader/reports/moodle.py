@@ -1,11 +1,24 @@
 """Fill the scores into a grading worksheet downloaded from Moodle."""
 
 import re
+from collections.abc import Callable
 
+from grader.model.assignment import Assignment
 from grader.model.errors import UserError
-from grader.model.record import ClassRecord
+from grader.model.record import ClassRecord, Record
 from grader.model.text import printable, tr
-from grader.reports.fill import Column, Filled, Row, Scale, factor_to, fill, same_words, to_number
+from grader.reports.fill import (
+    Column,
+    Filled,
+    Row,
+    Scale,
+    factor_to,
+    fill,
+    place,
+    same_words,
+    scores,
+    to_number,
+)
 from grader.reports.sheet import Sheet, read_sheet
 
 _GRADE = (
@@ -13,6 +26,15 @@ _GRADE = (
     *("Nota", "Avaliação", "Valutazione", "Beoordeling", "Оценка", "Not", "Điểm"),
 )
 """Moodle's title of the grade column in the most common languages."""
+_FEEDBACK = (
+    "Feedback comments",
+    "피드백",
+    "피드백 댓글",
+    "피드백 의견",
+    "フィードバックコメント",
+    "反馈评语",
+    "Feedback als Kommentar",
+)
 
 
 def fill_moodle(
@@ -29,23 +51,84 @@ def fill_moodle(
         UserError: this isn't a grading worksheet, its grade column can't be identified, the class has more than one
             assignment, or the maximum is another one than the scores' (see `factor_to`).
     """
+    assignment = _the_assignment(record)
+    sheet = read_sheet(template)
+    students, grade, rows = _students(sheet, column)
+    factor = factor_to(scale, assignment, _same_number(sheet, students, grade + 1))
+    return fill(sheet, rows, {grade: scores(assignment, factor)}, record)
+
+
+def fill_moodle_feedback(
+    record: ClassRecord, template: str, value: Callable[[Record], str], column: str | None = None
+) -> Filled | None:
+    """Write a text about each hand-in into the feedback column of the grading worksheet of one assignment.
+
+    The column is `column` if given, else the one with Moodle's title in a common language; without one, the answer is
+    None. Moodle reads the text as HTML.
+
+    Raises:
+        UserError: this isn't a grading worksheet, it has no column of this name, or the class has more than one
+            assignment.
+    """
+    assignment = _the_assignment(record)
+    sheet = read_sheet(template)
+    _, _, rows = _students(sheet, None)
+    names = [column] if column else _FEEDBACK
+    found = [n for n, head in enumerate(sheet.header) if any(same_words(head, n) for n in names)]
+    if column is not None and not found:
+        heads = printable(", ".join(sheet.header), 1000)
+        raise UserError(
+            tr("no column is called {column} (available: {heads})", column=column, heads=heads)
+        )
+    if not found:
+        return None
+    wide = [row for row in rows if len(sheet.rows[row.number]) > found[0]]
+    return fill(sheet, wide, {found[0]: Column(assignment=assignment, value=value)}, record)
+
+
+def moodle_names(record: ClassRecord, template: str, file: str) -> dict[str, str]:
+    """Return the path in Moodle's zip of feedback files for each student who has one row in the worksheet, by id.
+
+    Raises:
+        UserError: this isn't a grading worksheet, or the class has more than one assignment.
+    """
+    _the_assignment(record)
+    sheet = read_sheet(template)
+    identifier = _identifier(sheet)
+
+    def name(row: int) -> str:
+        words = re.sub(r"[\W_]+", " ", sheet.value(row, identifier + 1)).strip()
+        return f"{words}_{_participant(sheet, row, identifier)}_assignsubmission_file_{file}"
+
+    placed = place(record.students, _students(sheet, None)[2])
+    return {student: name(row) for student, row in placed.items() if isinstance(row, int)}
+
+
+def _the_assignment(record: ClassRecord) -> Assignment:
     if len(record.assignments) != 1:
         raise UserError(tr("a grading worksheet holds one assignment: choose it with --assignment"))
-    sheet = read_sheet(template)
+    return record.assignments[0]
+
+
+def _students(sheet: Sheet, column: str | None) -> tuple[list[int], int, list[Row]]:
+    """The numbers of the students' rows, the column of grades, and the rows that reach as far as that."""
     identifier = _identifier(sheet)
     students = [n for n in range(1, len(sheet.rows)) if sheet.value(n, identifier)]
     grade = _grade_column(sheet, students, column)
-    (assignment,) = record.assignments
     rows = [_row(sheet, n, identifier, grade) for n in students if len(sheet.rows[n]) > grade]
-    factor = factor_to(scale, assignment, _same_number(sheet, students, grade + 1))
-    return fill(sheet, rows, {grade: Column(assignment=assignment, factor=factor)}, record)
+    return students, grade, rows
 
 
 def _row(sheet: Sheet, row: int, identifier: int, grade: int) -> Row:
     name = sheet.value(row, identifier + 1)
-    number = re.findall(r"\d+", sheet.value(row, identifier))[-1]
+    number = _participant(sheet, row, identifier)
     ids = [sheet.value(row, at) for at in range(grade) if at != identifier + 1]
     return Row(row, (*ids, f"{name} ({number})"), name)
+
+
+def _participant(sheet: Sheet, row: int, identifier: int) -> str:
+    number: str = re.findall(r"\d+", sheet.value(row, identifier))[-1]
+    return number
 
 
 def _identifier(sheet: Sheet) -> int:

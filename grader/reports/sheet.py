@@ -34,11 +34,11 @@ class Sheet(msgspec.Struct, frozen=True):
         return fields[column].value.strip() if column < len(fields) else ""
 
     def replaced(self, values: Mapping[tuple[int, int], str]) -> str:
-        """Return the text with the fields at these rows and columns replaced. The values must not need quotes."""
+        """Return the text with the fields at these rows and columns replaced, in quotes where the value needs them."""
         pieces, at = [], 0
         for (row, column), value in sorted(values.items()):
             field = self.rows[row][column]
-            pieces += [self.text[at : field.start], value]
+            pieces += [self.text[at : field.start], _quoted(value)]
             at = field.end
         return "".join([*pieces, self.text[at:]])
 
@@ -67,6 +67,10 @@ def read_sheet(text: str) -> Sheet:
 def number(value: float) -> str:
     """Return points with at most two decimals and no trailing zeros."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"' if re.search(r'[",;\t\r\n]', value) else value
 
 
 def _value(raw: str) -> str:
