@@ -4,7 +4,7 @@ import smtplib
 import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -226,40 +226,42 @@ def _deliver(smtp: smtplib.SMTP, letter: Letter, written: EmailMessage) -> Text 
 
 def _open(server: Server) -> smtplib.SMTP:
     context = ssl.create_default_context()
-    try:
-        if server.encrypted:
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, timeout=_SECONDS, context=context
-            )
-        else:
-            smtp = smtplib.SMTP(server.host, server.port, timeout=_SECONDS)
+    with ExitStack() as failed:
+        try:
+            if server.encrypted:
+                smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                    server.host, server.port, timeout=_SECONDS, context=context
+                )
+            else:
+                smtp = smtplib.SMTP(server.host, server.port, timeout=_SECONDS)
+            failed.callback(smtp.close)
             smtp.ehlo()
-            if smtp.has_extn("starttls"):
+            if not server.encrypted and smtp.has_extn("starttls"):
                 smtp.starttls(context=context)
-            elif server.user and not _is_here(server.host):
+            elif not server.encrypted and server.user and not _is_here(server.host):
                 raise UserError(
                     tr(
                         "{host} offers no encryption, so the password isn't sent; use another port or smtps://",
                         host=server.host,
                     )
                 )
-        if server.user:
-            smtp.login(server.user, server.password)
-    except smtplib.SMTPAuthenticationError as error:
-        answer = _answer(error.smtp_code, error.smtp_error)
-        raise UserError(
-            tr(
-                "{host} refuses {user}: {answer}; the password is that in GRADER_SMTP_PASSWORD",
-                host=server.host,
-                user=printable(server.user),
-                answer=answer,
-            )
-        ) from error
-    except (smtplib.SMTPException, OSError) as error:
-        words = tr(
-            "can't send mail by {host}: {reason}", host=server.host, reason=printable(str(error))
-        )
-        raise UserError(words) from error
+            if server.user:
+                smtp.login(server.user, server.password)
+        except smtplib.SMTPAuthenticationError as error:
+            raise UserError(
+                tr(
+                    "{host} refuses {user}: {answer}; the password is that in GRADER_SMTP_PASSWORD",
+                    host=server.host,
+                    user=printable(server.user),
+                    answer=_answer(error.smtp_code, error.smtp_error),
+                )
+            ) from error
+        except (smtplib.SMTPException, OSError) as error:
+            words = printable(str(error))
+            raise UserError(
+                tr("can't send mail by {host}: {reason}", host=server.host, reason=words)
+            ) from error
+        failed.pop_all()
     return smtp
 
 
