@@ -52,7 +52,7 @@ def scores(assignment: Assignment, factor: float, excused: str = "") -> Column:
     )
 
 
-def place(students: tuple[RosterEntry, ...], rows: list[Row]) -> dict[str, int | Text]:
+def match_rows(students: tuple[RosterEntry, ...], rows: list[Row]) -> dict[str, int | Text]:
     """Return the number of each student's row by student id, or the reason why nothing can be written about them.
 
     A student has a row only if exactly one matches, and that row matches no other student.
@@ -73,9 +73,9 @@ def place(students: tuple[RosterEntry, ...], rows: list[Row]) -> dict[str, int |
 def fill(sheet: Sheet, rows: list[Row], columns: dict[int, Column], record: ClassRecord) -> Filled:
     """Write each student's scores into the columns of the assignments.
 
-    Cells of ungraded, missing or excused work keep their content, and so do those of students without a `place`.
+    Cells of ungraded, missing or excused work keep their content, and so do those of students without a row.
     """
-    placed = place(record.students, rows)
+    matched = match_rows(record.students, rows)
     values: dict[tuple[int, int], str] = {}
     notes: list[Text] = []
     remarks: list[Text] = []
@@ -86,7 +86,7 @@ def fill(sheet: Sheet, rows: list[Row], columns: dict[int, Column], record: Clas
             excused = (student.id, column.assignment.name) in record.excused
             if hand_in is None and not excused:
                 continue
-            row = placed[student.id]
+            row = matched[student.id]
             why, remark = None, None
             there = sheet.value(row, at) if isinstance(row, int) else ""
             graded = hand_in is not None and not hand_in.report.ungraded

@@ -14,7 +14,7 @@ from grader.reports.fill import (
     Scale,
     factor_to,
     fill,
-    place,
+    match_rows,
     same_words,
     scores,
     to_number,
@@ -100,8 +100,8 @@ def moodle_names(record: ClassRecord, template: str, file: str) -> dict[str, str
         words = re.sub(r"[\W_]+", " ", sheet.value(row, identifier + 1)).strip()
         return f"{words}_{_participant(sheet, row, identifier)}_assignsubmission_file_{file}"
 
-    placed = place(record.students, _students(sheet, None)[2])
-    return {student: name(row) for student, row in placed.items() if isinstance(row, int)}
+    matched = match_rows(record.students, _students(sheet, None)[2])
+    return {student: name(row) for student, row in matched.items() if isinstance(row, int)}
 
 
 def _the_assignment(record: ClassRecord) -> Assignment:
