@@ -93,7 +93,7 @@ def serve(
         listening = stack.enter_context(_listening(host, port))
         address = url or f"http://{host}:{listening.getsockname()[1]}"
         count = jobs or processors()
-        site = Site(book, assignments, address, workers=count, tell=_tell)
+        site = Site(book, assignments, address, workers=count if grading else 1, tell=_tell)
         if roster is not None:
             _write_links(book, site, roster, results / "links.csv", language)
         if grading:

@@ -307,17 +307,6 @@ class Gradebook:
             found = [path for row in rows for path in msgspec.json.decode(row, type=list[str])]
         return tuple(dict.fromkeys(found))
 
-    def usual_seconds(self) -> dict[str, float]:
-        """Return the mean wall-clock time of grading a submission of each assignment by running it."""
-        query = (
-            select(HAND_IN.c.assignment, func.avg(REPORT.c.seconds))
-            .join(REPORT)
-            .where(REPORT.c.how == "run", REPORT.c.seconds > 0)
-            .group_by(HAND_IN.c.assignment)
-        )
-        with transaction(self.reading) as connection:
-            return {name: float(seconds) for name, seconds in connection.execute(query)}
-
     def durations(self) -> dict[tuple[str, str], float]:
         """Return the longest grading time in seconds, by assignment and digest of the submission."""
         query = (

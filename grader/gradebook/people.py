@@ -71,6 +71,12 @@ def account(connection: Connection, id_: str) -> Account:
     return Account(**row)
 
 
+def section_of(connection: Connection, id_: str) -> str:
+    """Return the section of an account; empty without one."""
+    query = select(ACCOUNT.c.section).where(ACCOUNT.c.id == id_)
+    return connection.execute(query).scalar() or ""
+
+
 def remove(connection: Connection, id_: str) -> None:
     """Remove an account with its sessions and links. What was handed in stays."""
     connection.execute(delete(ACCOUNT).where(ACCOUNT.c.id == id_))

@@ -5,6 +5,7 @@ virtual time: each job that a student already has in the queue moves the next on
 job running at a time.
 """
 
+import math
 import secrets
 import time
 from collections.abc import Sequence
@@ -15,13 +16,15 @@ from sqlalchemy import Connection, Engine, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from grader.gradebook.opening import transaction
-from grader.gradebook.schema import JOB
+from grader.gradebook.schema import HAND_IN, JOB, REPORT
 from grader.model.score import ItemResult
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
 MAX_TRIES = 3
 _RANK_SECONDS = 60.0
+_LATEST = 50  # gradings, which tell how long the next ones take
+_UNKNOWN_SECONDS = 5.0
 
 State = Literal["waiting", "running", "done"]
 
@@ -44,6 +47,8 @@ class JobView(msgspec.Struct, frozen=True):
     state: State
     ahead: int = 0
     """The jobs that come before it and aren't finished, those that are running included."""
+    seconds: int = 0
+    """The estimated seconds until a waiting job is graded, rounded up to tens."""
     not_before: float = 0.0
     """Unix time before which it doesn't start; 0 if it may start now."""
     items: tuple[ItemResult, ...] = ()
@@ -141,27 +146,58 @@ def give_back(engine: Engine, job: Job) -> None:
         _change(connection, job, state="waiting", claim="", tries=job.tries - 1)
 
 
-def jobs_of(connection: Connection, uploads: Sequence[int]) -> dict[int, JobView]:
-    """Return the latest job of each upload that has one."""
+def jobs_of(connection: Connection, uploads: Sequence[int], workers: int = 1) -> dict[int, JobView]:
+    """Return the latest job of each upload that has one. At least `workers` jobs are graded at a time."""
     latest = (
         select(func.max(JOB.c.id)).where(JOB.c.upload_id.in_(uploads)).group_by(JOB.c.upload_id)
     )
     rows = connection.execute(select(JOB).where(JOB.c.id.in_(latest))).all()
-    ahead: dict[int, int] = {}
-    if any(row.state == "waiting" for row in rows):
-        running = select(func.count()).select_from(JOB).where(JOB.c.state == "running")
-        first = connection.execute(running).scalar_one()
-        order = select(JOB.c.id).where(JOB.c.state == "waiting").order_by(*_ORDER)
-        ahead = {id_: first + at for at, id_ in enumerate(connection.execute(order).scalars())}
+    places = _places(connection, workers) if any(r.state == "waiting" for r in rows) else {}
     return {
         row.upload_id: JobView(
             row.state,
-            ahead.get(row.id, 0),
+            *places.get(row.id, (0, 0)),
             row.not_before if row.not_before > time.time() else 0.0,
             msgspec.json.decode(row.progress, type=tuple[ItemResult, ...]),
         )
         for row in rows
     }
+
+
+def _places(connection: Connection, workers: int) -> dict[int, tuple[int, int]]:
+    """The jobs before each waiting one, and the estimated seconds until it is graded."""
+    usual = _usual_seconds(connection)
+    other = sum(usual.values()) / len(usual) if usual else _UNKNOWN_SECONDS
+    query = select(JOB.c.id, JOB.c.state, JOB.c.assignment).where(
+        JOB.c.state != "done", JOB.c.not_before <= time.time()
+    )
+    rows = connection.execute(query.order_by(JOB.c.state, *_ORDER)).all()  # running ones first
+    running = sum(row.state == "running" for row in rows)
+    found = {}
+    work = 0.0
+    for ahead, row in enumerate(rows):
+        own = usual.get(row.assignment, other)
+        if row.state == "running":
+            work += own / 2
+            continue
+        seconds = work / max(workers, running) + own
+        found[row.id] = ahead, math.ceil(seconds / 10) * 10
+        work += own
+    return found
+
+
+def _usual_seconds(connection: Connection) -> dict[str, float]:
+    """The mean wall-clock seconds of the latest gradings of each assignment."""
+    latest = (
+        select(HAND_IN.c.assignment, REPORT.c.seconds)
+        .join(REPORT)
+        .where(REPORT.c.how == "run", REPORT.c.seconds > 0)
+        .order_by(REPORT.c.id.desc())
+        .limit(_LATEST)
+        .subquery()
+    )
+    query = select(latest.c.assignment, func.avg(latest.c.seconds)).group_by(latest.c.assignment)
+    return {row[0]: float(row[1]) for row in connection.execute(query)}
 
 
 def depth(connection: Connection) -> dict[State, int]:

@@ -1,5 +1,6 @@
 """The processes that hold checks: one for each assignment, and forked from it one for each submission."""
 
+import contextlib
 import os
 import resource
 import socket
@@ -86,7 +87,8 @@ class _GradingSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if not self.problems:
-            self._control.send(READY)
+            with contextlib.suppress(BrokenPipeError):  # ended before it was warm
+                self._control.send(READY)
             forkserver.serve(self._control, lambda fds: self._grade(session, fds[0]))
         return True
 

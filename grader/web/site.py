@@ -40,7 +40,7 @@ class Site:
         self.assignments = dict(assignments)
         self.url = url.rstrip("/")
         self.workers, self.look, self.tell = workers, look, tell
-        self.watch = Watch(book)
+        self.watch = Watch(book, workers)
         self.upload_buckets = Buckets(burst=10, seconds=10.0)
         self.sign_in_buckets = Buckets(burst=30, seconds=2.0)
 

@@ -31,17 +31,18 @@ _MAX_WORDS = 4000
 
 def _sign_in_page(visit: Visit) -> Response:
     """The link of a mail program's preview must not use the link up, so a button does."""
-    _slow_guessing(visit)
     with transaction(visit.site.book.reading) as connection:
         owner = people.owner_of_link(connection, visit.part("secret"))
+    if owner is None:
+        _slow_guessing(visit)
     return visit.page("sign_in.html.j2", 200 if owner else 404, owner=owner)
 
 
 def _sign_in(visit: Visit) -> Response:
-    _slow_guessing(visit)
     with transaction(visit.site.book.engine) as connection:
         session = people.use_link(connection, visit.part("secret"))
     if session is None:
+        _slow_guessing(visit)
         return visit.page("sign_in.html.j2", 404, owner=None)
     answer = visit.go("/")
     answer.set_cookie(
@@ -56,6 +57,7 @@ def _sign_in(visit: Visit) -> Response:
 
 
 def _slow_guessing(visit: Visit) -> None:
+    """Only what fails is counted: a whole class may sign in from one address."""
     client = visit.request.client.host if visit.request.client else ""
     if late := visit.site.sign_in_buckets.wait(client):
         raise HTTPException(429, headers={"Retry-After": f"{late:.0f}"})
@@ -128,7 +130,7 @@ def hand_in_views(
     records: tuple[Record, ...],
 ) -> tuple[HandInView, ...]:
     """Return hand-ins of one student with what the visitor may see of them."""
-    jobs = queue.jobs_of(connection, [each.id for each in found])
+    jobs = queue.jobs_of(connection, [each.id for each in found], visit.site.workers)
     by_content = {(each.report.assignment, each.report.sha256): each for each in records}
     by_origin = {each.origin: each for each in records}
     return tuple(
@@ -214,9 +216,9 @@ def opened(visit: Visit, connection: Connection) -> Upload:
     upload = uploads.find_upload(connection, visit.part("key"))
     if upload is None or upload.handed_in is None:
         raise HTTPException(404)
-    sections = {each.id: each.section for each in people.accounts(connection)}
+    section = people.section_of(connection, upload.student)
     if upload.assignment not in visit.site.assignments or not may_open(
-        visit.person, upload, sections
+        visit.person, upload, section
     ):
         raise HTTPException(404)
     return upload
@@ -247,15 +249,7 @@ def _hand_in_page(visit: Visit) -> Response:
         assignment=site.assignments[view.upload.assignment],
         asked=asked,
         due=due,
-        minutes=_minutes(visit, view),
     )
-
-
-def _minutes(visit: Visit, view: HandInView) -> int:
-    """The estimated minutes until a waiting job is done, from recorded durations."""
-    usual = visit.site.book.usual_seconds()
-    seconds = usual.get(view.upload.assignment, 5.0) * (view.job.ahead + 1)
-    return round(seconds / visit.site.workers / 60)
 
 
 async def _events(visit: Visit) -> Response:
@@ -269,10 +263,7 @@ async def _events(visit: Visit) -> Response:
                 yield "event: done\ndata: \n\n"
                 return
             now = msgspec.structs.replace(view, job=job)
-            minutes = await to_thread.run_sync(_minutes, visit, now)
-            html = pages.markup(
-                "progress.html.j2", "progress", visit.language, now, assignment, minutes
-            )
+            html = pages.markup("progress.html.j2", "progress", visit.language, now, assignment)
             yield "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"
 
     return StreamingResponse(

@@ -1,6 +1,5 @@
 """What a person may see of somebody's results now: the one rule that every page and download asks."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -27,10 +26,10 @@ class Visible(msgspec.Struct, frozen=True):
         return tuple(item for item in items if item.id in self.items)
 
 
-def may_open(person: Account, upload: Upload, sections: Mapping[str, str]) -> bool:
-    """Return whether a person may see a hand-in at all: its student, or staff of the student's section."""
+def may_open(person: Account, upload: Upload, section: str) -> bool:
+    """Return whether a person may see a hand-in of a student of `section` at all: the student, or staff of the section."""
     if person.may_act_as("assistant"):
-        return in_section(person, sections.get(upload.student, ""))
+        return in_section(person, section)
     return person.id == upload.student
 
 

@@ -1,6 +1,7 @@
 """Tell waiting pages about their jobs: one look at the queue for all of them, twice a second while somebody waits."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 
@@ -11,15 +12,17 @@ from grader.gradebook.opening import transaction
 from grader.gradebook.queue import JobView, jobs_of
 
 _TICK = 0.5
+_MOVES_A_SECOND = 100
 
 
 class Watch:
     """The jobs that pages wait for."""
 
-    def __init__(self, book: Gradebook) -> None:
-        self._book = book
+    def __init__(self, book: Gradebook, workers: int) -> None:
+        self._book, self._workers = book, workers
         self._waiting: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
         self._now: dict[int, JobView] = {}
+        self._told: dict[int, float] = {}
 
     async def changes(self, upload: int) -> AsyncIterator[JobView]:
         """Yield the job of an upload each time it has changed, until it is done."""
@@ -40,6 +43,7 @@ class Watch:
             if not self._waiting[upload]:
                 del self._waiting[upload]
                 self._now.pop(upload, None)
+                self._told.pop(upload, None)
 
     async def run(self) -> None:
         """Look at the queue for ever."""
@@ -47,12 +51,20 @@ class Watch:
             if self._waiting:
                 found = await to_thread.run_sync(self._look, tuple(self._waiting))
                 for upload, job in found.items():
-                    if upload in self._waiting and self._now.get(upload) != job:
-                        self._now[upload] = job
+                    if upload in self._waiting and self._is_news(upload, job):
+                        self._now[upload], self._told[upload] = job, time.monotonic()
                         for event in self._waiting[upload]:
                             event.set()
             await asyncio.sleep(_TICK)
 
+    def _is_news(self, upload: int, job: JobView) -> bool:
+        """Whether to tell it now. Each job that ends moves all that wait: of these, only so many are told a second."""
+        before = self._now.get(upload)
+        if before is not None and before.state == job.state == "waiting":
+            pause = len(self._waiting) / _MOVES_A_SECOND
+            return before != job and time.monotonic() - self._told[upload] > pause
+        return before != job
+
     def _look(self, uploads: tuple[int, ...]) -> dict[int, JobView]:
         with transaction(self._book.reading) as connection:
-            return jobs_of(connection, uploads)
+            return jobs_of(connection, uploads, self._workers)

@@ -126,6 +126,17 @@ def test_a_link_is_used_by_the_button_and_once(shared):
     assert shared.browser().post(link).status_code == 404
 
 
+def test_only_links_that_do_not_work_are_slowed_down(served):
+    with transaction(served.site.book.engine) as connection:
+        people.put_accounts(connection, [people.Account(id=f"s{n}") for n in range(40)])
+    browser = served.browser()
+    for number in range(40):  # a whole class behind one address
+        assert browser.post(served.link(f"s{number}")).status_code == 200
+    codes = [browser.post(f"/sign-in/{'x' * number}y").status_code for number in range(40)]
+    assert codes[0] == 404
+    assert codes[-1] == 429
+
+
 def test_a_session_from_outside_is_not_taken_over(shared):
     browser = shared.browser()
     browser.cookies.set("grader_session", "chosen-by-somebody-else")

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from grader.gradebook import Gradebook, queue, uploads
 from grader.gradebook.opening import transaction
-from grader.gradebook.schema import JOB
+from grader.gradebook.schema import JOB, REPORT
 from grader.grading.executor import LocalExecutor
 from grader.grading.work import Workers
 from grader.model.score import Verdict
@@ -144,3 +144,20 @@ def wait_until(there):
     while not there():
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def test_the_estimate_counts_what_is_before_a_hand_in(book, assignments, grader):
+    first = hand_in(book, "kim")
+    XX
+        wait_until(lambda: book.records_of("kim"))
+    with transaction(book.engine) as connection:
+        connection.execute(update(REPORT).values(seconds=8.0))
+    waiting = [hand_in(book, f"s{number}") for number in range(10)]
+    hand_in(book, "tomorrow", not_before=time.time() + 3600)
+    queue.claim(book.engine)
+    with transaction(book.reading) as connection:
+        two, four = (queue.jobs_of(connection, [first, waiting[-1]], n) for n in (2, 4))
+    assert two[first].state == "done"
+    assert two[waiting[-1]].ahead == 9
+    assert two[waiting[-1]].seconds == 50  # half of one, eight and its own: (4 + 64) / 2 + 8, in tens
+    assert four[waiting[-1]].seconds == 30
