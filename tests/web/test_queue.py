@@ -148,7 +148,7 @@ def wait_until(there):
 
 def test_the_estimate_counts_what_is_before_a_hand_in(book, assignments, grader):
     first = hand_in(book, "kim")
-    XX
+    with Workers(book, LocalExecutor(grader, 1), {"binary": assignments["binary"]}):
         wait_until(lambda: book.records_of("kim"))
     with transaction(book.engine) as connection:
         connection.execute(update(REPORT).values(seconds=8.0))
@@ -159,5 +159,7 @@ def test_the_estimate_counts_what_is_before_a_hand_in(book, assignments, grader)
         two, four = (queue.jobs_of(connection, [first, waiting[-1]], n) for n in (2, 4))
     assert two[first].state == "done"
     assert two[waiting[-1]].ahead == 9
-    assert two[waiting[-1]].seconds == 50  # half of one, eight and its own: (4 + 64) / 2 + 8, in tens
+    assert (
+        two[waiting[-1]].seconds == 50
+    )  # half of one, eight and its own: (4 + 64) / 2 + 8, in tens
     assert four[waiting[-1]].seconds == 30
