@@ -27,7 +27,7 @@ class Visible(msgspec.Struct, frozen=True):
 
 
 def may_open(person: Account, upload: Upload, section: str) -> bool:
-    """Return whether a person may see a hand-in of a student of `section` at all: the student, or staff of the section."""
+    """Return whether a person may see a hand-in at all: its student, or staff of the student's `section`."""
     if person.may_act_as("assistant"):
         return in_section(person, section)
     return person.id == upload.student
