@@ -3,9 +3,11 @@
 import platform
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import msgspec
 
+from grader.model.course import load_course
 from grader.model.errors import InfrastructureError
 from grader.model.text import Text, tr
 
@@ -32,7 +34,32 @@ def examine() -> list[Finding]:
     core = [_package(name, name) for name in _CORE]
     staff = [_package(name, "'torch-grader[staff]'") for name in _STAFF]
     found = [Finding(True, python), *core, *staff]
-    return found + _sandbox() if all(each.good for each in found) else found
+    return found + _sandbox() + _privacy() if all(each.good for each in found) else found
+
+
+def _privacy() -> list[Finding]:
+    """What `grader forget --expired` would remove from the results here."""
+    from grader.gradebook import Gradebook
+    from grader.gradebook.opening import FILE
+
+    here = Path.cwd()
+    results = here / "results"
+    days = load_course(here).privacy.keep_days
+    if days is None or not (results / FILE).is_file():
+        return []
+    with Gradebook(results) as book:
+        count = len(book.expired(days))
+    return [
+        Finding(
+            True,
+            tr(
+                "privacy: {count} students have been inactive for more than {days} days; "
+                "`grader forget results --expired` removes their work",
+                count=count,
+                days=days,
+            ),
+        )
+    ]
 
 
 def _package(name: str, requirement: str) -> Finding:

@@ -5,6 +5,7 @@ import typer
 from grader.cli import (
     adjust,
     authoring,
+    backup,
     batch,
     comment,
     compare,
@@ -39,6 +40,7 @@ for group in (
     privacy,
     similar,
     serve,
+    backup,
     authoring,
     doctor,
 ):

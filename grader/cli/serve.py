@@ -79,6 +79,7 @@ def serve(
         import uvicorn
 
         from grader.gradebook import Gradebook
+        from grader.gradebook.backup import LINKS
         from grader.grading.progress import processors
         from grader.grading.work import Workers
         from grader.sandbox import refuse_readable
@@ -95,7 +96,7 @@ def serve(
         count = jobs or processors()
         site = Site(book, assignments, address, workers=count if grading else 1, tell=_tell)
         if roster is not None:
-            _write_links(book, site, roster, results / "links.csv", language)
+            _write_links(book, site, roster, results / LINKS, language)
         if grading:
             executor = stack.enter_context(executor_of(context, isolation, jobs))
             workers = stack.enter_context(Workers(book, executor, assignments, _tell))

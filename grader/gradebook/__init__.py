@@ -4,7 +4,7 @@ import hashlib
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,9 +27,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from grader import __version__
-from grader.gradebook import comments, decisions, privacy
+from grader.gradebook import comments, decisions, people, privacy
 from grader.gradebook.changes import Change, Run, changes, run_before, runs, settings_of
 from grader.gradebook.decisions import Adjusted
+from grader.gradebook.forgotten import (
+    FORGOTTEN_LIST,
+    Removal,
+    read_forgotten,
+    write_forgotten,
+)
 from grader.gradebook.opening import FILE, address, open_engine, place, transaction
 from grader.gradebook.privacy import About, Forgotten
 from grader.gradebook.schema import (
@@ -125,6 +131,7 @@ class Gradebook:
             raise UserError(
                 tr("there is no gradebook in {folder}; run `grader batch` first", folder=results)
             )
+        self._results = results
         self.engine = open_engine(address(results, url), busy_seconds)
         self.reading = self.engine.execution_options(reads=True)
         dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
@@ -401,16 +408,63 @@ class Gradebook:
         with transaction(self.reading) as connection:
             return privacy.about(connection, student)
 
-    def forget(self, student: str) -> Forgotten:
-        """Remove everything about the student with this id, also from the free pages of an SQLite file.
+    def person_id(self, name: str) -> str:
+        """Return the id of the person with this id, email or name: of a student, or of an account.
+
+        Raises:
+            UserError: nobody or more than one is meant.
+        """
+        with transaction(self.reading) as connection:
+            if name in privacy.people(connection):
+                return name
+        return decisions.student_id(self.class_record(), name)
+
+    def forget(self, person: str, *, scores: bool = False) -> Forgotten:
+        """Remove everything about the person with this id, also from the free pages of an SQLite file.
+
+        The scores that count stay under a random pseudonym, unless `scores` are to be removed too. The keyed list
+        beside the gradebook then knows whom to forget again when a backup is restored.
 
         Raises:
             UserError: the database can't be changed, for example because it is locked.
         """
+        at = _now()
+        path = self._results / FORGOTTEN_LIST
+        write_forgotten(path, read_forgotten(path).having(person, Removal(at, scores)))
+        kept = [] if scores else [each for each in self.records_of(person) if each.counts]
         with transaction(self.engine) as connection:
             everyone = _roster(connection)
-            name = everyone[student][0].name if student in everyone else ""
-            done = privacy.forget(connection, student, name, _now())
+            name = everyone[person][0].name if person in everyone else ""
+            account = next((a for a in people.accounts(connection) if a.id == person), None)
+            name = name or (account.name if account else "")
+            of = {(each.report.assignment, each.report.sha256) for each in kept}
+            done = privacy.forget(connection, person, name, at, of)
+        self._shrink()
+        return done
+
+    def forget_again(self, made_at: datetime) -> int:
+        """Forget everybody who was forgotten after a backup was made, and return their number.
+
+        Raises:
+            UserError: as for `forget`.
+        """
+        listed = read_forgotten(self._results / FORGOTTEN_LIST)
+        with transaction(self.reading) as connection:
+            known = privacy.people(connection)
+        found = [(each, removal) for each in known if (removal := listed.find(each))]
+        again = [(each, removal) for each, removal in found if removal.at > made_at]
+        for each, removal in again:
+            self.forget(each, scores=removal.scores)
+        return len(again)
+
+    def expired(self, keep_days: int) -> tuple[str, ...]:
+        """Return the students who last handed in or were graded more than `keep_days` days ago."""
+        with transaction(self.reading) as connection:
+            seen = privacy.last_seen(connection)
+        before = _now() - timedelta(days=keep_days)
+        return tuple(sorted(each for each, moment in seen.items() if moment < before))
+
+    def _shrink(self) -> None:
         if self.engine.dialect.name == "sqlite":
             raw = self.engine.raw_connection()
             try:
@@ -418,7 +472,6 @@ class Gradebook:
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 raw.close()
-        return done
 
     def forgotten(self) -> tuple[Forgotten, ...]:
         """Return when work was removed, the oldest first."""

@@ -57,7 +57,7 @@ def open_engine(url: URL, busy_seconds: float) -> Engine:
         UserError: it can't be opened, is some other database, or was written by a newer grader.
     """
     try:
-        engine = create_engine(url)
+        engine = create_engine(url, hide_parameters=True)
     except ImportError as error:
         raise UserError(
             tr("{name} isn't installed: run `pip install {name}`", name=error.name)
@@ -104,6 +104,7 @@ def _configure_sqlite(
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

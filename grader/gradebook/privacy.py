@@ -1,37 +1,90 @@
-"""Privacy: everything that the gradebook keeps about one student, and its removal."""
+"""Privacy: everything that is kept about one person, and its removal."""
 
+import io
+import secrets
+import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, LargeBinary, Table, delete, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Table,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from grader.gradebook.schema import (
     ACCOUNT,
+    ADJUSTMENT,
     EVENT,
     FORGOTTEN,
     HAND_IN,
     METADATA,
+    QUESTION,
     REPORT,
     ROSTER,
+    SESSION,
+    SIGN_IN_LINK,
     UNMATCHED,
     UPLOAD,
 )
+from grader.model.score import ScoreReport
 from grader.model.submission import Cell
+from grader.model.text import Text
 
 _SHORTEST = 3  # letters of a name that is looked for in the names of files
+_FOR_STAFF = ("detail", "curves", "measures")  # of a rubric item's result
+_PSEUDONYM = "forgotten-"
+_NOTHING = Text(ko="", en="")
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the gradebook keeps about a student."""
+    """All that is kept about a person."""
 
     tables: dict[str, list[dict[str, Any]]]
     """The rows by table, without what is in `files`."""
     files: dict[str, bytes]
-    """The code of each hand-in, and the recorded answers of each grading, by path."""
+    """The uploaded files, the code of each hand-in, and the recorded answers of each grading, by path."""
+
+    def zipped(self) -> bytes:
+        """Return it as a zip: `gradebook.json` and the files."""
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+            tables = msgspec.json.format(msgspec.json.encode(self.tables, enc_hook=str))
+            archive.writestr("gradebook.json", tables)
+            for name, content in self.files.items():
+                archive.writestr(name, content)
+        return data.getvalue()
+
+    def for_themselves(self, shown: Collection[int]) -> "About":
+        """Return what the person may have now: of the reports those on the hand-ins `shown`, as students see them.
+
+        The rows of a table with what staff alone may see are shortened or left out.
+        """
+        reports = [row for row in self.tables[REPORT.name] if row["hand_in_id"] in shown]
+        for row in reports:
+            row["report"] = {k: v for k, v in row["report"].items() if k != "output"}
+            row["report"]["items"] = [
+                {name: value for name, value in item.items() if name not in _FOR_STAFF}
+                for item in row["report"]["items"]
+            ]
+        scores = {"adjustment", "comment", "hand_in", "job"}
+        tables = {name: rows for name, rows in self.tables.items() if name not in scores}
+        tables[HAND_IN.name] = [r for r in self.tables[HAND_IN.name] if r["id"] in shown]
+        released = {row["assignment"] for row in tables[HAND_IN.name]}
+        for name in ("adjustment", "comment"):
+            tables[name] = [r for r in self.tables[name] if r["assignment"] in released]
+        files = {n: data for n, data in self.files.items() if not n.startswith("recordings/")}
+        return About(tables=tables | {REPORT.name: reports}, files=files)
 
 
 class Forgotten(msgspec.Struct, frozen=True):
@@ -41,12 +94,12 @@ class Forgotten(msgspec.Struct, frozen=True):
     hand_ins: int
 
 
-def about(connection: Connection, student: str) -> About:
-    """Return everything about the student with this id, the history included."""
+def about(connection: Connection, person: str) -> About:
+    """Return everything about the person with this id, the history included."""
     tables: dict[str, list[dict[str, Any]]] = {}
     files = {}
-    for table, column in _tables():
-        rows = connection.execute(select(table).where(column == student)).mappings().all()
+    for table, theirs in (*_rows(person), (REPORT, REPORT.c.hand_in_id.in_(_hand_ins(person)))):
+        rows = connection.execute(select(table).where(theirs)).mappings().all()
         tables[table.name] = [_plain(table, dict(row)) for row in rows]
         for row in rows if table is HAND_IN else ():
             cells = msgspec.msgpack.decode(zlib.decompress(row["cells"]), type=list[Cell])
@@ -55,22 +108,29 @@ def about(connection: Connection, student: str) -> About:
             files[f"code/{row['id']}-{name}.txt"] = source.encode()
         for row in rows if table is UPLOAD else ():
             files[f"uploads/{row['id']}-{PurePosixPath(row['file']).name}"] = row["content"]
-    reports = connection.execute(select(REPORT).where(REPORT.c.hand_in_id.in_(_hand_ins(student))))
-    tables[REPORT.name] = []
-    for row in reports.mappings():
-        tables[REPORT.name].append(_plain(REPORT, dict(row)))
-        if row["recording"] is not None:
-            files[f"recordings/{row['id']}"] = row["recording"]
+        for row in rows if table is REPORT else ():
+            if row["recording"] is not None:
+                files[f"recordings/{row['id']}"] = row["recording"]
     return About(tables=tables, files=files)
 
 
-def forget(connection: Connection, student: str, name: str, at: datetime) -> Forgotten:
-    """Remove everything about the student with this id and name, and note that somebody's work was removed."""
-    hand_ins = connection.execute(_hand_ins(student)).all()
-    connection.execute(delete(REPORT).where(REPORT.c.hand_in_id.in_(_hand_ins(student))))
-    for table, column in _tables():
-        connection.execute(delete(table).where(column == student))
-    words = [word for word in (student, name) if len(word) >= _SHORTEST]
+def forget(
+    connection: Connection,
+    person: str,
+    name: str,
+    at: datetime,
+    kept: Collection[tuple[str, str]] = (),
+) -> Forgotten:
+    """Remove everything about the person with this id and name, and note that somebody's work was removed.
+
+    The scores of the hand-ins in `kept` (by assignment and digest) stay under a random pseudonym.
+    """
+    hand_ins = connection.execute(_hand_ins(person)).all()
+    _rename(connection, person, set(kept))
+    connection.execute(delete(REPORT).where(REPORT.c.hand_in_id.in_(_hand_ins(person))))
+    for table, theirs in _rows(person):
+        connection.execute(delete(table).where(theirs))
+    words = [word for word in (person, name) if len(word) >= _SHORTEST]
     for column in (UNMATCHED.c.origin, UNMATCHED.c.reason) if words else ():
         named = or_(*(column.contains(word, autoescape=True) for word in words))
         connection.execute(delete(UNMATCHED).where(named))
@@ -79,20 +139,106 @@ def forget(connection: Connection, student: str, name: str, at: datetime) -> For
     return done
 
 
+def _rename(connection: Connection, person: str, kept: set[tuple[str, str]]) -> None:
+    """Leave of these hand-ins the points alone, under a pseudonym, which is in the class as the person was."""
+    if not kept:
+        return
+    pseudonym = f"{_PSEUDONYM}{secrets.token_hex(6)}"
+    enrolled = update(ROSTER).where(ROSTER.c.id == person)
+    connection.execute(enrolled.values(id=pseudonym, name="", email="", team=""))
+    for row in connection.execute(select(HAND_IN).where(HAND_IN.c.student == person)).all():
+        if (row.assignment, row.sha256) not in kept:
+            continue
+        mine = REPORT.c.hand_in_id == row.id
+        newest = select(REPORT).where(mine).order_by(REPORT.c.id.desc()).limit(1)
+        report = connection.execute(newest).one()
+        connection.execute(delete(REPORT).where(mine, REPORT.c.id != report.id))
+        bare = _bare(msgspec.json.decode(report.report, type=ScoreReport), pseudonym)
+        connection.execute(
+            update(REPORT)
+            .where(REPORT.c.id == report.id)
+            .values(report=msgspec.json.encode(bare).decode(), sha256=bare.sha256, recording=None)
+        )
+        connection.execute(
+            update(HAND_IN)
+            .where(HAND_IN.c.id == row.id)
+            .values(
+                student=pseudonym,
+                origin=f"forgotten/{row.id}",
+                file="",
+                sha256=bare.sha256,
+                cells=zlib.compress(msgspec.msgpack.encode([])),
+                handed_in=None,
+            )
+        )
+        connection.execute(
+            update(ADJUSTMENT)
+            .where(
+                ADJUSTMENT.c.student == person,
+                ADJUSTMENT.c.assignment == row.assignment,
+                ADJUSTMENT.c.undone_at.is_(None),
+            )
+            .values(student=pseudonym, reason="")
+        )
+
+
+def _bare(report: ScoreReport, pseudonym: str) -> ScoreReport:
+    """The report without anything that comes from the submission but verdicts and points."""
+    return ScoreReport(
+        assignment=report.assignment,
+        student=pseudonym,
+        submission="",
+        sha256=secrets.token_hex(32),
+        items=tuple(
+            msgspec.structs.replace(
+                item, message=_NOTHING, detail="", place=None, curves=(), measures=()
+            )
+            for item in report.items
+        ),
+        gradable=report.gradable,
+    )
+
+
+def people(connection: Connection) -> set[str]:
+    """Return the ids of everybody about whom something is kept."""
+    columns = [ROSTER.c.id, ACCOUNT.c.id, EVENT.c.account]
+    columns += [table.c.student for table in METADATA.sorted_tables if "student" in table.c]
+    found: set[str] = set()
+    for column in columns:
+        found.update(connection.execute(select(column).distinct()).scalars())
+    return found
+
+
+def last_seen(connection: Connection) -> dict[str, datetime]:
+    """Return when each student last handed in or was graded."""
+    graded = select(HAND_IN.c.student, REPORT.c.graded_at).join(REPORT)
+    uploaded = select(UPLOAD.c.student, UPLOAD.c.uploaded_at)
+    found: dict[str, datetime] = {}
+    for query in (graded, uploaded):
+        for student, moment in connection.execute(query):
+            if not student.startswith(_PSEUDONYM):
+                found[student] = max(moment, found.get(student, moment))
+    return found
+
+
 def list_forgotten(connection: Connection) -> tuple[Forgotten, ...]:
     """Return when work was removed, the oldest first."""
     query = select(FORGOTTEN.c.forgotten_at, FORGOTTEN.c.hand_ins).order_by(FORGOTTEN.c.id)
     return tuple(Forgotten(*row) for row in connection.execute(query))
 
 
-def _tables() -> Iterator[tuple[Table, Column[Any]]]:
-    """The tables with rows of students, each with the column of their ids."""
-    yield ROSTER, ROSTER.c.id
-    yield ACCOUNT, ACCOUNT.c.id
-    yield EVENT, EVENT.c.subject
+def _rows(person: str) -> Iterator[tuple[Table, ColumnElement[bool]]]:
+    """The tables with rows about people, each with the condition for those of this one."""
+    theirs = select(UPLOAD.c.id).where(UPLOAD.c.student == person)
+    yield QUESTION, QUESTION.c.upload_id.in_(theirs)
+    yield SESSION, SESSION.c.account_id == person
+    yield SIGN_IN_LINK, SIGN_IN_LINK.c.account_id == person
+    yield EVENT, or_(EVENT.c.subject == person, EVENT.c.account == person)
+    yield ROSTER, ROSTER.c.id == person
+    yield ACCOUNT, ACCOUNT.c.id == person
     for table in METADATA.sorted_tables:
         if "student" in table.c:
-            yield table, table.c.student
+            yield table, table.c.student == person
 
 
 def _hand_ins(student: str) -> Any:

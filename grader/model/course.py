@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -10,6 +11,13 @@ from grader.model.errors import UserError, reading
 from grader.model.text import Language, Text, tr
 
 COURSE = "course.toml"
+
+
+class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long students' work is kept."""
+
+    keep_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Days after a student's last hand-in or grading when `grader forget --expired` removes what is kept about them."""
 
 
 class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,6 +32,7 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whom students ask: an email address, or the address of a page."""
     hand_in: Text | None = None
     """Where students hand in, a sentence or two for the README of every assignment."""
+    privacy: Privacy = Privacy()
 
 
 def load_course(folder: Path) -> Course:

@@ -1,8 +1,11 @@
 """The gradebook stores reports atomically, on SQLite and PostgreSQL, and never loses one."""
 
+import io
+import re
 import sqlite3
 import tempfile
 import threading
+import zipfile
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,12 +15,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import create_engine, func, select, update
 
 from grader import gradebook
-from grader.gradebook import Gradebook, Task, digest_of
+from grader.gradebook import Gradebook, Task, desk, digest_of, people, uploads
 from grader.gradebook.changes import Why, kept_best
-from grader.gradebook.schema import METADATA, REPORT
+from grader.gradebook.opening import transaction
+from grader.gradebook.schema import HAND_IN, METADATA, REPORT
 from grader.model.assignment import load_assignment
 from grader.model.errors import UserError
 from grader.model.record import (
@@ -794,27 +798,80 @@ def test_a_score_that_was_published_is_kept_once(book, tiny):
 SECRET = "Mildred-2025777"
 
 
-def test_whoever_is_forgotten_is_nowhere_in_the_gradebook(book, url, tmp_path, tiny):
+@pytest.mark.parametrize("scores", [False, True])
+def test_whoever_is_forgotten_is_nowhere_in_the_gradebook(book, url, tmp_path, tiny, scores):
     book.begin_run(["in"], {}, roster=[RosterEntry(SECRET, "Mildred Vane"), RosterEntry("kim")])
     grade(book, hand_in(tiny(), SECRET, f"x = {SECRET!r}"), recording=SECRET.encode())
     grade(book, hand_in(tiny()))
-    book.adjust(SECRET, "tiny", GIVEN)
+    reason = f"{SECRET} told me"
+    book.adjust(SECRET, "tiny", msgspec.structs.replace(GIVEN, reason=reason))
     book.comment(SECRET, "tiny", SAID)
     unmatched = Unmatched(f"in/{SECRET}.txt", Text(ko="가", en="a"))
     book.begin_run(["other"], {}, [unmatched], teams=[TeamMember(SECRET, "A")])
+    give_an_account(book)
+    before = [r.final_score for r in book.records_of(SECRET)]
 
-    done = book.forget(SECRET)
+    done = book.forget(SECRET, scores=scores)
 
     assert book.forgotten() == (done,)
     assert (done.hand_ins, done.forgotten_at.tzinfo is None) == (1, False)
     record = book.class_record()
-    assert [r.report.student for r in record.records] == ["kim"]
+    others = [r for r in record.records if r.report.student != "kim"]
+    assert [r.final_score for r in others] == ([] if scores else before)
+    assert all(re.fullmatch("forgotten-[0-9a-f]{12}", r.report.student) for r in others)
     assert (record.dropped, record.unmatched) == ((), ())
     kept = book.about(SECRET)
     assert (any(kept.tables.values()), kept.files) == (False, {})
-    for path in tmp_path.glob("gradebook.db*"):
+    for path in filter(Path.is_file, tmp_path.iterdir()):
         assert SECRET.encode() not in path.read_bytes()
         assert b"Mildred" not in path.read_bytes()
+
+
+def give_an_account(book):
+    """What the web pages keep about somebody."""
+    with transaction(book.engine) as connection:
+        people.put_accounts(connection, [people.Account(id=SECRET, name="Mildred Vane")])
+        people.use_link(connection, people.new_link(connection, SECRET))
+        people.new_link(connection, SECRET)
+        upload = uploads.add_upload(connection, SECRET, "tiny", "tiny.py", SECRET.encode())
+        uploads.hand_in(connection, upload)
+        desk.ask(connection, upload.id, "", f"why, asks {SECRET}")
+        desk.log(connection, "ta", "viewed", SECRET)
+        desk.log(connection, SECRET, "exported", "")
+
+
+def test_what_the_web_pages_keep_about_somebody_is_part_of_it(book, tiny):
+    give_an_account(book)
+
+    kept = book.about(SECRET)
+
+    assert {n: len(rows) for n, rows in kept.tables.items() if rows} == {
+        "account": 1,
+        "session": 1,
+        "sign_in_link": 1,
+        "upload": 1,
+        "job": 1,
+        "question": 1,
+        "event": 2,
+    }
+    assert list(kept.files.values()) == [SECRET.encode()]
+    with zipfile.ZipFile(io.BytesIO(kept.zipped())) as archive:
+        assert archive.testzip() is None
+        assert "gradebook.json" in archive.namelist()
+
+
+def test_who_was_inactive_for_longer_than_is_kept_is_expired(book, tiny):
+    grade(book, hand_in(tiny()))
+    grade(book, hand_in(tiny(), "lee", "y = 5"))
+    with transaction(book.engine) as connection:
+        long_ago = datetime.now(UTC) - timedelta(days=400)
+        first = select(HAND_IN.c.id).where(HAND_IN.c.student == "kim")
+        old = update(REPORT).where(REPORT.c.hand_in_id.in_(first))
+        connection.execute(old.values(graded_at=long_ago))
+
+    assert (book.expired(399), book.expired(401)) == (("kim",), ())
+    book.forget("kim")
+    assert book.expired(399) == ()
 
 
 def test_everything_about_a_student_is_there(book, tiny):

@@ -6,12 +6,16 @@ import json
 import shlex
 import shutil
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from sqlalchemy import select, update
 
 from grader.gradebook import Gradebook
+from grader.gradebook.opening import transaction
+from grader.gradebook.schema import HAND_IN, REPORT
 from grader.model.record import TeamMember
 
 ROOT = Path(__file__).parents[2]
@@ -409,7 +413,7 @@ def test_export_and_forget_take_a_student_out(command, own, tmp_path):
     archive = tmp_path / "park.zip"
 
     exported = command("export", own, "박서연", "-o", archive, "--lang", "en")
-    forgotten = command("forget", own, "박서연", "--yes", "--lang", "en")
+    forgotten = command("forget", own, "박서연", "--all", "--yes", "--lang", "en")
     listed = command("forget", own, "--list", "--lang", "en")
     unknown = command("forget", own, "박서연", "--yes", "--lang", "en")
 
@@ -445,3 +449,49 @@ def test_a_team_mates_page_goes_with_the_hand_in(command, own):
     command("forget", own, "박서연", "--yes")
 
     assert not (own / "students" / "lee").exists()
+
+
+def test_scores_stay_under_a_pseudonym(command, own):
+    with Gradebook(own) as book:
+        before = sorted(each.final_score for each in book.class_record().counting.values())
+    (own / "links.csv").write_text(
+        "id,link\n박서연,https://x\nlee,https://y\n", encoding="utf-8-sig"
+    )
+
+    done = command("forget", own, "박서연", "--yes", "--lang", "en")
+
+    assert done.returncode == 0
+    with Gradebook(own) as book:
+        after = book.class_record().counting
+    assert sorted(each.final_score for each in after.values()) == before
+    assert "박서연" not in {student for student, _ in after}
+    assert "박서연" not in (own / "links.csv").read_text(encoding="utf-8")
+    assert command("report", own, "--format", "html").returncode == 0
+
+
+def test_who_is_inactive_for_too_long_is_counted_then_forgotten(command, own):
+    unset = command("forget", own, "--expired", "--yes", "--lang", "en")
+    (own / "course.toml").write_text("[privacy]\nkeep_days = 1", encoding="utf-8")
+    with Gradebook(own) as book, transaction(book.engine) as connection:
+        connection.execute(update(REPORT).values(graded_at=datetime(2020, 1, 1, tzinfo=UTC)))
+        count = len(set(connection.execute(select(HAND_IN.c.student)).scalars()))
+    (own / "results").symlink_to(own)
+    told = command("doctor", "--lang", "en", cwd=own)
+    done = command("forget", own, "--expired", "--yes", "--all", "--lang", "en")
+
+    assert (unset.returncode, "keep_days" in unset.stderr) == (2, True)
+    assert f"{count} students have been inactive" in told.stdout
+    assert done.returncode == 0
+    with Gradebook(own) as book:
+        assert book.class_record().records == ()
+
+
+def test_a_backup_is_put_back(command, own, tmp_path):
+    saved = command("backup", own, tmp_path / "b.zip", "--lang", "en")
+    again = command("restore", tmp_path / "b.zip", own, "--lang", "en")
+    restored = command("restore", tmp_path / "b.zip", tmp_path / "new", "--lang", "en")
+
+    assert (saved.returncode, again.returncode, restored.returncode) == (0, 2, 0)
+    assert "Move it away" in again.stderr
+    with Gradebook(own) as one, Gradebook(tmp_path / "new") as other:
+        assert one.class_record().records == other.class_record().records
