@@ -25,6 +25,7 @@ def import_torch() -> None:
 
     if not sys.modules.get(META_KERNELS, torch).__spec__:
         del sys.modules[META_KERNELS]
+    importlib.import_module("torch._prims.rng_prims")  # without it, torch.Generator() fails
     spec = PathFinder.find_spec(COMPILER, torch.__path__)
     if COMPILER in sys.modules or spec is None:
         return
