@@ -30,12 +30,14 @@ from grader.checks.training import (
     loss_of,
     true_loss,
 )
+from grader.model.cause import Cause
 from grader.model.text import Text
 from grader.sandbox import Handle, Student, StudentCodeError, describe
 
 __all__ = [
     "SMALL_LR",
     "TOLERANCE",
+    "Cause",
     "CheckFailedError",
     "Handle",
     "Student",

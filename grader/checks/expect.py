@@ -8,6 +8,7 @@ from typing import NoReturn
 import numpy as np
 import torch
 
+from grader.model.cause import Cause
 from grader.model.text import Text, tr
 from grader.sandbox import Handle, Student, StudentCodeError, describe
 
@@ -17,30 +18,34 @@ _MAX_CLASS = 2**31
 
 
 class CheckFailedError(AssertionError):
-    """The answer is wrong. `text` tells the student what kind of thing was expected, never the value."""
+    """The answer is wrong. `text` tells the student what kind of thing was expected, never the value.
 
-    def __init__(self, text: Text) -> None:
+    `cause` is a `Cause`, or a name of the assignment's own, that chooses the hint; empty if the check can't tell.
+    """
+
+    def __init__(self, text: Text, cause: str = "") -> None:
         super().__init__(text.en)
         self.text = text
+        self.cause = cause
 
 
-def fail(*, ko: str, en: str) -> NoReturn:
-    """Fail the check with a message in both languages.
+def fail(*, ko: str, en: str, cause: str = "") -> NoReturn:
+    """Fail the check with a message in both languages, and the cause that chooses the hint.
 
     Raises:
         CheckFailedError: always.
     """
-    raise CheckFailedError(Text(ko=ko, en=en))
+    raise CheckFailedError(Text(ko=ko, en=en), cause)
 
 
-def require(condition: object, *, ko: str, en: str) -> None:
-    """Fail the check with a message in both languages, unless `condition` holds.
+def require(condition: object, *, ko: str, en: str, cause: str = "") -> None:
+    """Fail the check with a message in both languages, unless `condition` holds; `cause` as in `fail`.
 
     Raises:
         CheckFailedError: it doesn't hold.
     """
     if not condition:
-        fail(ko=ko, en=en)
+        fail(ko=ko, en=en, cause=cause)
 
 
 @contextmanager
@@ -145,16 +150,18 @@ def history(value: object, epochs: int | None = None) -> list[float]:
     """
     if (count := _count(value)) > MAX_ENTRIES:
         raise CheckFailedError(
-            tr("expected one loss per epoch, got {count} numbers", count=f"{count:,}")
+            tr("expected one loss per epoch, got {count} numbers", count=f"{count:,}"),
+            Cause.HISTORY,
         )
     array = None if np.isscalar(value) else _array(value)
     if array is None or array.ndim == 0:
         raise CheckFailedError(
-            tr("expected a list with the loss of every epoch, got {value}", value=describe(value))
+            tr("expected a list with the loss of every epoch, got {value}", value=describe(value)),
+            Cause.HISTORY,
         )
     if array.size != array.shape[0]:
         raise CheckFailedError(
-            tr("expected one loss per epoch, got shape {shape}", shape=array.shape)
+            tr("expected one loss per epoch, got shape {shape}", shape=array.shape), Cause.HISTORY
         )
     losses: list[float] = array.reshape(-1).tolist()
     if not losses or (epochs is not None and len(losses) not in (epochs, epochs + 1)):
@@ -163,11 +170,13 @@ def history(value: object, epochs: int | None = None) -> list[float]:
                 "expected as many losses as epochs ({epochs}), got {count}",
                 epochs=epochs or 1,
                 count=len(losses),
-            )
+            ),
+            Cause.HISTORY,
         )
     if not all(map(math.isfinite, losses)):
         raise CheckFailedError(
-            tr("the history contains values that are not finite (NaN or infinite)")
+            tr("the history contains values that are not finite (NaN or infinite)"),
+            Cause.NOT_FINITE,
         )
     return losses
 
@@ -213,7 +222,8 @@ def assert_unchanged(student: Student) -> None:
     if changed := student.take_changed():
         listed = Text(ko=", ".join(t.ko for t in changed), en=", ".join(t.en for t in changed))
         raise CheckFailedError(
-            tr("a function must not change its arguments: {changed}", changed=listed)
+            tr("a function must not change its arguments: {changed}", changed=listed),
+            Cause.CHANGED_ARGUMENT,
         )
 
 
@@ -230,18 +240,21 @@ def check_gradient(loss: object, gradient: object, expected: torch.Tensor) -> No
     match loss:
         case bool() | int() | float():
             raise CheckFailedError(
-                tr("no gradient can flow back: return the tensor, not `.item()` or `float(...)`")
+                tr("no gradient can flow back: return the tensor, not `.item()` or `float(...)`"),
+                Cause.NO_GRADIENT,
             )
         case torch.Tensor():
             raise CheckFailedError(
                 tr(
                     "no gradient can flow back: compute the loss from the given tensor, without "
                     "`.detach()`, `.data`, `torch.no_grad()` or a new tensor"
-                )
+                ),
+                Cause.NO_GRADIENT,
             )
         case _:
             raise CheckFailedError(
-                tr("no gradient can flow back: return a tensor, not {value}", value=describe(loss))
+                tr("no gradient can flow back: return a tensor, not {value}", value=describe(loss)),
+                Cause.NO_GRADIENT,
             )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from grader.checks.expect import CheckFailedError, assert_unchanged, history, matrix, model, tensor
+from grader.model.cause import Cause
 from grader.model.text import tr
 from grader.sandbox import Handle, Student
 
@@ -30,7 +31,9 @@ def loss_of(loss: Loss, outputs: torch.Tensor, y: torch.Tensor) -> float:
         CheckFailedError: an output isn't finite.
     """
     if not outputs.isfinite().all():
-        raise CheckFailedError(tr("the model's outputs are not finite (NaN or infinite)"))
+        raise CheckFailedError(
+            tr("the model's outputs are not finite (NaN or infinite)"), Cause.NOT_FINITE
+        )
     if loss == "cross_entropy":
         return float(torch.nn.functional.cross_entropy(outputs, y))
     return float(torch.nn.functional.binary_cross_entropy(outputs.clamp(0, 1), y.double()))
@@ -72,17 +75,21 @@ def check_history(
     losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
     after = true_loss(loss, net, x, y)
     if torch.equal(start, flat(net)):
-        raise CheckFailedError(tr("the parameters of the given model did not change"))
+        raise CheckFailedError(
+            tr("the parameters of the given model did not change"), Cause.NOT_TRAINED
+        )
     if not _within(losses, before, after):
         if elsewhere and _within(losses, otherwise, true_loss(loss, net, *elsewhere)):
             raise CheckFailedError(
                 tr(
                     "the history holds the losses on the data of your own code and not on the "
                     "given data: train on the arguments, not on global variables"
-                )
+                ),
+                Cause.GLOBALS,
             )
         raise CheckFailedError(
-            tr("the history doesn't contain the losses of the given model on the given data")
+            tr("the history doesn't contain the losses of the given model on the given data"),
+            Cause.OTHER_LOSSES,
         )
     assert_unchanged(student)
 
@@ -115,7 +122,9 @@ def check_history_ends(
     losses = history(student.train(net, x, y, epochs=epochs, lr=lr), epochs)
     last = true_loss(loss, net, x, y)
     if last >= start:
-        raise CheckFailedError(tr("the loss of the given model doesn't fall during training"))
+        raise CheckFailedError(
+            tr("the loss of the given model doesn't fall during training"), Cause.NOT_TRAINED
+        )
     _check_middle(student, build, loss, x, y, losses, epochs, lr)
     ends = min(first) * (1 - TOLERANCE) <= losses[0] <= max(first) * (1 + TOLERANCE) and abs(
         losses[-1] - last
@@ -124,7 +133,8 @@ def check_history_ends(
         raise CheckFailedError(
             tr(
                 "the history doesn't start and end with the model's losses before and after training"
-            )
+            ),
+            Cause.OTHER_LOSSES,
         )
 
 
@@ -147,7 +157,8 @@ def _check_middle(
     low, high = min(found) * (1 - TOLERANCE), max(found) * (1 + TOLERANCE)
     if not low <= losses[epochs // 2] <= high:
         raise CheckFailedError(
-            tr("the middle of the history isn't the loss of a model trained for as many epochs")
+            tr("the middle of the history isn't the loss of a model trained for as many epochs"),
+            Cause.OTHER_LOSSES,
         )
 
 
@@ -171,7 +182,8 @@ def check_learns(
     found = (outputs[:, 0] >= 0.5).long() if outputs.shape[1] == 1 else outputs.argmax(dim=1)
     if float((found == truth).double().mean()) < _LEARNT:
         raise CheckFailedError(
-            tr("trained with the defaults on other data, the model can't classify rows like them")
+            tr("trained with the defaults on other data, the model can't classify rows like them"),
+            Cause.LEARNT_BY_HEART,
         )
 
 
@@ -186,12 +198,15 @@ def check_responds(loss: Loss, net: Handle, x: torch.Tensor, y: torch.Tensor, bo
     step = 1e-3 * x.std(dim=0) * torch.linspace(-1, 1, x.numel()).reshape(x.shape).sin()
     outputs, nearby = (matrix(net(rows), len(rows)) for rows in (x, x + step))
     if torch.equal(outputs, nearby):
-        raise CheckFailedError(tr("the outputs of the model don't change with its inputs"))
+        raise CheckFailedError(
+            tr("the outputs of the model don't change with its inputs"), Cause.LEARNT_BY_HEART
+        )
     if loss_of(loss, nearby, y) > bound:
         raise CheckFailedError(
             tr(
                 "the model is right on the training data only, and wrong on rows that differ by a thousandth"
-            )
+            ),
+            Cause.LEARNT_BY_HEART,
         )
 
 
@@ -212,7 +227,9 @@ def check_learning_rate(
         student.train(net, x, y, epochs=3, lr=lr)
         ends.append(flat(net))
     if torch.equal(*ends):
-        raise CheckFailedError(tr("changing the learning rate (lr) makes no difference"))
+        raise CheckFailedError(
+            tr("changing the learning rate (lr) makes no difference"), Cause.LEARNING_RATE
+        )
 
 
 def check_gradients_are_cleared(
@@ -248,7 +265,9 @@ def check_gradients_are_cleared(
     steps = [after - before for before, after in _pairs(start, once.parameters())]
     length = _length(steps)
     if not length:
-        raise CheckFailedError(tr("the parameters of the given model did not change"))
+        raise CheckFailedError(
+            tr("the parameters of the given model did not change"), Cause.NOT_TRAINED
+        )
     against = [_STALE * step / length for step in steps]
     way = torch.cat([a.double().reshape(-1) for a in against]) / _STALE
 
@@ -264,7 +283,8 @@ def check_gradients_are_cleared(
     goes_on = first_push > 0 and pushed_back(_EPOCHS) > 12 * first_push
     if left_behind or goes_on:
         raise CheckFailedError(
-            tr("gradients accumulate over epochs: clear them in every epoch (zero_grad)")
+            tr("gradients accumulate over epochs: clear them in every epoch (zero_grad)"),
+            Cause.GRADIENTS_ADD_UP,
         )
 
 
@@ -274,7 +294,8 @@ def _length(tensors: list[torch.Tensor]) -> float:
     largest = float(flat.abs().max())
     if not math.isfinite(largest):
         raise CheckFailedError(
-            tr("the model's parameters or gradients are not finite (NaN or infinite)")
+            tr("the model's parameters or gradients are not finite (NaN or infinite)"),
+            Cause.NOT_FINITE,
         )
     return largest * float((flat / largest).norm()) if largest else 0.0
 

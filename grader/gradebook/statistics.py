@@ -49,7 +49,9 @@ class MessageGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def message_groups(results: Iterable[tuple[str, ItemResult]]) -> tuple[MessageGroup, ...]:
-    """Group the results of one item, each with its student's id, by their messages; the largest group first.
+    """Group the results of one item, each with its student's id, by their causes, or else by their messages.
+
+    The largest group comes first.
 
     Results without a message are left out, such as passed ones.
     """
@@ -57,7 +59,7 @@ def message_groups(results: Iterable[tuple[str, ItemResult]]) -> tuple[MessageGr
     for student, result in results:
         if result.message.en:
             reason = _each(_without_call, result.message)
-            key = (result.verdict, _NUMBER.sub("…", _PLACE.sub("…", reason.en)))
+            key = (result.verdict, result.cause or _NUMBER.sub("…", _PLACE.sub("…", reason.en)))
             found.setdefault(key, []).append((student, reason))
     groups = (
         MessageGroup(
@@ -119,10 +121,10 @@ def _without_call(message: str) -> str:
 
 
 def _common(reasons: list[Text]) -> Text:
-    first = reasons[0]
-    if all(reason == first for reason in reasons):
-        return first
-    return _each(lambda words: _NUMBER.sub("…", words), first)
+    most = Counter(reasons).most_common(1)[0][0]
+    if all(reason == most for reason in reasons):
+        return most
+    return _each(lambda words: _NUMBER.sub("…", words), most)
 
 
 def _points(result: ItemResult | None) -> float:

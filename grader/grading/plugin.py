@@ -58,6 +58,7 @@ class Grading:
 
     def end(self, item: pytest.Item, error: BaseException | None, detail: str) -> None:
         """End a check; `error` is None if it passed."""
+        from grader.checks.expect import CheckFailedError
         from grader.grading.scoring import CheckResult
         from grader.sandbox import StudentCodeError
 
@@ -69,6 +70,7 @@ class Grading:
                 name=item.name,
                 verdict=verdict,
                 message=message,
+                cause=error.cause if isinstance(error, CheckFailedError) else "",
                 detail="\n".join(filter(None, (detail, own_detail))),
                 seconds=meter.cpu_seconds - self._seconds_before if meter else 0.0,
                 memory_bytes=meter.memory_bytes if meter else 0,
@@ -205,27 +207,41 @@ class Threshold:
         self._grading = grading
 
     def at_most(
-        self, name: str, value: float, bound: float | None = None, *, ko: str, en: str
+        self,
+        name: str,
+        value: float,
+        bound: float | None = None,
+        *,
+        ko: str,
+        en: str,
+        cause: str = "",
     ) -> None:
         """Fail the check with a message and both numbers unless `value` is at most the threshold `name`, or `bound`.
 
         Raises:
             CheckFailedError: it is larger.
         """
-        self._hold(name, value, bound, Text(ko=ko, en=en), at_most=True)
+        self._hold(name, value, bound, Text(ko=ko, en=en), cause, at_most=True)
 
     def at_least(
-        self, name: str, value: float, bound: float | None = None, *, ko: str, en: str
+        self,
+        name: str,
+        value: float,
+        bound: float | None = None,
+        *,
+        ko: str,
+        en: str,
+        cause: str = "",
     ) -> None:
         """Fail the check with a message and both numbers unless `value` is at least the threshold `name`, or `bound`.
 
         Raises:
             CheckFailedError: it is smaller.
         """
-        self._hold(name, value, bound, Text(ko=ko, en=en), at_most=False)
+        self._hold(name, value, bound, Text(ko=ko, en=en), cause, at_most=False)
 
     def _hold(
-        self, name: str, value: float, bound: float | None, text: Text, at_most: bool
+        self, name: str, value: float, bound: float | None, text: Text, cause: str, at_most: bool
     ) -> None:
         from grader.checks.expect import CheckFailedError
 
@@ -242,7 +258,7 @@ class Threshold:
                     "{text}: {value}, must be at least {bound}", text=text, value=shown, bound=most
                 )
             )
-            raise CheckFailedError(words)
+            raise CheckFailedError(words, cause)
 
 
 def _shown(value: float, bound: float) -> tuple[str, str]:

@@ -16,6 +16,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     verdict: Verdict
     message: Text
+    cause: str = ""
     detail: str = ""
     seconds: float = 0.0
     """CPU seconds of the student's process."""
@@ -80,7 +81,7 @@ def item_result(item: RubricItem, results: list[CheckResult]) -> ItemResult:
     checks = [check for check in results if check.item == item.id]
     lost = [check for check in checks if check.verdict is not Verdict.PASSED]
     points: float | None = item.points
-    place = None
+    place, cause = None, ""
     if not checks:
         verdict, message = Verdict.UNGRADED, tr("no check of this item ran")
     elif not lost:
@@ -88,7 +89,7 @@ def item_result(item: RubricItem, results: list[CheckResult]) -> ItemResult:
     else:
         ours = [check for check in lost if check.verdict is Verdict.UNGRADED]
         first = (ours or lost)[0]
-        verdict, message, place = first.verdict, first.message, first.place
+        verdict, message, place, cause = first.verdict, first.message, first.place, first.cause
         points = round(item.points * _fraction(item, checks), 2)
         if points > 0 and verdict is not Verdict.UNGRADED:
             verdict = Verdict.PARTIAL
@@ -100,6 +101,7 @@ def item_result(item: RubricItem, results: list[CheckResult]) -> ItemResult:
         max_points=item.points,
         verdict=verdict,
         message=message,
+        cause=cause,
         detail="\n\n".join(
             ": ".join(filter(None, (check.name, check.detail or check.message.en)))
             for check in lost

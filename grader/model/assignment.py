@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from grader.model.cause import Cause
 from grader.model.course import Course, load_course
 from grader.model.errors import AssignmentError, UserError, reading
 from grader.model.late import LatePolicy
-from grader.model.score import Verdict
+from grader.model.score import ItemResult, Verdict
 from grader.model.text import Language, Text, tr
 
 SETTINGS = "assignment.toml"
@@ -94,6 +95,8 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The seed for `torch.manual_seed` right before each `build_model()`."""
     hidden_seed: int = 0
     """The seed of the checks' hidden data."""
+    hints: dict[str, Text] = {}
+    """Hints by the cause that a check found. Without one, the hint is that of the `Cause`, or the item's."""
     thresholds: dict[str, float] = {}
     """Numbers that the checks compare results with."""
     random_states: tuple[int, ...] = ()
@@ -115,6 +118,16 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         aliases = "|".join(re.escape(alias) for alias in self.aliases) or "(?!)"
         whole = rf"(?<![^\W_])(?:{aliases})(?![^\W_])"
         return re.compile(rf"{re.escape(self.name)}|{whole}", re.IGNORECASE)
+
+    def hint(self, result: ItemResult) -> Text | None:
+        """Return the hint for a result: that of its cause if the check found one, else its item's for the verdict."""
+        if result.cause in self.hints:
+            return self.hints[result.cause]
+        if result.cause in set(Cause):
+            return Cause(result.cause).hint
+        return next(
+            (item.hints.get(result.verdict) for item in self.items if item.id == result.id), None
+        )
 
     @property
     def max_score(self) -> float:

@@ -126,6 +126,8 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
     """A shorter title for narrow tables."""
     message: Text
     """For the student: what was called, what came back, and what kind of value was expected. Never a hidden value."""
+    cause: str = ""
+    """What the check found to be the cause, a `Cause` or the assignment's own; empty if it can't tell."""
     detail: str = ""
     """For assistants: the checks' own output and the student's traceback."""
     seconds: float = 0.0

@@ -411,7 +411,6 @@ def _hand_in_view(
     shown, cut = first_lines(record.cells)
     cells = {cell.name: number for number, cell in enumerate(shown, start=1)}
     lines = {cell.name: len(_lines(cell.source)) for cell in shown}
-    hints = {item.id: item.hints for item in assignment.items}
 
     def anchor(place: Place | None) -> str:
         known = place is not None and 0 < place.line <= lines.get(place.cell, 0)
@@ -426,7 +425,7 @@ def _hand_in_view(
     def view(item: ItemResult) -> _ItemView:
         return _ItemView(
             result=item,
-            hint=None if _converged(item, loss) else hints.get(item.id, {}).get(item.verdict),
+            hint=assignment.hint(item),
             where=anchor(item.place),
             where_text=where(item.place),
             quoted=_around(sources, item.place) if anchor(item.place) else (),
@@ -466,12 +465,6 @@ def _about(record: Record) -> dict[int, list[Text]]:
 
 def _passed(item: ItemResult) -> bool:
     return item.verdict is Verdict.PASSED
-
-
-def _converged(item: ItemResult, loss: float | None) -> bool:
-    """Whether the training reached the loss to reach; then the hint, which is about training, would mislead."""
-    ends = [curve.values[-1] for curve in item.curves if curve.kind == "loss"]
-    return loss is not None and bool(ends) and max(ends) <= loss
 
 
 def _around(sources: Mapping[str, list[str]], place: Place | None) -> tuple[tuple[int, str], ...]:

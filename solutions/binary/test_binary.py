@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from grader.checks import (
+    Cause,
     Handle,
     Student,
     StudentCodeError,
@@ -114,6 +115,7 @@ def check_affine(net, x):
         close(p, torch.sigmoid(points @ line).flatten(), 0.02),
         ko="모델의 출력이 sigmoid(w·x + b)가 아닙니다",
         en="the model's outputs aren't sigmoid(w·x + b)",
+        cause="not_a_line",
     )
 
 
@@ -216,11 +218,13 @@ def test_default_training_converges(trained, threshold, rng, draw):
         trained.bound(trained.final),
         ko="학습이 끝난 모델로 손실을 다시 계산하면 기준보다 큽니다",
         en="the loss recomputed from the trained model is too large",
+        cause=Cause.OTHER_LOSSES,
     )
     require(
         trained.final < loss_of("bce", trained.start, Y),
         ko="학습하는 동안 손실이 줄지 않았습니다",
         en="the loss didn't fall during training",
+        cause=Cause.NOT_TRAINED,
     )
     if sum(p.numel() for p in trained.net.parameters()) <= 2:  # more of them cost `model_shape`
         check_affine(trained.net, torch.cat([X, 20 * rng.uniform(64, 1)]))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from grader.checks import (
+    Cause,
     Handle,
     Student,
     StudentCodeError,
@@ -63,11 +64,13 @@ def test_logits(student, settings, rng):
             value.isfinite().all(),
             ko="모델의 출력에 유한하지 않은 값(NaN 또는 무한대)이 있습니다",
             en="the model's outputs must be finite",
+            cause=Cause.NOT_FINITE,
         )
         require(
             not (value.min() >= 0 and close(value.sum(dim=1), torch.ones(len(x)))),
             ko="모델의 출력은 확률이 아니라 로짓이어야 합니다. 모델 안에서 소프트맥스를 쓰지 마세요",
             en="the model's outputs must be logits, not probabilities: don't use softmax inside the model",
+            cause=Cause.SOFTMAX,
         )
 
 
@@ -164,11 +167,13 @@ def test_default_training_converges(trained, settings, threshold, draw):
         trained.final,
         ko="학습이 끝난 모델로 손실을 다시 계산하면 기준보다 큽니다",
         en="the loss recomputed from the trained model is too large",
+        cause=Cause.OTHER_LOSSES,
     )
     require(
         trained.final < trained.start,
         ko="학습하는 동안 손실이 줄지 않았습니다",
         en="the loss didn't fall during training",
+        cause=Cause.NOT_TRAINED,
     )
     check_responds("cross_entropy", trained.net, X, Y, 2 * settings.thresholds["max_loss"])
 

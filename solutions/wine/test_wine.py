@@ -21,6 +21,7 @@ from sklearn.preprocessing import (
 )
 
 from grader.checks import (
+    Cause,
     CheckFailedError,
     Handle,
     Student,
@@ -144,6 +145,7 @@ def check_split(parts, random_state):
         kinds == ["float32", "float32", "int64", "int64"],
         ko=f"특성은 float32, 품종은 int64여야 합니다: {', '.join(kinds)}",
         en=f"expected float32 features and int64 labels, got {', '.join(kinds)}",
+        cause="dtypes",
     )
     for stratify in (False, True):
         train, test = rows_of(random_state, stratify)
@@ -157,6 +159,7 @@ def check_split(parts, random_state):
             "test_size=0.3과 인자로 받은 random_state를 썼는지 확인하세요",
             en="the labels don't match the 7:3 split for this random_state. "
             "Check that you use test_size=0.3 and the given random_state",
+            cause="split",
         )
     rows = np.concatenate([train, test])
     check_features(FEATURES[rows], torch.cat([X_train, X_test]).numpy())
@@ -169,12 +172,14 @@ def check_features(original, given):
         np.isfinite(given).all(),
         ko="특성에 유한하지 않은 값(NaN 또는 무한대)이 있습니다",
         en="the features contain values that are not finite (NaN or infinite)",
+        cause=Cause.NOT_FINITE,
     )
     require(
         belong(original, given),
         ko="특성(X)과 품종(y)의 행이 서로 맞지 않거나, "
         "학습 데이터와 테스트 데이터에 서로 다른 스케일링을 적용했습니다",
         en="the features don't belong to the labels, or the two parts are scaled differently",
+        cause="scaling",
     )
 
 
@@ -301,11 +306,13 @@ def test_logits(student, settings, rng):
             value.isfinite().all(),
             ko="모델의 출력에 유한하지 않은 값(NaN 또는 무한대)이 있습니다",
             en="the model's outputs must be finite",
+            cause=Cause.NOT_FINITE,
         )
         require(
             not (value.min() >= 0 and close(value.sum(dim=1), torch.ones(len(x)))),
             ko="모델의 출력은 확률이 아니라 로짓이어야 합니다. 모델 안에서 소프트맥스를 쓰지 마세요",
             en="the model's outputs must be logits, not probabilities: don't use softmax inside the model",
+            cause=Cause.SOFTMAX,
         )
 
 
@@ -381,6 +388,7 @@ def train_on(student, settings, data, parts, permute):
             len(losses) > 1,
             ko="에포크마다의 손실이 두 개 이상 있어야 처음과 마지막을 비교할 수 있습니다",
             en="expected the loss of every epoch, at least two, so that the first and the last can be compared",
+            cause=Cause.HISTORY,
         )
     except CheckFailedError as error:
         losses, problem = None, error
@@ -444,6 +452,7 @@ def check_convergence(trained, settings, threshold):
         trained.final,
         ko="학습이 끝난 모델로 학습 데이터의 손실을 다시 계산하면 기준보다 큽니다",
         en="the loss recomputed from the trained model on the training part is too large",
+        cause=Cause.OTHER_LOSSES,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, pointbiserialr
 
-from grader.gradebook.statistics import item_statistics
+from grader.gradebook.statistics import item_statistics, message_groups
 from grader.model.assignment import Assignment, RubricItem
 from grader.model.record import ClassRecord, Record
 from grader.model.score import ItemResult, ScoreReport, Verdict
@@ -115,3 +115,33 @@ def test_hand_ins_that_do_not_count_are_left_out():
     a, *_ = statistics((10, 10, 10), counts=False)
 
     assert a.count == 0
+
+
+def test_reasons_are_grouped_by_their_cause_and_else_by_their_message():
+    def lost(words, cause=""):
+        return ItemResult(
+            id="a",
+            title=Text(ko="", en=""),
+            points=0,
+            max_points=1,
+            verdict=Verdict.FAILED,
+            message=Text(ko=words, en=words),
+            cause=cause,
+        )
+
+    groups = message_groups(
+        [
+            ("kim", lost("the softmax is inside", "softmax")),
+            ("lee", lost("rows sum to 1", "softmax")),
+            ("park", lost("rows sum to 1", "softmax")),
+            ("choi", lost("got 3 rows")),
+            ("jung", lost("got 4 rows")),
+            ("yun", lost("rows sum to 1")),
+        ]
+    )
+
+    assert [(each.message.en, each.students) for each in groups] == [
+        ("rows sum to …", ("kim", "lee", "park")),
+        ("got … rows", ("choi", "jung")),
+        ("rows sum to 1", ("yun",)),
+    ]

@@ -492,3 +492,20 @@ def test_reference_is_drawn_and_within_its_band(grader, assignments, name):
     inside = zip(loss.low, loss.values, loss.high, strict=True)
     assert all(low - 1e-3 <= value <= high + 1e-3 for low, value, high in inside)
     assert len(predictions.values) == len(predictions.low)
+
+
+@pytest.mark.parametrize(
+    "mistake, item, cause",
+    [
+        ("binary/mistakes/uses_globals.py", "training_loop", "globals"),
+        ("binary/mistakes/bce_detached.py", "bce_loss", "no_gradient"),
+        ("multinomial/mistakes/softmax_in_model.py", "model_shape", "softmax"),
+        ("binary/mistakes/sigmoid_overflow.py", "sigmoid", ""),
+    ],
+)
+def test_report_names_the_cause_that_the_check_found(grader, assignments, mistake, item, cause):
+    submission = read_submission(ROOT / "solutions" / mistake)
+
+    report = grader.grade(assignments[mistake.partition("/")[0]], submission, "kim").report
+
+    assert [each.cause for each in report.items if each.id == item] == [cause]

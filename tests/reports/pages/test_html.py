@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
+from grader.model.cause import Cause
 from grader.model.late import LatePolicy
 from grader.model.record import Adjustment, ClassRecord, Comment, RosterEntry
 from grader.model.score import Curve, ItemResult, Place, Verdict
@@ -358,19 +359,31 @@ def test_lines_that_the_message_speaks_of_are_quoted_below_it(record, wine):
     ).text == "   1\n   2\n   3y = &#39;&#39;&#39;here&#39;&#39;&#39;\n   4\n".replace("&#39;", "'")
 
 
-@pytest.mark.parametrize("last, hinted", [(0.5, True), (0.1, False)])
-def test_a_curve_that_converged_is_not_answered_with_the_hint_about_training(
-    record, wine, last, hinted
-):
+@pytest.mark.parametrize(
+    "cause, hint",
+    [
+        ("", "Call train_test_split with test_size=0.3 and the given random_state. Convert"),
+        ("dtypes", "Make the tensors with dtype=torch.float32"),
+        (Cause.GLOBALS, "Use the arguments of the function only"),
+        (
+            "nobody's",
+            "Call train_test_split with test_size=0.3 and the given random_state. Convert",
+        ),
+    ],
+)
+def test_hint_is_that_of_the_cause_or_else_that_of_the_item(record, wine, cause, hint):
     made = record()
-    curve = Curve(kind="loss", values=(2.0, last))
-    lost = msgspec.structs.replace(made.report.items[0], curves=(curve,))
+    lost = msgspec.structs.replace(made.report.items[0], cause=cause)
     report = msgspec.structs.replace(made.report, items=(lost, *made.report.items[1:]))
 
-    page = student_page(msgspec.structs.replace(made, report=report), wine, "en")
+    words = Page(student_page(msgspec.structs.replace(made, report=report), wine, "en")).text
 
-    assert (wine.items[0].hints[Verdict.FAILED].en in Page(page).text) == hinted
-    assert "loss to reach 0.3" in page
+    assert words.count("Hint") == 1
+    assert f"Hint {hint}" in words
+
+
+def test_curve_is_drawn_with_the_loss_to_reach(record, wine):
+    assert "loss to reach 0.3" in student_page(record(), wine, "en")
 
 
 def test_due_date_is_shown_in_the_zone_of_the_course(record, wine):
