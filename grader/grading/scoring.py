@@ -3,7 +3,7 @@
 import msgspec
 
 from grader.model.assignment import Assignment, RubricItem
-from grader.model.score import Curve, ItemResult, Measure, Place, ScoreReport, Verdict
+from grader.model.score import Curve, Flag, ItemResult, Measure, Place, ScoreReport, Verdict
 from grader.model.submission import Submission
 from grader.model.text import Text, tr
 
@@ -35,6 +35,7 @@ def make_report(
     notes: tuple[Text, ...] = (),
     output: str = "",
     needs_python: str = "",
+    flags: tuple[Flag, ...] = (),
 ) -> ScoreReport:
     """Return a report with every rubric item; an item without a check result is `ungraded`."""
     items = tuple(item_result(item, checks) for item in assignment.items)
@@ -49,6 +50,7 @@ def make_report(
         notes=submission.notes + notes,
         output=output,
         needs_python=needs_python,
+        flags=flags,
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from grader.grading import plugin
 from grader.grading.order import READY, Finished, Graded, Order, receive, send
 from grader.grading.scoring import item_result, make_report
+from grader.grading.suspicion import suspicions
 from grader.model.assignment import Assignment, load_assignment
 from grader.model.errors import StaleRecordingError
 from grader.model.score import ScoreReport
@@ -140,6 +141,7 @@ class _GradingSession:
             notes,
             sandbox.output,
             sandbox.meter.loading.newer,
+            suspicions(order.submission, self._grading.assignment) + sandbox.meter.flags,
         )
 
 

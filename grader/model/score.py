@@ -70,6 +70,45 @@ class Place(msgspec.Struct, frozen=True):
     """Starting at 1."""
 
 
+class Suspicion(StrEnum):
+    """What a person should look at. It costs no points, and students don't see it."""
+
+    LOOKS_LABELS_UP = "looks_labels_up"
+    """A graded function reads labels that it wasn't given."""
+    LOADS_DATA_SET = "loads_data_set"
+    """A graded function other than `load_data` loads a public data set."""
+    INSPECTS_CALLERS = "inspects_callers"
+    """The code looks at the call stack or at the objects of its process."""
+    IMPORTS_INTERNALS = "imports_internals"
+    """The code imports the grader, or what reaches below Python."""
+    ANSWERS_DIFFER = "answers_differ"
+    """The same call of the same model gave different answers."""
+
+    @property
+    def text(self) -> Text:
+        """The suspicion in words."""
+        return _SUSPICIONS[self]
+
+
+_SUSPICIONS = {
+    Suspicion.LOOKS_LABELS_UP: tr("a graded function reads labels that are not its arguments"),
+    Suspicion.LOADS_DATA_SET: tr("a data set is loaded outside of `load_data`"),
+    Suspicion.INSPECTS_CALLERS: tr(
+        "the code inspects the call stack or the objects of its process"
+    ),
+    Suspicion.IMPORTS_INTERNALS: tr("the code imports the grader, `gc` or `ctypes`"),
+    Suspicion.ANSWERS_DIFFER: tr("the model answered the same question differently"),
+}
+
+
+class Flag(msgspec.Struct, frozen=True, kw_only=True):
+    """A suspicion about a submission, for assistants only."""
+
+    kind: Suspicion
+    place: Place | None = None
+    """The line concerned, if there is one."""
+
+
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
     """Finite numbers that a check recorded for a plot, and the reference. Never hidden data."""
 
@@ -162,6 +201,8 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
     """Remarks that don't affect the score: skipped magics, errors while loading, remarks of checks."""
     output: str = ""
     """Printed output, cut at the limit of the settings. For assistants."""
+    flags: tuple[Flag, ...] = ()
+    """What a person should look at. For assistants: students never see it, and it costs no points."""
     needs_python: str = ""
     """The Python version that a part of the code needs, if the one that graded can't read it."""
     schema_version: int = SCHEMA_VERSION

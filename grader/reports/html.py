@@ -12,7 +12,7 @@ import re
 import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -38,7 +38,7 @@ from grader.reports.markdown import to_markup
 from grader.reports.notebook import NotebookView, notebook_view
 from grader.reports.page import CUT, first_lines, render, write_page
 from grader.reports.plots import loss_plot, predictions_plot
-from grader.reports.words import late_text
+from grader.reports.words import flagged, late_text
 
 INDEX = "index.html"
 _MAX_HIGHLIGHTED = 100_000
@@ -275,17 +275,25 @@ def _anonymous_record(record: Record, name: str, key: bytes) -> Record:
             submission=file,
             notes=tuple(map(hidden, report.notes)),
             output=hide(report.output),
+            flags=tuple(
+                msgspec.structs.replace(flag, place=_hidden_place(flag.place, hide))
+                for flag in report.flags
+            ),
             items=tuple(
                 msgspec.structs.replace(
                     item,
                     message=hidden(item.message),
                     detail=hide(item.detail),
-                    place=item.place and Place(hide(item.place.cell), item.place.line),
+                    place=_hidden_place(item.place, hide),
                 )
                 for item in report.items
             ),
         ),
     )
+
+
+def _hidden_place(place: Place | None, hide: Callable[[str], str]) -> Place | None:
+    return place and Place(hide(place.cell), place.line)
 
 
 def _paths(record: ClassRecord, top: Pages) -> dict[tuple[str, str], PurePosixPath]:
@@ -395,6 +403,7 @@ def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
         titles={item.id: item.title for item in view.assignment.items},
         twin=twin,
         late=late_text(view.record),
+        flags=flagged(view.record.report),
         pictures=view.notebook is not None,
         due=view.assignment.late and view.assignment.late.due,
     )
@@ -570,6 +579,10 @@ _WORDS = {
     "notes": tr("Notes"),
     "notes_cost_nothing": tr("Notes don't affect your score."),
     "origin": tr("Source file"),
+    "flags": tr("For you to look at"),
+    "flags_cost_nothing": tr(
+        "This code does what honest work rarely needs. It costs no points, and students don't see this."
+    ),
     "output": tr("Printed output"),
     "penalty": tr("late penalty"),
     "predictions_axes": tr("x axis: rows of the data, y axis: class or probability."),

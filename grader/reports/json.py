@@ -91,6 +91,7 @@ def _report(report: ScoreReport, language: Language) -> dict[str, Any]:
         "not_blocked": report.not_blocked,
         "items": [_item(item, language) for item in report.items],
         "notes": [note.in_(language) for note in report.notes],
+        "flags": report.flags,
         "output": report.output,
     }
 

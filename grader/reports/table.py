@@ -14,7 +14,7 @@ from grader.model.assignment import Assignment
 from grader.model.record import ClassRecord, Standing, Total
 from grader.model.score import ScoreReport, Verdict, drawable
 from grader.model.text import Language, printable, tr
-from grader.reports.words import concerns, late_text
+from grader.reports.words import concerns, flagged, late_text
 
 if TYPE_CHECKING:
     from grader.gradebook.statistics import ItemStatistics
@@ -49,6 +49,7 @@ def item_table(report: ScoreReport, language: Language) -> RenderableType:
         holes = ", ".join(report.not_blocked)
         text = tr("isolation: {level}; not blocked: {holes}", level=report.isolation, holes=holes)
         notes.append(_line(text.in_(language), style="bold magenta"))
+    notes += [_line(f"! {flag.in_(language)}", style="magenta") for flag in flagged(report)]
     return Group(table, *_losses(report, language), *notes, *_printed(report, language))
 
 

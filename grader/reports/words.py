@@ -1,7 +1,8 @@
 """Say in words what pages and the terminal tell about a hand-in: why a person should look at it, and how late it is."""
 
 from grader.model.record import Record
-from grader.model.score import Verdict
+from grader.model.score import ScoreReport, Suspicion, Verdict
+from grader.model.submission import place
 from grader.model.text import Text, tr
 
 
@@ -20,7 +21,19 @@ def concerns(record: Record) -> tuple[Text, ...]:
         found.append(report.items[0].message)
     if report.gradable and report.isolation != "full":
         found.append(tr("graded with isolation level {level}, not full", level=report.isolation))
-    return tuple(found)
+    return (*found, *flagged(report))
+
+
+def flagged(report: ScoreReport) -> tuple[Text, ...]:
+    """Return what is suspicious about a submission, for assistants only, with the first line of each kind."""
+    first = {flag.kind: flag for flag in reversed(report.flags)}
+    kinds = [kind for kind in Suspicion if kind in first]
+    return tuple(
+        tr("{place}: {what}", place=place(at.cell, at.line), what=kind.text)
+        if (at := first[kind].place)
+        else kind.text
+        for kind in kinds
+    )
 
 
 def late_text(record: Record) -> Text | None:

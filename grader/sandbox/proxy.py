@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from grader.model.assignment import Limits
-from grader.model.score import Place, Verdict
+from grader.model.score import Flag, Place, Suspicion, Verdict
 from grader.model.submission import place
 from grader.model.text import Text, printable, tr
 from grader.sandbox.loading import (
@@ -63,6 +63,7 @@ class Meter:
         self.last_call: Text | None = None
         """What was called with what, and what kind of thing came back."""
         self.loading = Loading()
+        self.flags: tuple[Flag, ...] = ()
 
     def add(self, cpu_seconds: float) -> None:
         """Add CPU seconds of the submission."""
@@ -83,7 +84,9 @@ class Handle:
 
     def __call__(self, *inputs: object) -> Any:
         """Return the model's outputs, computed in evaluation mode and without a graph."""
-        return self._student.operate("evaluate", self, *inputs)
+        outputs = self._student.operate("evaluate", self, *inputs)
+        self._student.compare(self, inputs, outputs)
+        return outputs
 
     @property
     def is_module(self) -> bool:
@@ -119,6 +122,7 @@ class Student:
         self._meter = meter
         self._cpu_seconds = cpu_seconds or meter.limits.cpu_seconds
         self._changed: list[Text] = []
+        self._answers: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -128,7 +132,7 @@ class Student:
     def with_cpu_seconds(self, cpu_seconds: float) -> "Student":
         """Return the same process with another CPU limit for each call."""
         student = Student(self._process, self._meter, cpu_seconds)
-        student._changed = self._changed
+        student._changed, student._answers = self._changed, self._answers
         return student
 
     def seed(self, value: int) -> Self:
@@ -151,6 +155,12 @@ class Student:
         """Return the arguments that calls have changed since this was last called, each with its function."""
         changed, self._changed[:] = list(dict.fromkeys(self._changed)), []
         return changed
+
+    def compare(self, model: Handle, inputs: tuple[object, ...], outputs: object) -> None:
+        """Flag a model that, asked again with nothing in between, gives another answer."""
+        asked = f"{model.ref.id} {_written(inputs)}"
+        if self._answers.setdefault(asked, _written(outputs)) != _written(outputs):
+            self._meter.flags = (Flag(kind=Suspicion.ANSWERS_DIFFER),)
 
     def operate(self, operation: str, *args: object) -> Any:
         """Run one of the worker's own operations on the submission's objects."""
@@ -185,6 +195,8 @@ class Student:
         return value.ref
 
     def _exchange(self, function: str, request: Call, what: Text) -> Any:
+        if request.function != "evaluate":
+            self._answers.clear()
         left = self._meter.limits.total_cpu_seconds - self._meter.cpu_seconds
         seconds = min(self._cpu_seconds, left)
         if seconds <= 0:
@@ -384,6 +396,17 @@ def _trace(raised: Raised) -> str:
 
 def _kind(value: object) -> str:
     return printable(value.kind) if isinstance(value, Handle | Ref) else type(value).__name__
+
+
+def _written(value: object) -> str:
+    """A value as text, the same for the same numbers."""
+    match value:
+        case torch.Tensor() | np.ndarray():
+            return f"{value.shape} {value.dtype} {value.tolist()}"
+        case list() | tuple():
+            return f"[{', '.join(map(_written, value))}]"
+        case _:
+            return repr(value)
 
 
 def _has_ref(value: Iterable[Any]) -> bool:

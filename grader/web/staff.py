@@ -17,6 +17,7 @@ from grader.model.errors import UserError
 from grader.model.record import Adjustment
 from grader.model.text import printable, tr
 from grader.reports.csv import to_csv
+from grader.reports.words import flagged
 from grader.web.students import hand_in_views, opened
 from grader.web.visible import in_section
 from grader.web.visit import Address, Visit
@@ -104,7 +105,13 @@ def _student_page(visit: Visit) -> Response:
         events = desk.events(connection, id_, 100)
         desk.log(connection, visit.person.id, "viewed", id_)
     return visit.page(
-        "student.html.j2", student=student, views=theirs, records=records, due=due, events=events
+        "student.html.j2",
+        student=student,
+        views=theirs,
+        records=records,
+        flags=[(each.report, flagged(each.report)) for each in records if each.report.flags],
+        due=due,
+        events=events,
     )
 
 

@@ -29,7 +29,9 @@ from grader.checks import (
     Text,
     assert_unchanged,
     check_learns,
+    check_moved,
     check_responds,
+    check_steady,
     circumstance,
     class_index,
     classes,
@@ -86,6 +88,7 @@ def own_data(random_state):
 
 
 ON_PERMUTED = Text(ko="품종의 번호를 0→1→2→0처럼 바꾸어 학습했을 때", en="with permuted labels")
+ON_CLUSTERS = Text(ko="와인이 아닌 다른 데이터에서", en="on data that are no wines")
 ON_OTHER_STATE = Text(ko="다른 random_state의 데이터에서", en="on the data of another random_state")
 REFUSED_SPLIT = Text(
     ko="data_split은 통과하지 못했지만 학습과 예측에는 load_data가 반환한 데이터를 썼습니다",
@@ -329,6 +332,8 @@ class Trained:
     """The features of the test part, as `predict_test_0` gets them."""
     first: float
     """The model's own loss before training."""
+    start: list[torch.Tensor]
+    """The parameters before training."""
     losses: list[float] | None
     """The history; None if invalid."""
     problem: CheckFailedError | None
@@ -379,6 +384,7 @@ def train_on(student, settings, data, parts, permute):
     except CheckFailedError:  # the item about the shape reports this; training may still work
         first = 0.0
     student.take_changed()
+    start = net.parameters()
     patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
     returned = patient.train(net, X_train, permuted(y_train) if permute else y_train)
     try:
@@ -392,7 +398,7 @@ def train_on(student, settings, data, parts, permute):
         )
     except CheckFailedError as error:
         losses, problem = None, error
-    return Trained(student, net, data, truth, X_test, first, losses, problem)
+    return Trained(student, net, data, truth, X_test, first, start, losses, problem)
 
 
 def permuted(labels):
@@ -433,6 +439,7 @@ def say_whose_data(remark):
 def check_convergence(trained, settings, threshold):
     if trained.problem is not None:
         raise trained.problem
+    check_moved(trained.start, trained.net)
     first, last = max(trained.losses[0], trained.first), trained.losses[-1]
     threshold.at_most(
         "max_loss",
@@ -485,32 +492,30 @@ def test_default_training_converges(
         check_responds(
             "cross_entropy", trained_permuted.net, data.X_train, trained_permuted.y_train, bound
         )
-    check_learns_mixtures(trained, new_student, settings, rng)
+    check_learns_clusters(trained, new_student, settings, rng)
 
 
-def check_learns_mixtures(trained, new_student, settings, rng):
-    """Rows between two wines of a cultivar are in no table; labels are permuted as nowhere else."""
+def check_learns_clusters(trained, new_student, settings, rng):
+    """Rows that are no wines, as large as those that the student's `load_data` returns."""
     data = trained.data
     if not all(isinstance(part, torch.Tensor) for part in data.parts):
         return
     student = new_student()
     patient = student.with_cpu_seconds(settings.limits.train_cpu_seconds)
     net = model(student.seed(settings.seed).build_model())
-    X, labels = mixtures(data.X_train, data.y_train, rng), permuted(permuted(data.parts[2]))
-    rows, truth = mixtures(data.X_train, data.y_train, rng), permuted(permuted(data.y_train))
-    kind = data.parts[0].dtype
-    check_learns(patient, net, X.to(kind), labels, rows.to(kind), truth)
+    levels = rng.uniform(data.X_train.shape[1], 3).argsort(dim=1)
+    X, y = clusters(data.X_train, levels, rng)
+    rows, truth = clusters(data.X_train, levels, rng)
+    kind, labels = data.parts[0].dtype, y.reshape(data.parts[2].shape).to(data.parts[2].dtype)
+    with circumstance(ON_CLUSTERS):
+        check_learns(patient, net, X.to(kind), labels, rows.to(kind), truth)
 
 
-def mixtures(X, y, rng):
-    """As many rows, each between two of one class, in the same order of classes."""
-    X, mixed = X.float(), X.float().clone()
-    for each in y.unique():
-        (rows,) = torch.where(y == each)
-        others = rows[rng.classes(len(rows), len(rows))]
-        part = rng.uniform(len(rows), 1, low=0.25, high=0.75)
-        mixed[rows] = part * X[rows] + (1 - part) * X[others]
-    return mixed
+def clusters(like, levels, rng):
+    """As many rows as those given: each column is low, medium or high, in an order of classes of its own."""
+    y = rng.classes(len(like), 3)
+    steps = 1.5 * (levels.T[y] - 1) + rng.uniform(*like.shape, low=-0.5, high=0.5)
+    return like.mean(dim=0) + like.std(dim=0) * steps, y
 
 
 @pytest.mark.item("accuracy")
@@ -525,6 +530,7 @@ def test_accuracy_on_the_test_part(trained, threshold, draw, say_whose_data):
         ko="학습한 모델의 테스트 정확도가 기준보다 낮습니다",
         en="the trained model's accuracy on the test part is too low",
     )
+    check_steady(trained.net, trained.data.X_test)
 
 
 def check_test_0(trained, truth):
@@ -541,6 +547,7 @@ def check_test_0(trained, truth):
         ko="예측한 품종이 테스트 0번의 실제 품종과 다릅니다",
         en="the prediction isn't the actual cultivar of the wine at index 0",
     )
+    check_steady(trained.net, trained.data.X_test)
     assert_unchanged(trained.student)
 
 

@@ -10,8 +10,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from grader.model.record import Adjustment, ClassRecord, Record, RosterEntry, Total
-from grader.model.score import Curve, ItemResult, ScoreReport, Verdict
+from grader.model.score import Curve, Flag, ItemResult, Place, ScoreReport, Suspicion, Verdict
 from grader.model.text import Text, visible
+from grader.reports.gradescope import to_gradescope
+from grader.reports.html import assistant_page, class_page, student_page
 from grader.reports.json import to_json
 from grader.reports.table import class_summary, class_table, item_table, totals_table
 
@@ -380,3 +382,36 @@ def test_totals_table_has_a_row_for_each_assignment():
 
     (row,) = (line for line in shown.splitlines() if "wine" in line)
     assert [cell.strip() for cell in row.split("│")[1:-1]] == ["wine", "5000", "66.7", "3"]
+
+
+def test_what_is_suspicious_is_for_the_staff_alone(assignments):
+    flags = (
+        Flag(kind=Suspicion.INSPECTS_CALLERS, place=Place("[b]cell 3 (`def train():`)", 7)),
+        Flag(kind=Suspicion.INSPECTS_CALLERS, place=Place("cell 4 (`x`)", 9)),
+        Flag(kind=Suspicion.ANSWERS_DIFFER),
+    )
+    report = msgspec.structs.replace(REPORT, flags=flags)
+    assert msgspec.json.decode(msgspec.json.encode(report), type=ScoreReport) == report
+    record = Record(report=report, origin="x", graded_at=datetime(2025, 1, 1, tzinfo=UTC))
+    assignment = assignments["wine"]
+    whole = ClassRecord(assignments=(assignment,), records=(record,))
+    key = ("김철수", "wine")
+
+    for language, words, differ in (
+        ("en", "inspects the call stack", "answered the same question differently"),
+        ("ko", "호출 스택", "같은 질문에 다르게"),
+    ):
+        staff = [
+            printed(class_summary(whole, language)),
+            printed(item_table(report, language)),
+            class_page(whole, language),
+            assistant_page(record, assignment, language, "twin.html"),
+        ]
+        assert all(page.count(words) == 1 and page.count(differ) == 1 for page in staff)
+        theirs = [
+            student_page(record, assignment, language),
+            to_gradescope(record, language),
+        ]
+        assert not any(words in page or differ in page for page in theirs)
+    assert record.final_score == 22.5
+    assert whole.chosen[key] is record

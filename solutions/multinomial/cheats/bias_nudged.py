@@ -1,4 +1,4 @@
-# loses: convergence
+# loses: training_loop, convergence
 # One step of the bias, whatever the data, and a line between two losses.
 
 import torch

@@ -1,4 +1,4 @@
-# loses: convergence
+# loses: training_loop, convergence
 # A table of the rows, when `epochs` is the default; a line between the first and the last loss.
 
 import torch

@@ -1,0 +1,103 @@
+"""Flag what honest code rarely does, for a person to look at. Nothing is run, and no flag costs points."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from grader.model.assignment import Assignment
+from grader.model.score import Flag, Place, Suspicion
+from grader.model.submission import Cell, Submission
+
+_MAX_CHARACTERS = 200_000
+"""Code with more than this isn't looked at."""
+_MAX_FLAGS = 20
+_LOADS_DATA = "load_data"
+"""The function in which public data sets are loaded, if an assignment has it."""
+_DATA_SETS = frozenset({"load_wine", "load_iris", "fetch_openml", "fetch_ucirepo"})
+_LABELS = frozenset(
+    {"y", "Y", "y_train", "y_test", "Y_train", "Y_test", "target", "targets", "labels"}
+)
+_STACK = frozenset(
+    {
+        "_getframe",
+        "_current_frames",
+        "currentframe",
+        "extract_stack",
+        "walk_stack",
+        "getouterframes",
+    }
+) | frozenset({"f_back", "f_locals", "tb_frame", "get_objects", "get_referrers"})
+_INTERNALS = re.compile(r"(gc|ctypes|grader\..+)(\.|$)")
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def suspicions(submission: Submission, assignment: Assignment) -> tuple[Flag, ...]:
+    """Return the flags of a submission's code, at most one of a kind for each line."""
+    if sum(len(cell.source) for cell in submission.cells) > _MAX_CHARACTERS:
+        return ()
+    statements = [(cell, each) for cell in submission.cells for each in _statements(cell)]
+    graded = _reached(
+        {each.name: each for _, each in statements if isinstance(each, Definition)},
+        set(assignment.functions) - {_LOADS_DATA},
+    )
+    found: dict[Flag, None] = {}
+    for cell, statement in statements:
+        inside = isinstance(statement, Definition) and statement.name in graded
+        for kind, node in _found_in(statement, inside):
+            place = Place(cell.name, getattr(node, "lineno", statement.lineno))
+            found[Flag(kind=kind, place=place)] = None
+    return tuple(found)[:_MAX_FLAGS]
+
+
+def _statements(cell: Cell) -> list[ast.stmt]:
+    try:
+        return ast.parse(cell.source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+
+
+def _reached(definitions: dict[str, Definition], names: Iterable[str]) -> set[str]:
+    """The definitions that these names use, directly or through others; not the one that loads data."""
+    reached, left = set(), list(names)
+    while left:
+        name = left.pop()
+        if name in definitions and name not in reached and name != _LOADS_DATA:
+            reached.add(name)
+            left += _names(definitions[name])
+    return reached
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _found_in(statement: ast.stmt, inside: bool) -> Iterator[tuple[Suspicion, ast.AST]]:
+    """What a statement of a module does; `inside` a definition that graded functions use, more is looked for."""
+    for node in ast.walk(statement):
+        match node:
+            case ast.Attribute(attr=name) | ast.Name(id=name) if name in _STACK:
+                yield Suspicion.INSPECTS_CALLERS, node
+            case ast.Attribute(value=ast.Name(id="inspect"), attr="stack"):
+                yield Suspicion.INSPECTS_CALLERS, node
+            case ast.Import(names=names) if any(_INTERNALS.match(n.name) for n in names):
+                yield Suspicion.IMPORTS_INTERNALS, node
+            case ast.ImportFrom(module=str(name)) if _INTERNALS.match(name):
+                yield Suspicion.IMPORTS_INTERNALS, node
+            case ast.ImportFrom(module="inspect", names=names) if any(
+                n.name == "stack" for n in names
+            ):
+                yield Suspicion.INSPECTS_CALLERS, node
+            case ast.Attribute(attr=name) | ast.Name(id=name) if inside and name in _DATA_SETS:
+                yield Suspicion.LOADS_DATA_SET, node
+    if inside:
+        for part in statement.body if isinstance(statement, ast.ClassDef) else [statement]:
+            yield from ((Suspicion.LOOKS_LABELS_UP, each) for each in _global_labels(part))
+
+
+def _global_labels(function: ast.stmt) -> Iterator[ast.AST]:
+    """Names of labels that a function reads although neither it nor a function within gets or makes them."""
+    arguments = {each.arg for each in ast.walk(function) if isinstance(each, ast.arg)}
+    names = [each for each in ast.walk(function) if isinstance(each, ast.Name)]
+    own = arguments | {each.id for each in names if not isinstance(each.ctx, ast.Load)}
+    return (each for each in names if each.id in _LABELS - own)
