@@ -73,8 +73,8 @@ def batch(
         Path | None,
         typer.Option(
             metavar="CSV",
-            help="Matches: the list of unmatched files that this command writes, with the students that you fill in; "
-            "by default RESULTS/matches.csv.",
+            help="Matches: the list of unmatched files that this command writes, with the students that you fill in "
+            "(- leaves a file out); by default RESULTS/matches.csv.",
         ),
     ] = None,
     trust_file_times: Annotated[
@@ -155,7 +155,8 @@ def batch(
         place = matches or results / "matches.csv"
         say(
             tr(
-                "To match files, fill in the column `student` of {path} and run the same command again",
+                "To match files, fill in the column `student` of {path} (- for a file that is nobody's) and run "
+                "the same command again",
                 path=place,
             ),
             language,

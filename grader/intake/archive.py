@@ -179,7 +179,7 @@ def _in_folder(top: Path, parts: tuple[str, ...], without: Path | None) -> Itera
         for each in found:
             here = (*above, _name(each.name))
             is_folder = each.is_dir(follow_symlinks=False)
-            if problem := _too_long(here) or _name_problem(here[-1:], alike):
+            if problem := _too_long(here) or _name_problem(here[-1:], alike, each.name):
                 yield _refused(here, problem)
             elif is_folder and _is_hidden(each.name):
                 if any(_is_handed_in(each.name, name) for name in _names_below(Path(each.path))):
@@ -264,8 +264,10 @@ def _from_zip(source: Path | bytes, parts: tuple[str, ...], budget: _Budget) -> 
         if below and (other := _no_file(parts, below, is_folder)):
             found.extend(other)
             continue
-        shown = here[len(parts) :]
-        if problem := _problem(below, here, kind) or _name_problem(shown, alike) or _bomb(member):
+        shown, written = here[len(parts) :], "/".join(below or ())
+        if problem := (
+            _problem(below, here, kind) or _name_problem(shown, alike, written) or _bomb(member)
+        ):
             found.append(_refused(here, problem))
             continue
         entry = File(
@@ -316,7 +318,7 @@ def _before_content(header: bytes) -> int:
 
 def _from_tar(source: Path | bytes, parts: tuple[str, ...], budget: _Budget) -> list[Found]:
     found: list[Found] = []
-    written: list[tuple[str, ...]] = []
+    written: dict[int, tuple[str, ...]] = {}
     with ExitStack() as stack:
         stream: IO[bytes] = stack.enter_context(
             source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
@@ -336,7 +338,6 @@ def _from_tar(source: Path | bytes, parts: tuple[str, ...], budget: _Budget) -> 
             if problem := _problem(below, here, kind):
                 found.append(_refused(here, problem))
                 continue
-            written.append(below or ())
             packed = _squeezed(_tar_file(archive, member)) if _is_wanted(member.name) else b""
             entry = File(
                 parts=here,
@@ -345,11 +346,13 @@ def _from_tar(source: Path | bytes, parts: tuple[str, ...], budget: _Budget) -> 
                 open=partial(_unsqueezed, packed),
             )
             if not _is_apple_double(entry):
+                written[len(found)] = below or ()
                 found.append(entry)
-    alike = _alike(written)
-    for at, each in enumerate(found):
-        if isinstance(each, File) and (problem := _name_problem(each.parts[len(parts) :], alike)):
-            found[at] = _refused(each.parts, problem)
+    alike = _alike(written.values())
+    for at, path in written.items():
+        here = (*parts, *map(_name, path))
+        if problem := _name_problem(here[len(parts) :], alike, "/".join(path)):
+            found[at] = _refused(here, problem)
     return found
 
 
@@ -510,10 +513,21 @@ def _alike(paths: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
     return {shown for shown, written in found.items() if len(written) > 1}
 
 
-def _name_problem(shown: tuple[str, ...], alike: set[tuple[str, ...]]) -> Text | None:
+def _name_problem(shown: tuple[str, ...], alike: set[tuple[str, ...]], written: str) -> Text | None:
     if alike and any(shown[:n] in alike for n in range(1, min(len(shown), _MAX_PARTS) + 1)):
-        return tr("has the same name as another one but for spaces or hidden signs; rename it")
+        return tr(
+            "has the same name as another one but for spaces or hidden signs; rename the one written {name}",
+            name=_with_hidden_signs(readable(written)),
+        )
     return None
+
+
+def _with_hidden_signs(name: str) -> str:
+    """A name in which spaces and what can't be shown are told apart."""
+    return "".join(
+        "␣" if c == " " else c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
+        for c in name[:_MAX_PATH]
+    )
 
 
 def _too_long(parts: tuple[str, ...]) -> Text | None:

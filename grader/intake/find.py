@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from grader.intake.apart import read_apart
-from grader.intake.archive import File, Folder, is_archive, link, walk
+from grader.intake.archive import File, Folder, Found, is_archive, link, walk
 from grader.intake.layouts import (
     Layout,
     Owner,
@@ -21,7 +21,7 @@ from grader.intake.layouts import (
     owner_of_name,
     path_info,
 )
-from grader.intake.matches import Match, Matches, Open, key_of
+from grader.intake.matches import Match, Matches, Open, is_left_out, key_of
 from grader.intake.names import bare, words_of
 from grader.intake.roster import RosterIndex, fold
 from grader.model.assignment import SETTINGS, Assignment, unknown_assignment
@@ -123,7 +123,7 @@ def find_hand_ins(
     paths = list(paths)
     for path in paths:
         finder.look_into(path, without)
-    if not finder.hand_ins and not finder.unmatched:
+    if not finder.hand_ins and not finder.unmatched and not finder.left_out:
         raise UserError(
             tr(
                 "{path} contains no script (.py) or notebook (.ipynb)",
@@ -153,10 +153,12 @@ class _Finder:
         self._chosen = chosen
         self._index = index
         self._matches = matches
+        self.left_out: set[str] = set()
+        """The origins of what an assistant settled as nobody's."""
         self._where: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def look_into(self, path: Path, without: Path | None) -> None:
-        walked = list(dict.fromkeys(walk(path, without)))
+        walked = [each for each in dict.fromkeys(walk(path, without)) if not self._settled(each)]
         entries = [each for each in walked if isinstance(each, File)]
         layout, unread = layout_of(entries, self._assignments.values(), self._index)
         for each in (*unread, *(each for each in walked if isinstance(each, Unmatched))):
@@ -187,6 +189,13 @@ class _Finder:
         folders = {each.parts for each in walked if isinstance(each, Folder)}
         self._refuse_empty(folders, entries, hand_ins, layout)
 
+    def _settled(self, each: Found) -> bool:
+        origin = "/".join(each.parts) if isinstance(each, Folder) else each.origin
+        if is_left_out(origin, self._matches):
+            self.left_out.add(origin)
+            return True
+        return False
+
     def _refuse(self, parts: tuple[str, ...], reason: Text, layout: Layout) -> None:
         origin = "/".join(parts)
         self.unmatched.append(Unmatched(origin, reason, self._whose(parts, layout)))
@@ -213,7 +222,11 @@ class _Finder:
         folders = folders | {each.parts[:n] for each in entries for n in range(1, len(each.parts))}
         used = {
             tuple(origin.split("/")[:n])
-            for origin in {*(h.origin for h in hand_ins), *(u.origin for u in self.unmatched)}
+            for origin in {
+                *(h.origin for h in hand_ins),
+                *(u.origin for u in self.unmatched),
+                *self.left_out,
+            }
             for n in range(1, origin.count("/") + 2)
         }
         for folder in sorted(folders):

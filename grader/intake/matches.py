@@ -23,12 +23,18 @@ _GUESSES = 3
 _MAX_GUESSED = 300  # files; comparing names is slow
 
 
+NOBODY = "-"
+"""What stands in the place of the student of a file that is to be left out for good."""
+
+
 class Match(msgspec.Struct, frozen=True):
     """What an assistant says about a file; nothing by default."""
 
     student: str = ""
     assignment: Assignment | None = None
     """None if the file says it."""
+    left_out: bool = False
+    """Whether the file is neither graded nor listed."""
 
 
 Matches = Mapping[str, Sequence[Match]]
@@ -50,10 +56,15 @@ def key_of(origin: str) -> str:
     return cell(origin)
 
 
+def is_left_out(origin: str, matches: Matches) -> bool:
+    """Return whether an assistant settled that a file or folder is nobody's."""
+    return any(match.left_out for match in matches.get(key_of(origin), ()))
+
+
 def read_matches(
     path: Path, assignments: Mapping[str, Assignment], roster: Iterable[RosterEntry] = ()
 ) -> Matches:
-    """Read the rows in which a student is filled in; nothing if there is no such file yet.
+    """Read the rows in which a student, or `-` for nobody, is filled in; nothing if there is no such file yet.
 
     Raises:
         UserError: the file can't be read, or a row has an unknown student or assignment.
@@ -64,6 +75,9 @@ def read_matches(
     found: dict[str, list[Match]] = {}
     for line, row in rows(path, _COLUMNS, needed=("file", "student"), titles=1):
         if not row["student"]:
+            continue
+        if row["student"].lstrip("'") == NOBODY:
+            found.setdefault(row["file"], []).append(Match(left_out=True))
             continue
         if row["assignment"] and row["assignment"] not in assignments:
             raise unknown_assignment(row["assignment"], assignments)
@@ -88,7 +102,8 @@ def write_matches(
     for file, filled_in in matches.items():
         for match in filled_in:
             assignment = match.assignment.name if match.assignment else ""
-            table.writerow([file, cell(match.student), assignment])
+            student = NOBODY if match.left_out else cell(match.student)
+            table.writerow([file, student, assignment])
     for number, each in enumerate(files):
         similar = _similar(each.words, students) if number < _MAX_GUESSED else []
         table.writerow([key_of(each.origin), "", each.assignment, *map(cell, similar)])

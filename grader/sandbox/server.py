@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -99,7 +100,7 @@ def main() -> None:
             control,
             lambda fds: _work(root, fds, isolation, hiding),
             after=lambda pid: removals.start(_workdir(root, pid)),
-            before=_load,
+            before=partial(_before, root),
         )
     finally:
         removals.start(root)
@@ -158,6 +159,13 @@ def _warm_up() -> None:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+
+
+def _before(root: Path, note: bytes) -> bool:
+    """Load what the next submission needs; end the server if its folder was deleted, so that the grader starts anew."""
+    if not root.is_dir():
+        sys.exit("the folder of the sandbox was deleted")
+    return _load(note)
 
 
 def _load(note: bytes) -> bool:

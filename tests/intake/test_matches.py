@@ -96,6 +96,30 @@ def test_one_of_two_places_can_be_chosen(folder, matched):
     assert intake.unmatched == ()
 
 
+def test_file_that_is_nobodys_is_settled_once(folder, matched):
+    top = folder("gone_wine.py", "old/former_wine.py", "20251234_wine.py")
+    _, before, path = matched(top)
+    fill_in(path, gone_wine="-", former_wine="-")
+
+    for _ in range(2):
+        found, intake, _ = matched(top)
+
+        assert found == [("20251234", "wine")]
+        assert (intake.unmatched, intake.open) == ((), ())
+    assert len(before.unmatched) == 2
+    assert {row["student"] for row in rows_of(path)} == {"-"}
+
+
+def test_class_of_which_everything_is_settled_is_empty(folder, matched):
+    top = folder("gone_wine.py")
+    _, _, path = matched(top)
+    fill_in(path, gone_wine="-")
+
+    found, intake, _ = matched(top)
+
+    assert (found, intake.unmatched) == ([], ())
+
+
 @pytest.mark.parametrize(
     "row, complaint",
     [
