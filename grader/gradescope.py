@@ -14,11 +14,12 @@ from typing import Literal, cast
 
 from grader.grading.grader import Grader
 from grader.grading.scoring import ungraded
+from grader.intake.apart import read_file
 from grader.model.assignment import Assignment, load_assignments
 from grader.model.builtin import constraints
 from grader.model.course import COURSE, course_file
 from grader.model.record import Record
-from grader.model.submission import SUFFIXES, Submission, match_assignment, read_submission
+from grader.model.submission import SUFFIXES, Submission, match_assignment
 from grader.model.text import Language, tr, visible
 from grader.reports.gradescope import to_gradescope
 
@@ -125,7 +126,7 @@ def main() -> None:
 
 def _the_submission(folder: Path, assignment: Assignment) -> Submission:
     """The submitted file; of several, the one for this assignment."""
-    found = [read_submission(path) for path in _handed_in(folder)]
+    found = [read_file(path) for path in _handed_in(folder)]
     if len(found) > 1:
         found = [s for s in found if match_assignment(s, {assignment.name: assignment})] or found
     if len(found) == 1:

@@ -27,6 +27,7 @@ from grader.cli.options import (
 )
 from grader.cli.waiting import Waiting
 from grader.intake import hand_in
+from grader.intake.apart import read_file
 from grader.model.errors import UserError
 from grader.model.hand_in import HandIn
 from grader.model.needs import require_torch
@@ -55,7 +56,7 @@ def grade(
     """
     language = language_of(lang)
     with staff_errors(language):
-        one = hand_in(file, hidden_assignments(solutions), assignment)
+        one = hand_in(file, hidden_assignments(solutions), assignment, read_file)
         with Waiting(language) as waiting, grader_of(context, isolation, waiting.tell) as grader:
             report = grader.grade(one.assignment, one.submission, one.student).report
     print_report(report, format_, language)

@@ -6,14 +6,22 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from threading import Lock
 
 import msgspec
 
 from grader.intake.archive import File
-from grader.model.errors import UserError
+from grader.model.errors import UserError, reading
 from grader.model.magics import TRANSFORMER, load_transformer
-from grader.model.submission import Submission, parse_submission
+from grader.model.submission import (
+    Submission,
+    digest_of,
+    parse_submission,
+    read_submission,
+    readable,
+)
 from grader.model.text import Text, tr
 
 CPU_SECONDS = 30
@@ -39,11 +47,46 @@ def read_apart(entry: File, file: str, sha256: str) -> Submission:
         UserError: the file can't be read.
     """
 
-    def read() -> bytes:
+    def read() -> Submission:
+        with entry.opened() as stream:
+            return parse_submission(file, stream)
+
+    return _read(read) or _too_much(file, sha256)
+
+
+def read_file(path: Path) -> Submission:
+    """Read the code of a file on disk, as `read_submission` does.
+
+    Raises:
+        UserError: the file doesn't exist, can't be read, or is neither a script nor a notebook.
+    """
+    if (found := _read(partial(read_submission, path))) is not None:
+        return found
+    with reading(path), path.open("rb") as stream:
+        return _too_much(path.name, digest_of(stream))
+
+
+def _too_much(file: str, sha256: str) -> Submission:
+    reason = tr(
+        "the file takes more than {seconds} seconds or {size} MB of memory to read",
+        seconds=CPU_SECONDS,
+        size=MEGABYTES,
+    )
+    notebook = file.lower().endswith(".ipynb")
+    return Submission(file=readable(file), sha256=sha256, notebook=notebook, problem=reason)
+
+
+def _read(read: Callable[[], Submission]) -> Submission | None:
+    """What `read` returns in a process with limits, or None if it reaches one.
+
+    Raises:
+        UserError: the file can't be read.
+    """
+
+    def work() -> bytes:
         answer = _Answer()
         try:
-            with entry.opened() as stream:
-                answer.submission = parse_submission(file, stream)
+            answer.submission = read()
         except UserError as error:
             answer.error = error.text
         except (RuntimeError, ValueError, TypeError, LookupError) as error:  # our own fault
@@ -51,15 +94,9 @@ def read_apart(entry: File, file: str, sha256: str) -> Submission:
         answer.transformed = TRANSFORMER in sys.modules
         return msgspec.msgpack.encode(answer)
 
-    data = _in_child(read)
+    data = in_child(work)
     if data is None:
-        reason = tr(
-            "the file takes more than {seconds} seconds or {size} MB of memory to read",
-            seconds=CPU_SECONDS,
-            size=MEGABYTES,
-        )
-        notebook = file.lower().endswith(".ipynb")
-        return Submission(file=file, sha256=sha256, notebook=notebook, problem=reason)
+        return None
     answer = msgspec.msgpack.decode(data, type=_Answer)
     if answer.transformed:
         load_transformer()
@@ -72,8 +109,8 @@ def _ended() -> Text:
     return tr("can't be read now, because this machine is too busy; run the same command again")
 
 
-def _in_child(work: Callable[[], bytes]) -> bytes | None:
-    """What `work` returns in a process with limits, or None if it reaches one.
+def in_child(work: Callable[[], bytes]) -> bytes | None:
+    """Return what `work` returns in a process with limits, or None if it reaches one.
 
     Raises:
         UserError: something else ended the process.

@@ -53,8 +53,13 @@ class Intake(msgspec.Struct, frozen=True):
     """Of the unmatched files, those that an assistant can match."""
 
 
-def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = None) -> HandIn:
-    """Read one file; `name` is its assignment if the user chose one.
+def hand_in(
+    path: Path,
+    assignments: dict[str, Assignment],
+    name: str | None = None,
+    read: Callable[[Path], Submission] = read_submission,
+) -> HandIn:
+    """Read one file with `read`; `name` is its assignment if the user chose one.
 
     Raises:
         UserError: there is no such file or assignment, nothing tells which assignment the file is for, or the file is
@@ -62,7 +67,7 @@ def hand_in(path: Path, assignments: dict[str, Assignment], name: str | None = N
     """
     if path.is_symlink():
         raise UserError(tr("{path}: {problem}", path=path.name, problem=link()))
-    submission = read_submission(path)
+    submission = read(path)
     if not submission.python and submission.problem is not None:
         raise UserError(tr("{path}: {problem}", path=path.name, problem=submission.problem))
     assignment = _named(name, assignments) or match_assignment(submission, assignments)

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from grader.intake.apart import in_child
 from grader.intake.archive import File
 from grader.intake.names import bare, lookups, student_in, student_of_folder
 from grader.intake.platforms import Found, platform_of, time_in
@@ -278,9 +279,22 @@ def _crowds(
     return frozenset(crowds - alone)
 
 
+_Listed = list[tuple[str, tuple[Owner, ...], datetime | None]]
+"""The submissions of a Gradescope export: the folder's name, the submitters, and the time with its zone."""
+
+
 def _gradescope(
     entry: File,
 ) -> Iterator[tuple[tuple[str, ...], tuple[tuple[Owner, ...], datetime | None]]]:
+    data = in_child(lambda: _listed(entry.read(_MAX_METADATA)))
+    if not data:
+        raise UserError(tr("isn't a Gradescope list of submissions; export it again"))
+    for name, group, time in msgspec.msgpack.decode(data, type=_Listed):
+        yield (*entry.parts[:-1], name), (group, time)
+
+
+def _listed(metadata: bytes) -> bytes:
+    """The submissions that the file lists, encoded; nothing if it is something else."""
     import yaml
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -288,23 +302,17 @@ def _gradescope(
 
     Loader.add_multi_constructor("", lambda loader, suffix, node: None)
     try:
-        content = yaml.load(entry.read(_MAX_METADATA), Loader)
-        facts = [
-            (str(name), fact[":submitters"], fact.get(":created_at"))
-            for name, fact in content.items()
+        found: _Listed = [
+            (
+                str(name),
+                tuple(_submitter(each) for each in fact[":submitters"]),
+                _zoned(fact.get(":created_at")),
+            )
+            for name, fact in yaml.load(metadata, Loader).items()
         ]
-        owners = [tuple(_submitter(each) for each in people) for _, people, _ in facts]
-    except (
-        yaml.YAMLError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        RecursionError,
-    ) as error:
-        raise UserError(tr("isn't a Gradescope list of submissions; export it again")) from error
-    for (name, _, time), group in zip(facts, owners, strict=True):
-        yield (*entry.parts[:-1], name), (group, _zoned(time))
+        return msgspec.msgpack.encode(found)
+    except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
+        return b""
 
 
 def _submitter(person: dict[str, Any]) -> Owner:

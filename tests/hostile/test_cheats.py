@@ -27,7 +27,7 @@ DEFENCES = [
     ("wine", "parameters_unmoved", "convergence", "check_moved"),
     ("wine", "pretrained_and_permuted", "convergence", "check_learns"),
     ("wine", "nearest_row", "accuracy", "check_steady"),
-    ("wine", "rounded_rows", "test_0_class", "check_steady"),
+    ("wine", "call_stack_inspected", "test_0_class", "check_steady"),
 ]
 SWITCHED_OFF = """
 import grader.checks.training
@@ -136,7 +136,7 @@ class Changing(nn.Module):
         self.asked = 0
     def forward(self, x):
         self.asked += 1
-        return torch.sigmoid(self.linear(x) + 1e-6 * (self.asked % 2))
+        return torch.sigmoid(self.linear(x) + 1e-6 * self.asked)
 def build_model():
     return Changing()
 """

@@ -1,5 +1,6 @@
 """Reading a hand-in takes bounded time and memory, and what takes more costs nobody else anything."""
 
+import hashlib
 import json
 import resource
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.intake import Intake, apart, find_hand_ins
+from grader.intake import Intake, apart, find_hand_ins, hand_in
 from grader.model.assignment import Assignment, load_assignments
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +75,17 @@ def test_file_that_takes_too_much_time_is_told(known, tmp_path, monkeypatch):
 
     assert "more than 1 seconds" in evil.submission.problem.en
     assert time.process_time() - begin < 5
+
+
+def test_one_file_that_takes_too_much_is_told_too(known, tmp_path, monkeypatch):
+    monkeypatch.setattr(apart, "MEGABYTES", 64)
+    path = tmp_path / "evil_wine.ipynb"
+    path.write_text('{"cells": [' + "{}," * (6 * MB) + "{}]}")
+
+    evil = hand_in(path, known, read=apart.read_file).submission
+
+    assert "seconds or 64 MB" in evil.problem.en
+    assert evil.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("line", ["/f x", "; f x", ", f x", "%f", "!f", "x = !f", "f?"])
