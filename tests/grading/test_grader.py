@@ -1,6 +1,7 @@
 """Grading one submission gives a result for every item, whatever the submission does."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+import psutil
 import pytest
 
 from grader.grading.grader import Grader
@@ -245,6 +247,23 @@ def test_servers_that_are_killed_are_started_again(tiny, submit):
         assert len(servers) == 2
         for pid in servers:
             os.kill(pid, signal.SIGKILL)
+
+        assert own.grade(assignment, submission, "x").report.score == 10
+
+
+@pytest.mark.load
+def test_sandbox_whose_folder_somebody_deletes_is_started_again(tiny, submit):
+    others = set(psutil.Process().children(recursive=True))
+    with Grader() as own:
+        assignment, submission = tiny(), submit("def double(x): return 2 * x")
+        assert own.grade(assignment, submission, "x").report.score == 10
+        (folder,) = {
+            target
+            for child in set(psutil.Process().children(recursive=True)) - others
+            for fd in Path(f"/proc/{child.pid}/fd").iterdir()
+            if "grader-sandbox-" in (target := str(fd.readlink())) and "(deleted)" not in target
+        }
+        shutil.rmtree(folder)
 
         assert own.grade(assignment, submission, "x").report.score == 10
 
