@@ -14,6 +14,7 @@ from grader.cli.options import (
     JobsOption,
     LangOption,
     NameOption,
+    SectionOption,
     SolutionsOption,
     executor_of,
     hidden_assignments,
@@ -55,7 +56,8 @@ def batch(
     roster: Annotated[
         Path | None,
         typer.Option(
-            metavar="CSV", help="Roster: CSV with id, name, email, team; gives every student a row."
+            metavar="CSV",
+            help="Roster: CSV with id, name, email, team, section; gives every student a row.",
         ),
     ] = None,
     teams: Annotated[
@@ -99,6 +101,7 @@ def batch(
         str | None,
         typer.Option("--student", metavar="ID", help="Grade only this student's hand-ins."),
     ] = None,
+    section: SectionOption = None,
     only: Annotated[
         Literal["ungraded"] | None,
         typer.Option("--only", help="Grade only hand-ins with ungraded items."),
@@ -138,7 +141,7 @@ def batch(
                 trust_file_times=trust_file_times,
             )
             corrected = book.renumber(work.roster)
-            work = choose(work, book, student, ungraded=only is not None)
+            work = choose(work, book, student, section, ungraded=only is not None)
             again: Again = "rerun" if rerun else "replay" if regrade else "new"
             with (
                 executor_of(context, isolation, jobs) as executor,

@@ -13,6 +13,7 @@ from grader.cli.options import (
     GradebookOption,
     LangOption,
     ResultsArgument,
+    SectionOption,
     language_of,
     language_of_students,
     read_text,
@@ -80,6 +81,7 @@ def hand_back(
     student: Annotated[
         str | None, typer.Option("--student", metavar="ID", help="Only this student.")
     ] = None,
+    section: SectionOption = None,
     smtp: Annotated[
         str | None,
         typer.Option(
@@ -113,7 +115,7 @@ def hand_back(
         from grader.gradebook import Gradebook
 
         with Gradebook(results, gradebook) as book:
-            record = book.class_record().only(assignment, student)
+            record = book.class_record().only(assignment, student, section)
             theirs = language_of_students(lang, record.assignments)
             if to == "mail":
                 if send and not (smtp and sender):

@@ -74,6 +74,10 @@ JobsOption = Annotated[
         min=1, help="Number of submissions graded in parallel; by default one per processor."
     ),
 ]
+SectionOption = Annotated[
+    str | None,
+    typer.Option("--section", metavar="NAME", help="Only this section of the roster."),
+]
 SolutionsOption = Annotated[
     Path | None,
     typer.Option(

@@ -14,6 +14,7 @@ from grader.cli.options import (
     GradebookOption,
     LangOption,
     ResultsArgument,
+    SectionOption,
     language_of,
     language_of_students,
     read_text,
@@ -71,6 +72,7 @@ def report(
     student: Annotated[
         str | None, typer.Option("--student", metavar="ID", help="Only this student.")
     ] = None,
+    section: SectionOption = None,
     anonymous: Annotated[
         bool,
         typer.Option(
@@ -104,7 +106,7 @@ def report(
     with staff_errors(language):
         if anonymous and format_ != "html":
             raise UserError(tr("pseudonyms are available in HTML reports only: add --format html"))
-        record = _class_record(results, gradebook).only(assignment, student)
+        record = _class_record(results, gradebook).only(assignment, student, section)
         theirs = language_of_students(lang, record.assignments)
         left = _left(record)
         if format_ is None:

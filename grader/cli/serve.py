@@ -49,7 +49,7 @@ def serve(
         Path | None,
         typer.Option(
             metavar="CSV",
-            help="Roster: CSV with id, name, email; writes a personal sign-in link for each student who has none.",
+            help="Roster: CSV with id, name, email, section; writes a sign-in link for each student who has none.",
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="The network address to listen on.")] = "127.0.0.1",
@@ -183,10 +183,18 @@ def _write_links(
 
     entries = read_roster(roster)
     with transaction(book.engine) as connection:
-        known = {each.id for each in people.accounts(connection)}
+        known = {each.id: each.section for each in people.accounts(connection)}
         people.put_accounts(
             connection,
-            [people.Account(id=each.id, name=each.name, email=each.email) for each in entries],
+            [
+                people.Account(
+                    id=each.id,
+                    name=each.name,
+                    email=each.email,
+                    section=each.section or known.get(each.id, ""),
+                )
+                for each in entries
+            ],
         )
         new = [each for each in entries if each.id not in known]
         rows = [

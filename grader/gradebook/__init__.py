@@ -78,6 +78,8 @@ class Task(HandIn, frozen=True, kw_only=True):
 
     digest: str
     """The digest of the assignment, from `digest_of`."""
+    due: datetime | None = None
+    """When it is due, with the student's extension; None without a due date."""
     late_days: int = 0
     """Days late, counting each day begun, after the due date, the grace period and the student's extension."""
     penalty: float = 0.0
@@ -520,6 +522,11 @@ class Gradebook:
         with transaction(self.reading) as connection:
             return _class_record(connection)
 
+    def roster(self) -> tuple[RosterEntry, ...]:
+        """Return the students of the last roster."""
+        with transaction(self.reading) as connection:
+            return tuple(entry for entry, dropped in _roster(connection).values() if not dropped)
+
     def records_of(self, student: str) -> tuple[Record, ...]:
         """Return all hand-ins of one student and of the student's team, those for one assignment in order."""
         with transaction(self.reading) as connection:
@@ -638,6 +645,7 @@ def _circumstances(run: int, task: Task) -> dict[str, Any]:
     return {
         "origin": task.origin,
         "handed_in": task.handed_in,
+        "due": task.due,
         "late_days": task.late_days,
         "penalty": task.penalty,
         "late_mark": task.late_mark,
@@ -782,6 +790,7 @@ def _record(
         digest=row.digest,
         version=row.version,
         handed_in=row.handed_in,
+        due=row.due,
         late_days=row.late_days,
         penalty=row.penalty,
         late_mark=row.late_mark,
@@ -802,8 +811,8 @@ def _counted(attempts: list[tuple[Record, Any]], best: bool) -> list[Record]:
 
 def _roster(connection: Connection) -> dict[str, tuple[RosterEntry, bool]]:
     """Everyone who was ever on the roster, each with whether they have dropped the course, by id."""
-    columns = (ROSTER.c.id, ROSTER.c.name, ROSTER.c.email, ROSTER.c.team, ROSTER.c.dropped)
-    query = select(*columns).order_by(ROSTER.c.position)
+    columns = (ROSTER.c[name] for name in RosterEntry.__struct_fields__)
+    query = select(*columns, ROSTER.c.dropped).order_by(ROSTER.c.position)
     return {row.id: (RosterEntry(*row[:-1]), row.dropped) for row in connection.execute(query)}
 
 

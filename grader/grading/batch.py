@@ -28,7 +28,7 @@ from grader.model.assignment import Assignment
 from grader.model.errors import UserError, writing
 from grader.model.hand_in import HandIn
 from grader.model.late import Lateness, lateness
-from grader.model.record import RosterEntry, TeamMember, Unmatched
+from grader.model.record import RosterEntry, TeamMember, Unmatched, unknown_section
 from grader.model.submission import readable
 from grader.model.text import printable, tr
 
@@ -54,12 +54,17 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Hand-ins that were found, but not chosen."""
 
 
-def choose(work: Work, book: Gradebook, student: str | None, ungraded: bool) -> Work:
-    """Return the work with only the hand-ins of one student, with only those left ungraded, or both.
+def choose(
+    work: Work, book: Gradebook, student: str | None, section: str | None, ungraded: bool
+) -> Work:
+    """Return the work with only the hand-ins of one student, of one section, with only those left ungraded.
 
     Raises:
-        UserError: nobody with this id, email or name handed in, or nothing is left to grade.
+        UserError: nobody with this id, email or name handed in, there is no such section, or nothing is left to grade.
     """
+    sections = {entry.id: entry.section for entry in work.roster or book.roster()}
+    if section is not None and section not in sections.values():
+        raise unknown_section(section, sorted({*sections.values()} - {""}))
     if student is not None:
         handed_in = {task.student for task in work.tasks}
         entries = [entry for entry in work.roster if entry.id in handed_in]
@@ -74,7 +79,11 @@ def choose(work: Work, book: Gradebook, student: str | None, ungraded: bool) -> 
 
     def chosen(task: Task) -> bool:
         here = (task.student, task.assignment.name, task.sha256)
-        return student in (None, task.student) and (not ungraded or here in left)
+        return (
+            student in (None, task.student)
+            and section in (None, sections.get(task.student))
+            and (not ungraded or here in left)
+        )
 
     tasks = tuple(filter(chosen, work.tasks))
     others = tuple(task for task in work.tasks if not chosen(task))
@@ -139,8 +148,8 @@ def task_of(
     """
     assignment = hand_in.assignment
     late = Lateness(0, 0.0)
+    extension = due.get((hand_in.student, assignment.name))
     if assignment.late and hand_in.handed_in and trusted:
-        extension = due.get((hand_in.student, assignment.name))
         late = lateness(assignment.late, hand_in.handed_in, extension)
     return Task(
         student=hand_in.student,
@@ -151,6 +160,7 @@ def task_of(
         load=hand_in.load,
         origin=hand_in.origin,
         handed_in=hand_in.handed_in,
+        due=extension or (assignment.late.due if assignment.late else None),
         late_days=late.late_days,
         penalty=round(late.penalty_fraction * assignment.max_score, 2),
         late_mark=hand_in.late_mark,

@@ -18,6 +18,7 @@ _ROSTER = {
     "name": ("name", "성명", "student", "fullname", "이름"),
     "email": ("email", "이메일", "emailaddress", "메일", "메일주소", "sisloginid"),
     "team": ("team", "teamname", "팀", "팀명", "조"),
+    "section": ("section", "sections", "sectionname", "classsection", "분반", "분반명", "반", "班"),
     "first": ("firstname", "이름"),
     "last": ("lastname", "surname", "성"),
     "canvas": ("id",),
@@ -48,7 +49,7 @@ _MAX_BYTES = 20 * 2**20
 
 
 def read_roster(path: Path) -> tuple[RosterEntry, ...]:
-    """Read the roster: a column of ids, and optionally names, emails and teams.
+    """Read the roster: a column of ids, and optionally names, emails, teams and sections.
 
     Raises:
         UserError: the file can't be read, a column or an id is missing, or an id occurs twice; with the line.

@@ -1,5 +1,6 @@
 """Hand-ins with their results: the types that the gradebook stores and reports show."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Self
@@ -10,7 +11,7 @@ from grader.model.assignment import Assignment, unknown_assignment
 from grader.model.errors import UserError
 from grader.model.score import Place, ScoreReport
 from grader.model.submission import Cell
-from grader.model.text import Text, printable, tr
+from grader.model.text import Text, natural, printable, tr
 
 
 class Standing(StrEnum):
@@ -46,6 +47,8 @@ class RosterEntry(msgspec.Struct, frozen=True):
     email: str = ""
     team: str = ""
     """The team in which the student does all assignments; empty without one."""
+    section: str = ""
+    """The part of the class that the student belongs to, as the university names it; empty without one."""
 
 
 class TeamMember(msgspec.Struct, frozen=True):
@@ -122,6 +125,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The version of the grader."""
     handed_in: datetime | None = None
     """With a time zone; None if unknown."""
+    due: datetime | None = None
+    """When it was due, with the student's extension; None without a due date."""
     late_days: int = 0
     """Days (rounded up) after the due date, the grace period and the student's extension."""
     penalty: float = 0.0
@@ -240,11 +245,21 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
         """Whether something needs attention: an ungraded item or an unmatched file."""
         return bool(self.unmatched) or any(r.report.ungraded for r in self.counting.values())
 
-    def only(self, assignment: str | None = None, student: str | None = None) -> Self:
-        """Return the part of the class for one assignment, one student, or both.
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """The sections of the roster, sorted."""
+        return tuple(sorted({entry.section for entry in self.roster} - {""}, key=natural))
+
+    def only(
+        self,
+        assignment: str | None = None,
+        student: str | None = None,
+        section: str | None = None,
+    ) -> Self:
+        """Return the part of the class for one assignment, one student, one section, or what these have in common.
 
         Raises:
-            UserError: there is no such assignment or student in the class.
+            UserError: there is no such assignment, student or section in the class.
         """
         names = [each.name for each in self.assignments]
         if assignment is not None and assignment not in names:
@@ -258,22 +273,37 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
             )
         if student is not None and student not in {entry.id for entry in self.students}:
             raise UserError(tr("there is no student {name} in this class", name=printable(student)))
+        if section is not None and section not in self.sections:
+            raise unknown_section(section, self.sections)
+        kept = {
+            entry.id
+            for entry in self.students
+            if student in (None, entry.id) and section in (None, entry.section)
+        }
         return msgspec.structs.replace(
             self,
             assignments=tuple(a for a in self.assignments if assignment in (None, a.name)),
             records=tuple(
                 r
                 for r in self.records
-                if assignment in (None, r.report.assignment) and student in (None, r.report.student)
+                if assignment in (None, r.report.assignment) and r.report.student in kept
             ),
-            roster=tuple(entry for entry in self.roster if student in (None, entry.id)),
+            roster=tuple(entry for entry in self.roster if entry.id in kept),
             excused=frozenset(
                 (who, name)
                 for who, name in self.excused
-                if assignment in (None, name) and student in (None, who)
+                if assignment in (None, name) and who in kept
             ),
-            dropped=self.dropped if student is None else (),
+            dropped=self.dropped if student is None and section is None else (),
         )
+
+
+def unknown_section(name: str, known: Iterable[str]) -> UserError:
+    """Return the error for an unknown section, listing the known ones."""
+    listed = ", ".join(known) or "–"
+    return UserError(
+        tr("there is no section {name}; available: {known}", name=printable(name), known=listed)
+    )
 
 
 class Total(msgspec.Struct, frozen=True):

@@ -37,6 +37,7 @@ class Student(msgspec.Struct, frozen=True):
     """The name, or the id where the roster has none."""
     id: str
     address: str | None
+    section: str
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +95,8 @@ class AssignmentView(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """Its position on the page, from 1, part of the names of elements."""
     assignment: Assignment
+    sections: tuple[str, ...]
+    """Those that the table can be filtered by."""
     tiles: tuple[Tile, ...]
     bars: tuple[Bar, ...]
     """Empty if nothing was graded completely."""
@@ -167,7 +170,12 @@ def _assignment_view(
     }
     entries, standings, unusable = by_name(whole.students), whole.standings, whole.unusable
     students = {
-        entry.id: Student(entry.name or entry.id, entry.id, address(entry.id, assignment.name))
+        entry.id: Student(
+            entry.name or entry.id,
+            entry.id,
+            address(entry.id, assignment.name),
+            entry.section,
+        )
         for entry in entries
     }
     scores = {name: each.score for name, each in counting.items() if not each.report.ungraded}
@@ -200,6 +208,7 @@ def _assignment_view(
     return AssignmentView(
         number=number,
         assignment=assignment,
+        sections=whole.sections,
         tiles=_tiles(rows, scores, middles, len(whole.roster)),
         bars=_bars(list(scores.values()), assignment.max_score),
         rows=rows,
@@ -341,6 +350,7 @@ RECORDED = {
 
 _WORDS = {
     "any_item": tr("any item"),
+    "any_section": tr("any section"),
     "any_verdict": tr("any verdict"),
     "class_table": tr("Table of the students"),
     "cpu_seconds": tr("CPU seconds"),
@@ -360,6 +370,7 @@ _WORDS = {
     "overview": tr("Results"),
     "reason": tr("reason"),
     "search": tr("Search"),
+    "section": tr("Section"),
     "show": tr("Show in the table"),
     "slowest": tr("Slowest submissions"),
     "statistics": tr("Rubric item statistics"),

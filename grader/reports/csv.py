@@ -18,10 +18,12 @@ def to_csv(record: ClassRecord, language: Language) -> bytes:
     """
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow([cell(head.in_(language)) for head in _heads(record.assignments)])
+    sections = bool(record.sections)
+    writer.writerow([cell(head.in_(language)) for head in _heads(record.assignments, sections)])
     counting, standings, unusable = record.counting, record.standings, record.unusable
     for student in record.students:
         row = [cell(student.id), cell(student.name), cell(student.email)]
+        row += [cell(student.section)] if sections else []
         for assignment in record.assignments:
             key = (student.id, assignment.name)
             why = [standings[key].text, *(each.text for each in unusable.get(student.id, ()))]
@@ -30,8 +32,8 @@ def to_csv(record: ClassRecord, language: Language) -> bytes:
     return file.getvalue().encode("utf-8-sig")
 
 
-def _heads(assignments: tuple[Assignment, ...]) -> list[Text]:
-    heads = [tr("student"), tr("name"), tr("email")]
+def _heads(assignments: tuple[Assignment, ...], sections: bool) -> list[Text]:
+    heads = [tr("student"), tr("name"), tr("email"), *([tr("section")] if sections else [])]
     for assignment in assignments:
         title = assignment.title
         heads += [

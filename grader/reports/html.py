@@ -38,7 +38,7 @@ from grader.reports.markdown import to_markup
 from grader.reports.notebook import NotebookView, notebook_view
 from grader.reports.page import CUT, first_lines, render, write_page
 from grader.reports.plots import loss_plot, predictions_plot
-from grader.reports.words import flagged, late_text
+from grader.reports.words import due_text, flagged, late_text
 
 INDEX = "index.html"
 _MAX_HIGHLIGHTED = 100_000
@@ -405,7 +405,7 @@ def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
         late=late_text(view.record),
         flags=flagged(view.record.report),
         pictures=view.notebook is not None,
-        due=view.assignment.late and view.assignment.late.due,
+        due=due_text(view.record, view.assignment),
     )
 
 
@@ -556,8 +556,6 @@ _WORDS = {
     "cut": CUT,
     "confusion": tr("Confusion matrix: rows are true classes, columns are predicted ones."),
     "detail": tr("Technical details"),
-    "due": tr("Due"),
-    "in_time": tr("in time"),
     "file": tr("File"),
     "from_items": tr("Rubric items, total"),
     "graded": tr("Graded"),

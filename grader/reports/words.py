@@ -1,5 +1,8 @@
 """Say in words what pages and the terminal tell about a hand-in: why a person should look at it, and how late it is."""
 
+from grader.model.assignment import Assignment
+from grader.model.course import shown_time
+from grader.model.late import lateness
 from grader.model.record import Record
 from grader.model.score import ScoreReport, Suspicion, Verdict
 from grader.model.submission import place
@@ -33,6 +36,27 @@ def flagged(report: ScoreReport) -> tuple[Text, ...]:
         if (at := first[kind].place)
         else kind.text
         for kind in kinds
+    )
+
+
+def due_text(record: Record, assignment: Assignment) -> Text | None:
+    """Return when a hand-in was due and how it stands to that, None if there is no due date."""
+    policy = assignment.late
+    if policy is None:
+        return None
+    due = record.due or policy.due
+    words = tr("Due {time}", time=shown_time(due, assignment.course))
+    if due > policy.due:
+        words = tr("{words} (extended)", words=words)
+    if record.handed_in is None or record.late_days:
+        return words
+    if record.handed_in <= due:
+        return tr("{words} · in time", words=words)
+    if not lateness(policy, record.handed_in, due).late_days:
+        return tr("{words} · in the period of grace", words=words)
+    return tr(
+        "{words} · after that, but only by the time of the file, so nothing is deducted",
+        words=words,
     )
 
 

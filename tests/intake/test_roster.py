@@ -156,6 +156,12 @@ def test_what_a_spreadsheet_writes_is_read(tmp_path_factory, rows):
             RosterEntry("2024", "Kim, Minji", "mkim"),
         ),
         (
+            "Student,ID,SIS User ID,SIS Login ID,Section,HW (1)\n"
+            '"Kim, Minji",101,2024,mkim,CS-2,\n',
+            RosterEntry("2024", "Kim, Minji", "mkim", section="CS-2"),
+        ),
+        ("학번,이름,분반\n2024,김민지,가\n", RosterEntry("2024", "김민지", section="가")),
+        (
             "First name,Last name,ID number,Email address\nMinji,Kim,2024,m@x.kr\n",
             RosterEntry("2024", "Minji Kim", "m@x.kr"),
         ),

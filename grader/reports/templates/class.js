@@ -39,6 +39,7 @@ for (const section of document.querySelectorAll(".assignment")) {
 
   // The radio buttons of the summary filter by a rule of the style sheet; these filters come on top of it.
   const search = section.querySelector("[type=search]");
+  const group = section.querySelector("select.section");
   const verdict = section.querySelector("select.verdict");
   const which = section.querySelector("select.which");
   const status = section.querySelector("[role=status]");
@@ -48,7 +49,8 @@ for (const section of document.querySelectorAll(".assignment")) {
     const cells = (row) => (which.value ? [row.cells[which.value]] : [...row.cells]);
     for (const row of rows) {
       const judged = !verdict.value || cells(row).some((cell) => cell.classList.contains(verdict.value));
-      row.hidden = !judged || !plain(row.textContent).includes(words);
+      const inGroup = !group?.value || row.dataset.section === group.value;
+      row.hidden = !judged || !inGroup || !plain(row.textContent).includes(words);
     }
     const count = rows.filter((row) => row.checkVisibility()).length;
     status.textContent = status.dataset.words.replace("{shown}", count).replace("{all}", rows.length);

@@ -103,7 +103,10 @@ def hostile_class(record, assignments):
     return ClassRecord(
         assignments=tuple(assignments.values()),
         records=tuple(records),
-        roster=(RosterEntry("ann", "김하늘"), RosterEntry("zoe", "<b>Zoe</b>")),
+        roster=(
+            RosterEntry("ann", "김하늘", section="<i>2</i>"),
+            RosterEntry("zoe", "<b>Zoe</b>", section="10"),
+        ),
         unmatched=(Unmatched("<u>hw</u>.py", text("who is <u>this</u>?")),),
     )
 

@@ -171,6 +171,16 @@ def test_verdict_and_item_filter_the_table(overview):
     assert rows(overview) == []
 
 
+def test_section_filters_the_table(overview):
+    section = Select(overview.find_element(By.CSS_SELECTOR, "select.section"))
+
+    assert [each.text for each in section.options] == ["any section", "10", "<i>2</i>"]
+    section.select_by_visible_text("<i>2</i>")
+    assert rows(overview) == ["김하늘"]
+    section.select_by_index(0)
+    assert len(rows(overview)) > 10
+
+
 @pytest.mark.load
 def test_a_thousand_students_are_laid_out_in_under_200_ms(browser, record, assignments, tmp_path):
     """Measured on the browser's own clock of the processor, because the machine may be busy."""
