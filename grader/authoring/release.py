@@ -152,7 +152,12 @@ def verify_release(grader: Grader, assignment: Assignment, files: dict[str, byte
     """
     for name in (f"{assignment.name}.py", f"{assignment.name}.ipynb"):
         report = grader.grade(assignment, parse_submission(name, files[name]), "").report
-        if report.score > 0 or report.ungraded:
+        if why := [item.message for item in report.items if item.points is None]:
+            raise _wrong(
+                assignment,
+                tr("the empty template {file} can't be graded: {reason}", file=name, reason=why[0]),
+            )
+        if report.score > 0:
             raise _wrong(
                 assignment,
                 tr("the empty template {file} gets {score} points", file=name, score=report.score),
