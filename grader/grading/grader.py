@@ -29,12 +29,7 @@ from grader.sandbox.forkserver import ForkedServer, ForkServer
 
 _PAUSES = (0.0, 0.5, 2.0)
 """Seconds before each attempt to grade a submission, for when one of our own processes dies."""
-_BOOT = """
-from grader.sandbox import import_torch
-import_torch()
-from grader.grading.server import main
-main()
-"""
+_BOOT = "from grader.grading.server import main; main()"
 _LEAST_SECONDS = 1.0
 """What a second attempt may take of a submission that has used up its time."""
 

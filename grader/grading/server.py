@@ -18,7 +18,7 @@ from grader.model.assignment import Assignment, load_assignment
 from grader.model.errors import StaleRecordingError
 from grader.model.score import ScoreReport
 from grader.model.text import tr
-from grader.sandbox import Sandbox, Tape, forkserver, open_sandbox
+from grader.sandbox import Sandbox, Tape, forkserver, open_sandbox, postpone
 
 _MAX_PATH = 65536
 _MEMORY_BYTES = 2 * 2**30
@@ -37,6 +37,7 @@ def main() -> None:
     control = forkserver.control_from_argv()
     import torch
 
+    postpone()
     torch.set_num_threads(1)
     forkserver.serve(control, _serve_assignment)
 

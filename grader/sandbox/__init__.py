@@ -12,7 +12,7 @@ from grader.model.assignment import Limits
 from grader.model.submission import Submission
 
 if TYPE_CHECKING:
-    from grader.sandbox.compiler import import_torch
+    from grader.sandbox.compiler import postpone
     from grader.sandbox.kernel import KernelSandbox, LiveCall
     from grader.sandbox.lockdown import landlock_abi
     from grader.sandbox.plain import PlainSandbox
@@ -37,8 +37,8 @@ _HOMES = {
     "StudentCodeError": "proxy",
     "Tape": "recording",
     "describe": "proxy",
-    "import_torch": "compiler",
     "landlock_abi": "lockdown",
+    "postpone": "compiler",
     "refuse_readable": "probe",
     "seed_all": "worker",
 }
@@ -91,9 +91,9 @@ __all__ = [
     "StudentCodeError",
     "Tape",
     "describe",
-    "import_torch",
     "landlock_abi",
     "open_sandbox",
+    "postpone",
     "refuse_readable",
     "seed_all",
 ]

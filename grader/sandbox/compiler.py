@@ -1,6 +1,5 @@
-"""Import PyTorch without what only its compiler needs, which takes longer to import than all the rest."""
+"""PyTorch's compiler, which takes as long to import as PyTorch, is imported when more than an optimizer asks for it."""
 
-import importlib
 import sys
 from collections.abc import Callable
 from importlib.abc import Loader
@@ -10,22 +9,15 @@ from types import ModuleType
 from typing import Any
 
 COMPILER = "torch._dynamo"
-META_KERNELS = "torch._meta_registrations"
-"""Kernels in Python for tensors without data: the compiler traces with them, `device="meta"` uses a few."""
 
 
-def import_torch() -> None:
-    """Import PyTorch, with a module in the compiler's place that becomes it on first use.
+def postpone() -> None:
+    """Put a module in the compiler's place that becomes it on first use.
 
     Each optimizer asks the compiler to leave it alone, which has no effect on code that isn't compiled.
     """
-    if "torch" not in sys.modules:
-        sys.modules[META_KERNELS] = ModuleType(META_KERNELS)
     import torch
 
-    if not sys.modules.get(META_KERNELS, torch).__spec__:
-        del sys.modules[META_KERNELS]
-    importlib.import_module("torch._prims.rng_prims")  # without it, torch.Generator() fails
     spec = PathFinder.find_spec(COMPILER, torch.__path__)
     if COMPILER in sys.modules or spec is None:
         return
@@ -40,7 +32,6 @@ def import_torch() -> None:
 class _Postponed(ModuleType):
     def __getattr__(self, name: str) -> Any:
         self.__class__ = ModuleType  # type: ignore[assignment]
-        importlib.import_module(META_KERNELS)
         if self.__spec__ and self.__spec__.loader:
             self.__spec__.loader.exec_module(self)
         return getattr(self, name)

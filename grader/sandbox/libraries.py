@@ -3,16 +3,12 @@
 import re
 
 from grader.model.submission import Submission
-from grader.sandbox.compiler import META_KERNELS
 
-_COMPILER = ("torch._dynamo.config", "torch._inductor.config", META_KERNELS)
+_COMPILER = ("torch._dynamo.config", "torch._inductor.config")
 _COMPILED = frozenset(
-    [
-        *("_dynamo", "_subclasses", "checkpoint", "compile", "export", "func", "fx", "meta"),
-        *("skip_init", "use_deterministic_algorithms"),
-    ]
+    ["_dynamo", "checkpoint", "compile", "export", "func", "use_deterministic_algorithms"]
 )
-"""Words of PyTorch whose use imports the compiler or the kernels that it traces with."""
+"""Words of PyTorch whose use imports the compiler."""
 LIBRARIES = frozenset(
     [
         *("IPython.display", "matplotlib", "matplotlib.pyplot", "pandas", "seaborn"),

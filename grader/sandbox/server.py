@@ -143,14 +143,12 @@ def _environment() -> dict[str, str]:
 
 def _warm_up() -> None:
     """Load what every submission needs."""
-    from grader.sandbox.compiler import import_torch
-
-    import_torch()
     import torch
     import torch.utils.data
 
-    from grader.sandbox import lockdown, worker  # noqa: F401
+    from grader.sandbox import compiler, lockdown, worker  # noqa: F401
 
+    compiler.postpone()
     worker.adapt()
     model = torch.nn.Linear(2, 2)
     for kind in (torch.optim.SGD, torch.optim.Adam):

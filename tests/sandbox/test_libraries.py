@@ -8,7 +8,6 @@ from grader.sandbox.libraries import LIBRARIES, mentioned
 
 LIMITS = Limits(cpu_seconds=20, train_cpu_seconds=20, wall_factor=3, memory_mb=1024)
 LOADED = "import sys\nbefore = set(sys.modules)\n"
-COMPILER_PARTS = ["torch._dynamo.config", "torch._inductor.config", "torch._meta_registrations"]
 ASK = "\ndef loaded(name): return name in before\n"
 
 
@@ -21,8 +20,7 @@ ASK = "\ndef loaded(name): return name in before\n"
         ("def f():\n    from sklearn.datasets import (\n        load_wine)", ["sklearn", "sklearn.datasets"]),
         ("importlib.import_module('scipy.stats')", ["scipy", "scipy.stats"]),
         ("from tqdm.notebook import tqdm", ["tqdm", "tqdm.notebook"]),
-        ("model = torch.compile(model)", COMPILER_PARTS),
-        ("torch.nn.Linear(2, 3, device='meta')", COMPILER_PARTS),
+        ("model = torch.compile(model)", ["torch._dynamo.config", "torch._inductor.config"]),
         ("import pandas.evil, antigravity, tqdm.__main__", ["pandas", "tqdm"]),
     ],
 )  # fmt: skip
