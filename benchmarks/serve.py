@@ -74,6 +74,18 @@ class Kills(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a job was held by a process that had been killed."""
 
 
+class Stop(msgspec.Struct, frozen=True):
+    """What a server left when it was told to stop while it graded."""
+
+    seconds: float
+    exit_code: int
+    running: int
+    waiting: int
+    graded: int
+    tries: int
+    """The tries that waiting jobs have used up."""
+
+
 class Waiting(msgspec.Struct, frozen=True):
     """The server's memory in MB, without pages that wait and with them."""
 
@@ -114,10 +126,11 @@ class Server:
                 raise SystemExit((self.folder / "log").read_text(encoding="utf-8"))
             time.sleep(0.1)
 
-    def stop(self) -> None:
-        """End it as its supervisor would."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+    def stop(self) -> int:
+        """End it as its supervisor would, and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
 
     def memory(self) -> float:
         """Return the private memory of the server's own process in MB."""
@@ -326,6 +339,28 @@ async def measure_kills(students: int, kills: int) -> Kills:
         graded_once=sum(count == 1 for count, _ in each_graded),
         ungraded=sum(bad for _, bad in each_graded),
         longest_stuck=longest,
+    )
+
+
+async def measure_stop(students: int) -> Stop:
+    """Stop a server that is grading and has more to grade."""
+    with server(students) as at:
+        for each in await students_of(at):
+            await each.hand_in()
+        while not at.rows("select 1 from job where state = 'running'"):
+            await asyncio.sleep(0.02)
+        begin = time.monotonic()
+        code = at.stop()
+        seconds = time.monotonic() - begin
+        states = dict(at.rows("select state, count(*) from job group by state"))
+        tries = at.rows("select sum(tries) from job where state = 'waiting'")[0][0] or 0
+    return Stop(
+        seconds,
+        code,
+        states.get("running", 0),
+        states.get("waiting", 0),
+        states.get("done", 0),
+        tries,
     )
 
 

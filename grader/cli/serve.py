@@ -1,13 +1,17 @@
 """The commands of the web application: `serve` and `work`."""
 
 import csv
+import json
 import signal
 import socket
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -39,6 +43,15 @@ _Results = Annotated[
 ]
 
 
+LogOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Add a line of JSON for each request and grading, without names; `-` is standard error.",
+    ),
+]
+
+
 @app.command(
     epilog="Examples: `grader serve` · `grader serve --roster class.csv --url https://homework.example.edu`"
 )
@@ -62,6 +75,7 @@ def serve(
         bool,
         typer.Option("--grading/--no-grading", help="Grade here, or leave it to `grader work`."),
     ] = True,
+    log: LogOption = None,
     jobs: JobsOption = None,
     gradebook: GradebookOption = None,
     lang: LangOption = None,
@@ -94,12 +108,15 @@ def serve(
         listening = stack.enter_context(_listening(host, port))
         address = url or f"http://{host}:{listening.getsockname()[1]}"
         count = jobs or processors()
-        site = Site(book, assignments, address, workers=count if grading else 1, tell=_tell)
+        note = stack.enter_context(_log(log))
+        site = Site(
+            book, assignments, address, workers=count if grading else 1, tell=_tell, note=note
+        )
         if roster is not None:
             _write_links(book, site, roster, results / LINKS, language)
         if grading:
             executor = stack.enter_context(executor_of(context, isolation, jobs))
-            workers = stack.enter_context(Workers(book, executor, assignments, _tell))
+            workers = stack.enter_context(Workers(book, executor, assignments, _tell, note))
             site.look = workers.look
         say(tr("Serving at {address}", address=site.url), language)
         if link := site.first_link():
@@ -120,6 +137,7 @@ def serve(
 def work(
     context: typer.Context,
     results: _Results = Path("results"),
+    log: LogOption = None,
     jobs: JobsOption = None,
     gradebook: GradebookOption = None,
     lang: LangOption = None,
@@ -129,7 +147,6 @@ def work(
     """Grade what was handed in on the web pages, on this machine. Any number of machines may do so."""
     language = language_of(lang)
     with staff_errors(language):
-        _require_web()
         from grader.gradebook import Gradebook
         from grader.grading.work import Workers
         from grader.sandbox import refuse_readable
@@ -139,10 +156,34 @@ def work(
         with (
             Gradebook(results, gradebook) as book,
             executor_of(context, isolation, jobs) as executor,
-            Workers(book, executor, assignments, _tell),
+            _log(log) as note,
+            Workers(book, executor, assignments, _tell, note),
         ):
             say(tr("Grading from {place}", place=book.place), language)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, _end)
+            threading.Event().wait()
+
+
+@contextmanager
+def _log(path: str | None) -> Iterator[Callable[[str, Mapping[str, object]], None]]:
+    """Write events as lines of JSON."""
+    if path is None:
+        yield lambda event, facts: None
+        return
+    with ExitStack() as stack:
+        file: IO[str] = sys.stderr
+        if path != "-":
+            with writing(Path(path)):
+                file = stack.enter_context(Path(path).open("a", encoding="utf-8"))
+        lock = threading.Lock()
+
+        def note(event: str, facts: Mapping[str, object]) -> None:
+            at = datetime.now().astimezone().isoformat(timespec="milliseconds")
+            with lock:
+                print(json.dumps({"at": at, "event": event, **facts}), file=file, flush=True)
+
+        yield note
 
 
 def _end(number: int, _: object) -> None:
@@ -150,7 +191,8 @@ def _end(number: int, _: object) -> None:
 
 
 def _require_web() -> None:
-    if missing := [name for name in ("multipart", "starlette", "uvicorn") if not find_spec(name)]:
+    needed = ("multipart", "prometheus_client", "starlette", "uvicorn")
+    if missing := [name for name in needed if not find_spec(name)]:
         raise UserError(
             tr(
                 "this command needs packages that aren't installed ({names}): run pip install"

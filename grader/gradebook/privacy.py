@@ -25,9 +25,11 @@ from sqlalchemy import (
 from grader.gradebook.schema import (
     ACCOUNT,
     ADJUSTMENT,
+    COMMENT,
     EVENT,
     FORGOTTEN,
     HAND_IN,
+    JOB,
     METADATA,
     QUESTION,
     REPORT,
@@ -42,8 +44,9 @@ from grader.model.submission import Cell
 from grader.model.text import Text
 
 _SHORTEST = 3  # letters of a name that is looked for in the names of files
-_FOR_STAFF = ("detail", "curves", "measures")  # of a rubric item's result
+_FOR_STAFF = {"after", "before", "detail", "measures", "output", "summary", "ungraded"}
 _PSEUDONYM = "forgotten-"
+_RECORDINGS = "recordings/"
 _NOTHING = Text(ko="", en="")
 
 
@@ -65,26 +68,27 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
                 archive.writestr(name, content)
         return data.getvalue()
 
-    def for_themselves(self, shown: Collection[int]) -> "About":
-        """Return what the person may have now: of the reports those on the hand-ins `shown`, as students see them.
+    def for_themselves(self, shown: Collection[str]) -> "About":
+        """Return what the person may see now: of results, those of hand-ins with these origins, as students see them.
 
-        The rows of a table with what staff alone may see are shortened or left out.
+        Recorded answers, and what reports and the log hold for staff, are left out.
         """
-        reports = [row for row in self.tables[REPORT.name] if row["hand_in_id"] in shown]
-        for row in reports:
-            row["report"] = {k: v for k, v in row["report"].items() if k != "output"}
-            row["report"]["items"] = [
-                {name: value for name, value in item.items() if name not in _FOR_STAFF}
-                for item in row["report"]["items"]
-            ]
-        scores = {"adjustment", "comment", "hand_in", "job"}
-        tables = {name: rows for name, rows in self.tables.items() if name not in scores}
-        tables[HAND_IN.name] = [r for r in self.tables[HAND_IN.name] if r["id"] in shown]
-        released = {row["assignment"] for row in tables[HAND_IN.name]}
-        for name in ("adjustment", "comment"):
-            tables[name] = [r for r in self.tables[name] if r["assignment"] in released]
-        files = {n: data for n, data in self.files.items() if not n.startswith("recordings/")}
-        return About(tables=tables | {REPORT.name: reports}, files=files)
+        mine = [row for row in self.tables[HAND_IN.name] if row["origin"] in shown]
+        numbers = {row["id"] for row in mine}
+        names = {row["assignment"] for row in mine}
+        reports = [
+            _without_staff(row) for row in self.tables[REPORT.name] if row["hand_in_id"] in numbers
+        ]
+        decided = {
+            table.name: [row for row in self.tables[table.name] if row["assignment"] in names]
+            for table in (ADJUSTMENT, COMMENT)
+        }
+        tables = {name: rows for name, rows in self.tables.items() if name != JOB.name}
+        tables |= {HAND_IN.name: mine, REPORT.name: reports, **decided}
+        for table in (EVENT, UPLOAD):
+            tables[table.name] = [_without_staff(row) for row in tables[table.name]]
+        files = {n: data for n, data in self.files.items() if not n.startswith(_RECORDINGS)}
+        return About(tables=tables, files=files)
 
 
 class Forgotten(msgspec.Struct, frozen=True):
@@ -110,7 +114,7 @@ def about(connection: Connection, person: str) -> About:
             files[f"uploads/{row['id']}-{PurePosixPath(row['file']).name}"] = row["content"]
         for row in rows if table is REPORT else ():
             if row["recording"] is not None:
-                files[f"recordings/{row['id']}"] = row["recording"]
+                files[f"{_RECORDINGS}{row['id']}"] = row["recording"]
     return About(tables=tables, files=files)
 
 
@@ -239,6 +243,12 @@ def _rows(person: str) -> Iterator[tuple[Table, ColumnElement[bool]]]:
     for table in METADATA.sorted_tables:
         if "student" in table.c:
             yield table, table.c.student == person
+
+
+def _without_staff(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_staff(v) for k, v in value.items() if k not in _FOR_STAFF}
+    return [_without_staff(each) for each in value] if isinstance(value, list) else value
 
 
 def _hand_ins(student: str) -> Any:

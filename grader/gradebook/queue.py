@@ -8,7 +8,7 @@ job running at a time.
 import math
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import msgspec
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from grader.gradebook.opening import transaction
-from grader.gradebook.schema import HAND_IN, JOB, REPORT
+from grader.gradebook.schema import HAND_IN, JOB, REPORT, UPLOAD
 from grader.model.score import ItemResult
 
 LEASE_SECONDS = 60.0
@@ -90,14 +90,22 @@ def enqueue(
     )
 
 
-def claim(engine: Engine) -> Job | None:
-    """Take the next job for `LEASE_SECONDS`, or return None if there is none. Expired leases are back in the queue."""
+def claim(engine: Engine, assignments: Collection[str]) -> Job | None:
+    """Take the next job for one of these assignments for `LEASE_SECONDS`, or return None if there is none.
+
+    Expired leases are back in the queue.
+    """
     now = time.time()
     other = JOB.alias()
     busy = exists().where(other.c.student == JOB.c.student, other.c.state == "running")
     following = (
         select(JOB.c.id)
-        .where(JOB.c.state == "waiting", JOB.c.not_before <= now, ~busy)
+        .where(
+            JOB.c.state == "waiting",
+            JOB.c.assignment.in_(assignments),
+            JOB.c.not_before <= now,
+            ~busy,
+        )
         .order_by(*_ORDER)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -209,6 +217,40 @@ def depth(connection: Connection) -> dict[State, int]:
     )
     found = {row.state: row.jobs for row in connection.execute(query)}
     return {"waiting": found.get("waiting", 0), "running": found.get("running", 0)}
+
+
+class QueueState(msgspec.Struct, frozen=True):
+    """The queue in numbers."""
+
+    waiting: int
+    """Jobs that may start now."""
+    running: int
+    oldest: float
+    """Seconds that the job at the front has waited since it could start."""
+    ungraded: int
+    """Hand-ins that nothing could grade."""
+    graded: int
+    """Reports in the gradebook."""
+
+
+def state(connection: Connection) -> QueueState:
+    """Return the state of the queue."""
+    now = time.time()
+    columns = (JOB.c.state, JOB.c.rank, JOB.c.not_before)
+    jobs = connection.execute(select(*columns).where(JOB.c.state != "done")).all()
+    waiting = [
+        max(row.rank, row.not_before)
+        for row in jobs
+        if row.state == "waiting" and row.not_before <= now
+    ]
+    ungraded = select(func.count()).select_from(UPLOAD).where(UPLOAD.c.ungraded.is_not(None))
+    return QueueState(
+        waiting=len(waiting),
+        running=sum(row.state == "running" for row in jobs),
+        oldest=max(0.0, now - min(waiting, default=now)),
+        ungraded=connection.execute(ungraded).scalar_one(),
+        graded=connection.execute(select(func.count()).select_from(REPORT)).scalar_one(),
+    )
 
 
 _ORDER = (JOB.c.superseded, JOB.c.bulk, JOB.c.rank, JOB.c.id)

@@ -43,11 +43,12 @@ class Workers:
         executor: Executor,
         assignments: Mapping[str, Assignment],
         tell: Callable[[str], None] = lambda line: None,
+        note: Callable[[str, Mapping[str, object]], None] = lambda event, facts: None,
     ) -> None:
-        """`tell` is called with a line about each failure of the grader's own."""
+        """`tell` is called with a line about each failure of the grader's own, `note` with each grading's facts."""
         self._book, self._executor, self._assignments = book, executor, dict(assignments)
         self._digests = {name: digest_of(each) for name, each in assignments.items()}
-        self._tell = tell
+        self._tell, self._note = tell, note
         self._ended = threading.Event()
         self._fresh = threading.Event()
         self._claimed: set[Job] = set()
@@ -92,7 +93,7 @@ class Workers:
         while not self._ended.is_set():
             request = None
             try:
-                if job := queue.claim(self._book.engine):
+                if job := queue.claim(self._book.engine, self._assignments):
                     request = self._request(job)
                 elif not self._claimed:
                     self._fresh.wait(_IDLE_SECONDS)
@@ -151,6 +152,9 @@ class Workers:
                     done.graded.how,
                     done.graded.recording,
                 )
+        facts = {"job": request.job.id, "assignment": report.assignment, "tries": request.job.tries}
+        facts |= {"how": done.graded.how, "seconds": round(done.seconds, 2)}
+        self._note("graded", facts | {"ungraded": bool(reasons)})
         if done.error is not None:
             self._tell(f"{request.upload.origin}: {printable(str(done.error))}")
 

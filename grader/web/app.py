@@ -1,6 +1,8 @@
 """The application: every address with the role that it needs, the session, and the headers of each answer."""
 
 import contextlib
+import time
+import traceback
 from collections.abc import AsyncIterator
 from functools import partial
 from importlib.resources import files
@@ -22,7 +24,7 @@ from grader.gradebook.opening import transaction
 from grader.gradebook.people import Account
 from grader.model.errors import UserError
 from grader.model.text import Language, tr
-from grader.web import limits, pages, staff, students
+from grader.web import account, limits, operations, pages, staff, students
 from grader.web.site import Site
 from grader.web.visit import COOKIE, Address, Visit
 
@@ -55,7 +57,7 @@ def create_app(site: Site) -> Starlette:
         Route("/static/page.css", lambda _: FileResponse(style)),
         Mount("/static", StaticFiles(packages=[("grader.web", "static")])),
     ]
-    routes = [*students.ROUTES, *staff.ROUTES]
+    routes = [*operations.ROUTES, *students.ROUTES, *account.ROUTES, *staff.ROUTES]
     app = Starlette(
         routes=[*static, *(_route(site, each) for each in routes)],
         lifespan=lifespan,
@@ -71,7 +73,24 @@ def create_app(site: Site) -> Starlette:
 
 
 def _route(site: Site, address: Address) -> Route:
-    return Route(address.path, partial(_answer, site, address), methods=[address.method])
+    return Route(address.path, partial(_observed, site, address), methods=[address.method])
+
+
+async def _observed(site: Site, address: Address, request: Request) -> Response:
+    begin = time.monotonic()
+    status = 500
+    try:
+        answer = await _answer(site, address, request)
+        status = answer.status_code
+        return answer
+    except HTTPException as error:
+        status = error.status_code
+        raise
+    except UserError:
+        status = 422
+        raise
+    finally:
+        site.metrics.observe(address.method, address.path, status, time.monotonic() - begin)
 
 
 async def _answer(site: Site, address: Address, request: Request) -> Response:
@@ -152,7 +171,8 @@ async def _told(site: Site, request: Request, error: Exception) -> Response:
 
 
 async def _failed(site: Site, request: Request, error: Exception) -> Response:
-    site.tell(f"{request.method} {request.url.path}: {type(error).__name__}: {error}")
+    frame = traceback.extract_tb(error.__traceback__)[-1]  # an address may hold somebody's id
+    site.tell(f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})")
     words = tr("Something went wrong here. What you handed in is safe; try again in a moment.")
     language = _language(site, request, None)
     html = pages.render("message.html.j2", language, site=site, person=None, path="/", words=words)

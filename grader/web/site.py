@@ -15,6 +15,7 @@ from grader.model.assignment import Assignment
 from grader.model.course import Course
 from grader.model.text import Language
 from grader.web.limits import Buckets
+from grader.web.metrics import Metrics, Note
 from grader.web.visible import Visible, visible
 from grader.web.watch import Watch
 
@@ -31,16 +32,19 @@ class Site:
         workers: int = 1,
         look: Callable[[], None] = lambda: None,
         tell: Callable[[str], None] = lambda line: None,
+        note: Note = lambda event, facts: None,
     ) -> None:
         """`url` is its public address; `workers` submissions are graded at a time, for estimates.
 
-        `look` is called when there is a new job, `tell` with lines for the operator.
+        `look` is called when there is a new job, `tell` with lines for the operator, `note` with
+        the facts of each request.
         """
         self.book = book
         self.assignments = dict(assignments)
         self.url = url.rstrip("/")
         self.workers, self.look, self.tell = workers, look, tell
         self.watch = Watch(book, workers)
+        self.metrics = Metrics(book.reading, lambda: self.watch.waiting, note)
         self.upload_buckets = Buckets(burst=10, seconds=10.0)
         self.sign_in_buckets = Buckets(burst=30, seconds=2.0)
 

@@ -332,14 +332,7 @@ def _ask(visit: Visit) -> Response:
     return visit.go(f"/hand-ins/{upload.key}#questions")
 
 
-def _healthy(visit: Visit) -> Response:
-    with transaction(visit.site.book.reading) as connection:
-        queue.depth(connection)
-    return Response("ok\n", media_type="text/plain")
-
-
 ROUTES = [
-    Address("/healthz", "GET", "anybody", _healthy),
     Address("/sign-in/{secret}", "GET", "anybody", _sign_in_page),
     Address("/sign-in/{secret}", "POST", "anybody", _sign_in),
     Address("/", "GET", "student", _home),

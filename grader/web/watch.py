@@ -24,6 +24,11 @@ class Watch:
         self._now: dict[int, JobView] = {}
         self._told: dict[int, float] = {}
 
+    @property
+    def waiting(self) -> int:
+        """The number of pages that wait."""
+        return sum(len(pages) for pages in list(self._waiting.values()))
+
     async def changes(self, upload: int) -> AsyncIterator[JobView]:
         """Yield the job of an upload each time it has changed, until it is done."""
         changed = asyncio.Event()

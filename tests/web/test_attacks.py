@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 from grader.gradebook import people
 from grader.gradebook.opening import transaction
-from grader.web import staff, students
+from grader.web import account, operations, staff, students
 from grader.web.app import create_app
 
 RIGHT = (Path(__file__).parents[2] / "solutions/binary/variants/double_precision.py").read_bytes()
-ROUTES = [*students.ROUTES, *staff.ROUTES]
+ROUTES = [*operations.ROUTES, *students.ROUTES, *account.ROUTES, *staff.ROUTES]
 RANK = ["anybody", "student", "assistant", "teacher", "administrator"]
 WHO = {"student": "kim", "assistant": "ta", "teacher": "prof", "administrator": "root"}
 
@@ -35,6 +35,7 @@ def test_every_address_declares_its_role(shared):
     assert all(each.role in RANK for each in ROUTES)
     assert [each.path for each in ROUTES if each.role == "anybody"] == [
         "/healthz",
+        "/metrics",
         "/sign-in/{secret}",
         "/sign-in/{secret}",
     ]

@@ -30,6 +30,10 @@ def hand_in(book, student, assignment="binary", content=RIGHT, **how):
         return upload.id
 
 
+def claim(book, assignments=("binary", "wine", *(f"a{number}" for number in range(50)))):
+    return queue.claim(book.engine, assignments)
+
+
 def finish(book, job):
     with transaction(book.engine) as connection:
         return queue.finish(connection, job)
@@ -38,7 +42,7 @@ def finish(book, job):
 def order(book):
     """The uploads in the order in which one worker grades them."""
     found = []
-    while job := queue.claim(book.engine):
+    while job := claim(book):
         found.append(job.upload)
         assert finish(book, job)
     return found
@@ -67,22 +71,29 @@ def test_a_single_regrade_comes_before_bulk_regrades(book):
 def test_a_student_has_one_running_job(book):
     hand_in(book, "kim", "binary")
     second = hand_in(book, "kim", "wine")
-    first = queue.claim(book.engine)
-    assert queue.claim(book.engine) is None
+    first = claim(book)
+    assert claim(book) is None
     finish(book, first)
-    assert queue.claim(book.engine).upload == second
+    assert claim(book).upload == second
+
+
+def test_a_machine_takes_only_what_it_has_the_checks_for(book):
+    hand_in(book, "kim", "gone")
+    upload = hand_in(book, "lee")
+    assert claim(book).upload == upload
+    assert claim(book) is None
 
 
 def test_what_may_not_start_yet_waits(book):
     hand_in(book, "kim", not_before=time.time() + 60)
-    assert queue.claim(book.engine) is None
+    assert claim(book) is None
 
 
 def test_an_expired_lease_is_back_in_the_queue_and_its_late_report_changes_nothing(book):
     upload = hand_in(book, "kim")
-    lost = queue.claim(book.engine)
+    lost = claim(book)
     expire(book)
-    again = queue.claim(book.engine)
+    again = claim(book)
     assert (again.upload, again.tries) == (upload, 2)
     assert not queue.renew(book.engine, lost)
     assert not finish(book, lost)
@@ -100,7 +111,7 @@ def test_two_workers_never_share_a_job(book):
     taken = []
 
     def work():
-        while job := queue.claim(book.engine):
+        while job := claim(book):
             taken.append(job.upload)
             finish(book, job)
 
@@ -116,7 +127,7 @@ def test_two_workers_never_share_a_job(book):
 def test_a_hand_in_that_ends_every_grader_is_ungraded_and_shown_to_staff(book, assignments, grader):
     hand_in(book, "kim")
     for _ in range(queue.MAX_TRIES):
-        queue.claim(book.engine)
+        claim(book)
         expire(book)
     with Workers(book, LocalExecutor(grader, 1), {"binary": assignments["binary"]}):
         wait_until(lambda: book.records_of("kim"))
@@ -154,7 +165,7 @@ def test_the_estimate_counts_what_is_before_a_hand_in(book, assignments, grader)
         connection.execute(update(REPORT).values(seconds=8.0))
     waiting = [hand_in(book, f"s{number}") for number in range(10)]
     hand_in(book, "tomorrow", not_before=time.time() + 3600)
-    queue.claim(book.engine)
+    claim(book)
     with transaction(book.reading) as connection:
         two, four = (queue.jobs_of(connection, [first, waiting[-1]], n) for n in (2, 4))
     assert two[first].state == "done"

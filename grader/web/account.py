@@ -1,0 +1,47 @@
+"""The own account: what is kept about it, as a download, and an end to all sessions."""
+
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from grader.gradebook import desk, people, uploads
+from grader.gradebook.opening import transaction
+from grader.web.visit import Address, Visit
+
+
+def _account(visit: Visit) -> Response:
+    return visit.page("account.html.j2")
+
+
+def _export(visit: Visit) -> Response:
+    site, person = visit.site, visit.person
+    with transaction(site.book.engine) as connection:
+        desk.log(connection, person.id, "exported", person.id)
+        theirs = uploads.hand_ins_of(connection, person.id)
+        shown = {
+            each.origin
+            for each in theirs
+            if each.assignment in site.assignments
+            and site.visible(connection, person, each).everything
+        }
+    data = site.book.about(person.id).for_themselves(shown).zipped()
+    name = quote(f"{person.id}.zip", safe="")
+    return Response(
+        data,
+        media_type="application/zip",
+        headers={"Content-Disposition": f"attachment; filename*=utf-8''{name}"},
+    )
+
+
+def _sign_out_everywhere(visit: Visit) -> Response:
+    with transaction(visit.site.book.engine) as connection:
+        people.revoke(connection, visit.person.id)
+        desk.log(connection, visit.person.id, "signed out everywhere", visit.person.id)
+    return visit.go("/")
+
+
+ROUTES = [
+    Address("/account", "GET", "student", _account),
+    Address("/account/export", "POST", "student", _export),
+    Address("/account/sign-out-everywhere", "POST", "student", _sign_out_everywhere),
+]
