@@ -24,7 +24,7 @@ from grader.model.text import Language, Text, tr
 
 if TYPE_CHECKING:
     from grader.gradebook.decisions import Adjusted
-    from grader.model.record import Adjustment, Decision
+    from grader.model.record import Adjustment, Comment, Decision
 
 AuthorOption = Annotated[
     str | None, typer.Option(help="Who made the decision; by default your login name.")
@@ -195,14 +195,19 @@ def _table(decisions: "Sequence[Decision]", language: Language) -> Table:
         table.add_column(head.in_(language), overflow="fold")
     for each in decisions:
         made = each.adjustment
-        by = f"{made.author} {made.made_at:%Y-%m-%d}"
-        if each.undone_at is not None:
-            undone = tr(
-                "undone by {author} {date}",
-                author=each.undone_by or "",
-                date=f"{each.undone_at:%Y-%m-%d}",
-            )
-            by = f"{by}; {undone.in_(language)}"
         row = (str(each.id), each.student, each.assignment, _what(made).in_(language), made.reason)
-        table.add_row(*row, by)
+        table.add_row(*row, by(made, each).in_(language))
     return table
+
+
+def by(made: "Adjustment | Comment", kept: "Decision | Comment") -> Text:
+    """Return who made a decision or comment and when, and who undid it."""
+    words = tr("{author} {date}", author=made.author, date=f"{made.made_at:%Y-%m-%d}")
+    if kept.undone_at is None:
+        return words
+    return tr(
+        "{words}; undone by {author} {date}",
+        words=words,
+        author=kept.undone_by or "",
+        date=f"{kept.undone_at:%Y-%m-%d}",
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from grader.cli.adjust import AuthorOption, login_name
+from grader.cli.adjust import AuthorOption, by, login_name
 from grader.cli.console import console
 from grader.cli.options import (
     GradebookOption,
@@ -112,13 +112,6 @@ def _table(comments: "Sequence[Comment]", language: Language) -> Table:
         about = each.item or ""
         if each.place is not None:
             about = place_text(each.place.cell, each.place.line).in_(language)
-        by = f"{each.author} {each.made_at:%Y-%m-%d}"
-        if each.undone_at is not None:
-            undone = tr(
-                "undone by {author} {date}",
-                author=each.undone_by or "",
-                date=f"{each.undone_at:%Y-%m-%d}",
-            )
-            by = f"{by}; {undone.in_(language)}"
-        table.add_row(str(each.id), each.student, each.assignment, about, each.words, by)
+        row = (str(each.id), each.student, each.assignment, about, each.words)
+        table.add_row(*row, by(each, each).in_(language))
     return table

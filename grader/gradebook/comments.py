@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, insert, select
 
-from grader.gradebook.decisions import Key, refuse_unknown_item, student_id
+from grader.gradebook.decisions import Key, refuse_unknown_item, student_id, undone
 from grader.gradebook.schema import COMMENT
 from grader.model.errors import UserError
 from grader.model.record import ClassRecord, Comment
@@ -69,17 +69,11 @@ def undo_comment(connection: Connection, number: int, author: str, at: datetime)
     Raises:
         UserError: there is none, or it is withdrawn already.
     """
-    found = connection.execute(select(COMMENT).where(COMMENT.c.id == number)).mappings().first()
-    if found is None or found["undone_at"] is not None:
-        raise UserError(
-            tr(
-                "there is no comment {number} to undo; `grader comment RESULTS --list` lists them",
-                number=number,
-            )
-        )
-    values = {"undone_by": author, "undone_at": at}
-    connection.execute(update(COMMENT).where(COMMENT.c.id == number).values(values))
-    return msgspec.structs.replace(_comment(found), undone_by=author, undone_at=at)
+    missing = tr(
+        "there is no comment {number} to undo; `grader comment RESULTS --list` lists them",
+        number=number,
+    )
+    return _comment(undone(connection, COMMENT, number, author, at, missing))
 
 
 def shown_comments(connection: Connection) -> Mapping[Key, tuple[Comment, ...]]:
@@ -130,7 +124,7 @@ def _values(comment: Comment) -> dict[str, Any]:
     return values | {"cell": place and place.cell, "line": place and place.line}
 
 
-def _comment(row: RowMapping) -> Comment:
+def _comment(row: Mapping[Any, Any]) -> Comment:
     values = dict(row)
     cell, line = values.pop("cell"), values.pop("line")
     return Comment(**values, place=None if cell is None else Place(cell, line))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from grader.gradebook.schema import ADJUSTMENT
 from grader.intake.roster import RosterIndex
@@ -101,17 +101,31 @@ def undo(connection: Connection, number: int, author: str, at: datetime) -> Deci
     Raises:
         UserError: there is none, or it is undone already.
     """
-    found = connection.execute(_one(number)).mappings().first()
-    if found is None or found["undone_at"] is not None:
-        raise UserError(
-            tr(
-                "there is no adjustment {number} to undo; `grader adjust RESULTS --list` lists them",
-                number=number,
-            )
-        )
+    missing = tr(
+        "there is no adjustment {number} to undo; `grader adjust RESULTS --list` lists them",
+        number=number,
+    )
+    return _decision(undone(connection, ADJUSTMENT, number, author, at, missing))
+
+
+def undone(
+    connection: Connection, table: Table, number: int, author: str, at: datetime, missing: Text
+) -> dict[str, Any]:
+    """Mark a row as undone, and return it.
+
+    Raises:
+        UserError: `missing`, where there is no such row or it is undone already.
+    """
     values = {"undone_by": author, "undone_at": at}
-    connection.execute(update(ADJUSTMENT).where(ADJUSTMENT.c.id == number).values(values))
-    return msgspec.structs.replace(_decision(found), undone_by=author, undone_at=at)
+    wanted = (table.c.id == number, table.c.undone_at.is_(None))
+    row = (
+        connection.execute(update(table).where(*wanted).values(values).returning(table))
+        .mappings()
+        .first()
+    )
+    if row is None:
+        raise UserError(missing)
+    return dict(row)
 
 
 def in_force(
@@ -200,11 +214,7 @@ def _capped(record: Record, adjustment: Adjustment) -> Adjustment:
     return msgspec.structs.replace(adjustment, points=round(min(room, adjustment.points), 2))
 
 
-def _one(number: int) -> Select[Any]:
-    return select(ADJUSTMENT).where(ADJUSTMENT.c.id == number)
-
-
-def _decision(row: RowMapping) -> Decision:
+def _decision(row: Mapping[Any, Any]) -> Decision:
     fields = {name: row[name] for name in Adjustment.__struct_fields__}
     return Decision(
         id=row["id"],
