@@ -9,6 +9,7 @@ import typer
 from grader.cli.console import console
 from grader.cli.options import (
     EXIT_UNGRADED,
+    ClusterOption,
     GradebookOption,
     IsolationOption,
     JobsOption,
@@ -16,6 +17,7 @@ from grader.cli.options import (
     NameOption,
     SectionOption,
     SolutionsOption,
+    TlsOption,
     executor_of,
     hidden_assignments,
     language_of,
@@ -53,6 +55,8 @@ def batch(
     ],
     assignment: NameOption = None,
     jobs: JobsOption = None,
+    cluster: ClusterOption = None,
+    tls: TlsOption = None,
     roster: Annotated[
         Path | None,
         typer.Option(
@@ -144,7 +148,7 @@ def batch(
             work = choose(work, book, student, section, ungraded=only is not None)
             again: Again = "rerun" if rerun else "replay" if regrade else "new"
             with (
-                executor_of(context, isolation, jobs) as executor,
+                executor_of(context, isolation, jobs, cluster, tls, language) as executor,
                 Display(language) as display,
             ):
                 state = run_batch(executor, book, work, again, show=display.show)

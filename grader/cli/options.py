@@ -19,7 +19,7 @@ from grader.model.assignment import (
 )
 from grader.model.builtin import built_in_course
 from grader.model.errors import InfrastructureError, UserError, reading, writing
-from grader.model.needs import require_staff
+from grader.model.needs import require_cluster, require_staff
 from grader.model.submission import match_assignment, read_submission, readable
 from grader.model.text import Language, Text, default_language, printable, tr
 
@@ -78,6 +78,22 @@ SectionOption = Annotated[
     str | None,
     typer.Option("--section", metavar="NAME", help="Only this section of the roster."),
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Grade on a Dask cluster: tcp://HOST:PORT, tls://HOST:PORT, slurm:JOBS, ssh:HOST,HOST or local:WORKERS.",
+    ),
+]
+TlsOption = Annotated[
+    tuple[Path, Path, Path] | None,
+    typer.Option(
+        "--tls",
+        metavar="CERT KEY CA",
+        help="With --cluster: files for TLS between the machines; by default as in Dask's configuration.",
+    ),
+]
 SolutionsOption = Annotated[
     Path | None,
     typer.Option(
@@ -107,13 +123,35 @@ def grader_of(
 
 
 @contextmanager
-def executor_of(context: typer.Context, isolation: Level, jobs: int | None) -> "Iterator[Executor]":
-    """Return where hand-ins are graded: on this machine, `jobs` at a time, by default one per processor."""
-    from grader.grading.executor import LocalExecutor
-    from grader.grading.progress import processors
+def executor_of(
+    context: typer.Context,
+    isolation: Level,
+    jobs: int | None,
+    cluster: str | None,
+    tls: tuple[Path, Path, Path] | None,
+    language: Language,
+) -> "Iterator[Executor]":
+    """Return where hand-ins are graded: on a cluster, or on this machine, `jobs` at a time.
 
-    with grader_of(context, isolation) as grader:
-        yield LocalExecutor(grader, jobs or processors())
+    Raises:
+        UserError: there is no such cluster, or the packages of the extra `cluster` aren't installed.
+    """
+    if cluster is None:
+        from grader.grading.executor import LocalExecutor
+        from grader.grading.progress import processors
+
+        with grader_of(context, isolation) as grader:
+            yield LocalExecutor(grader, jobs or processors())
+        return
+    require_cluster()
+    from grader.grading.cluster import ClusterExecutor
+    from grader.grading.connect import connect
+
+    def tell(text: Text) -> None:
+        say(text, language, stderr=True)
+
+    with connect(cluster, tls, tell) as client, ClusterExecutor(client, isolation, tell) as found:
+        yield found
 
 
 class user_errors:  # noqa: N801

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
@@ -17,11 +16,13 @@ import typer
 
 from grader.cli.console import console
 from grader.cli.options import (
+    ClusterOption,
     GradebookOption,
     IsolationOption,
     JobsOption,
     LangOption,
     SolutionsOption,
+    TlsOption,
     executor_of,
     hidden_assignments,
     language_of,
@@ -29,6 +30,7 @@ from grader.cli.options import (
     staff_errors,
 )
 from grader.model.errors import UserError, writing
+from grader.model.needs import require_web
 from grader.model.text import Language, tr
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ def serve(
     ] = True,
     log: LogOption = None,
     jobs: JobsOption = None,
+    cluster: ClusterOption = None,
+    tls: TlsOption = None,
     gradebook: GradebookOption = None,
     lang: LangOption = None,
     isolation: IsolationOption = "full",
@@ -89,7 +93,7 @@ def serve(
     """
     language = language_of(lang)
     with staff_errors(language), ExitStack() as stack:
-        _require_web()
+        require_web()
         import uvicorn
 
         from grader.gradebook import Gradebook
@@ -115,7 +119,9 @@ def serve(
         if roster is not None:
             _write_links(book, site, roster, results / LINKS, language)
         if grading:
-            executor = stack.enter_context(executor_of(context, isolation, jobs))
+            executor = stack.enter_context(
+                executor_of(context, isolation, jobs, cluster, tls, language)
+            )
             workers = stack.enter_context(Workers(book, executor, assignments, _tell, note))
             site.look = workers.look
         say(tr("Serving at {address}", address=site.url), language)
@@ -139,6 +145,8 @@ def work(
     results: _Results = Path("results"),
     log: LogOption = None,
     jobs: JobsOption = None,
+    cluster: ClusterOption = None,
+    tls: TlsOption = None,
     gradebook: GradebookOption = None,
     lang: LangOption = None,
     isolation: IsolationOption = "full",
@@ -155,7 +163,7 @@ def work(
         refuse_readable(results)
         with (
             Gradebook(results, gradebook) as book,
-            executor_of(context, isolation, jobs) as executor,
+            executor_of(context, isolation, jobs, cluster, tls, language) as executor,
             _log(log) as note,
             Workers(book, executor, assignments, _tell, note),
         ):
@@ -188,18 +196,6 @@ def _log(path: str | None) -> Iterator[Callable[[str, Mapping[str, object]], Non
 
 def _end(number: int, _: object) -> None:
     raise SystemExit(0)
-
-
-def _require_web() -> None:
-    needed = ("multipart", "prometheus_client", "starlette", "uvicorn")
-    if missing := [name for name in needed if not find_spec(name)]:
-        raise UserError(
-            tr(
-                "this command needs packages that aren't installed ({names}): run pip install"
-                " 'torch-grader[serve]'",
-                names=", ".join(missing),
-            )
-        )
 
 
 @contextmanager

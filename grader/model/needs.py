@@ -24,6 +24,12 @@ STAFF = (
 """What the extra `staff` installs, by the names by which it is imported."""
 
 
+SERVE = ("multipart", "prometheus_client", "starlette", "uvicorn")
+"""What the extra `serve` installs besides, by the names by which it is imported."""
+CLUSTER = ("asyncssh", "cryptography", "dask_jobqueue", "distributed")
+"""What the extra `cluster` installs besides, by the names by which it is imported."""
+
+
 def require_torch() -> None:
     """Refuse to go on without a PyTorch that is new enough. It isn't imported for that.
 
@@ -61,11 +67,34 @@ def require_staff() -> None:
         UserError: PyTorch or a package of the extra `staff` is missing.
     """
     require_torch()
-    if missing := [name for name in STAFF if find_spec(name) is None]:
+    _require(STAFF, "staff")
+
+
+def require_web() -> None:
+    """Refuse to go on without what the web pages need.
+
+    Raises:
+        UserError: a package of the extra `serve` is missing.
+    """
+    _require(SERVE, "serve")
+
+
+def require_cluster() -> None:
+    """Refuse to go on without what grading on a cluster needs.
+
+    Raises:
+        UserError: a package of the extra `cluster` is missing.
+    """
+    _require(CLUSTER, "cluster")
+
+
+def _require(packages: tuple[str, ...], extra: str) -> None:
+    if missing := [name for name in packages if find_spec(name) is None]:
         raise UserError(
             tr(
                 "this command needs packages that aren't installed ({names}): run pip install"
-                " 'torch-grader[staff]'",
+                " 'torch-grader[{extra}]'",
                 names=", ".join(missing),
+                extra=extra,
             )
         )
