@@ -556,6 +556,7 @@ _WORDS = {
     "cut": CUT,
     "confusion": tr("Confusion matrix: rows are true classes, columns are predicted ones."),
     "detail": tr("Technical details"),
+    "due": tr("Due"),
     "file": tr("File"),
     "from_items": tr("Rubric items, total"),
     "graded": tr("Graded"),

@@ -45,9 +45,9 @@ def due_text(record: Record, assignment: Assignment) -> Text | None:
     if policy is None:
         return None
     due = record.due or policy.due
-    words = tr("Due {time}", time=shown_time(due, assignment.course))
+    words = tr("{time}", time=shown_time(due, assignment.course))
     if due > policy.due:
-        words = tr("{words} (extended)", words=words)
+        words = tr("{words} · extended", words=words)
     if record.handed_in is None or record.late_days:
         return words
     if record.handed_in <= due:

@@ -86,7 +86,7 @@ def words_of(results, student):
         ),
         ("choi", "Due 2026-05-01 23:59 (UTC+09:00) · in the period of grace"),
         ("lee", "Due 2026-05-01 23:59 (UTC+09:00) late by 2 days, −2"),
-        ("park", "Due 2026-05-03 12:00 (UTC+09:00) (extended) · in time"),
+        ("park", "Due 2026-05-03 12:00 (UTC+09:00) · extended · in time"),
     ],
 )
 def test_page_says_when_it_was_due_and_what_lateness_costs(results, student, expected):
