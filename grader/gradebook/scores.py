@@ -8,6 +8,9 @@ from sqlalchemy import Connection, func, select
 from grader.gradebook.schema import ADJUSTMENT, HAND_IN, REPORT, UPLOAD
 from grader.model.assignment import Assignment
 
+_FLAGGED = '"flags":[{'
+"""What a report with a flag holds; in a student's words, the quotes would be escaped."""
+
 
 class Score(msgspec.Struct, frozen=True):
     """What counts of a student's hand-ins for an assignment."""
@@ -20,6 +23,8 @@ class Score(msgspec.Struct, frozen=True):
     origin: str
     key: str | None
     """That of its page, if it was handed in on the web pages."""
+    flagged: bool = False
+    """Whether the report flags something suspicious."""
 
 
 def scores(connection: Connection, assignment: Assignment) -> dict[str, Score]:
@@ -35,6 +40,7 @@ def scores(connection: Connection, assignment: Assignment) -> dict[str, Score]:
             HAND_IN.c.run_id,
             REPORT.c.score,
             REPORT.c.ungraded,
+            REPORT.c.report.contains(_FLAGGED).label("flagged"),
         )
         .join(REPORT)
         .where(REPORT.c.id.in_(last), HAND_IN.c.assignment == assignment.name)
@@ -68,6 +74,7 @@ def scores(connection: Connection, assignment: Assignment) -> dict[str, Score]:
             row.late_days,
             row.origin,
             keys.get(row.origin),
+            bool(row.flagged),
         )
         if counts:
             found[row.student], order[row.student] = new, place

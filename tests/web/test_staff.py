@@ -43,6 +43,20 @@ def test_an_adjustment_shows_on_the_students_page_and_in_the_log(graded, hand_in
     assert "right idea" in prof.get("/students/kim").text
 
 
+def test_what_is_suspicious_is_on_the_staffs_pages_alone(graded, hand_in, wait_for_report):
+    kim, ta = graded.browser("kim"), graded.browser("ta")
+    key = hand_in(kim, b"import gc\n" + WRONG)
+    flag = "the code imports the grader, `gc` or `ctypes`"
+
+    theirs = [wait_for_report(kim, key), kim.get("/"), kim.get(f"/hand-ins/{key}/report")]
+
+    assert flag in text_of(ta.get("/students/kim"))
+    assert text_of(ta.get("/class/binary")).count("For you to look at") == 1
+    for page in theirs:
+        assert flag not in page.text
+        assert "look at" not in page.text
+
+
 @pytest.mark.parametrize("points", ["", "many", "nan"])
 def test_an_adjustment_that_is_no_number_is_refused(graded, hand_in, wait_for_report, points):
     kim, ta = graded.browser("kim"), graded.browser("ta")
