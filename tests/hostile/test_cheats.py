@@ -26,13 +26,14 @@ DEFENCES = [
     ("wine", "without_parameters", "convergence", "check_moved"),
     ("wine", "parameters_unmoved", "convergence", "check_moved"),
     ("wine", "pretrained_and_permuted", "convergence", "check_learns"),
+    ("wine", "pretrained", "test_0_class", "permuted"),
     ("wine", "nearest_row", "accuracy", "check_steady"),
     ("wine", "call_stack_inspected", "test_0_class", "check_steady"),
 ]
 SWITCHED_OFF = """
 import grader.checks.training
 
-{name} = grader.checks.training.{name} = lambda *_, **__: None
+{name} = grader.checks.training.{name} = lambda first=None, *_, **__: first
 """
 
 
