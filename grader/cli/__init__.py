@@ -14,6 +14,7 @@ from grader.cli import (
     grade,
     hand_back,
     privacy,
+    push,
     results,
     serve,
     similar,
@@ -41,6 +42,7 @@ for group in (
     similar,
     serve,
     backup,
+    push,
     authoring,
     doctor,
 ):

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
@@ -24,6 +25,7 @@ from grader.cli.options import (
     SolutionsOption,
     TlsOption,
     executor_of,
+    grader_of,
     hidden_assignments,
     language_of,
     say,
@@ -96,6 +98,7 @@ def serve(
         require_web()
         import uvicorn
 
+        from grader.authoring.push import Examiner, Follower, catch_up
         from grader.gradebook import Gradebook
         from grader.gradebook.backup import LINKS
         from grader.grading.progress import processors
@@ -109,6 +112,7 @@ def serve(
         with writing(results):
             results.mkdir(parents=True, exist_ok=True)
         book = stack.enter_context(Gradebook(results, gradebook, create=True))
+        assignments = catch_up(book, assignments)
         listening = stack.enter_context(_listening(host, port))
         address = url or f"http://{host}:{listening.getsockname()[1]}"
         count = jobs or processors()
@@ -124,6 +128,13 @@ def serve(
             )
             workers = stack.enter_context(Workers(book, executor, assignments, _tell, note))
             site.look = workers.look
+            stack.enter_context(
+                Follower(book, assignments, site.follow, workers.replacing, tell=_tell)
+            )
+            examine = partial(grader_of, context, isolation)
+            stack.enter_context(Examiner(book, examine, lambda: site.assignments, _tell))
+        else:
+            stack.enter_context(Follower(book, assignments, site.follow, tell=_tell))
         say(tr("Serving at {address}", address=site.url), language)
         if link := site.first_link():
             say(tr("Sign in as the teacher (this link works once): {link}", link=link), language)
@@ -155,18 +166,23 @@ def work(
     """Grade what was handed in on the web pages, on this machine. Any number of machines may do so."""
     language = language_of(lang)
     with staff_errors(language):
+        from grader.authoring.push import Examiner, Follower, catch_up
         from grader.gradebook import Gradebook
         from grader.grading.work import Workers
         from grader.sandbox import refuse_readable
 
         assignments = hidden_assignments(solutions)
         refuse_readable(results)
-        with (
-            Gradebook(results, gradebook) as book,
-            executor_of(context, isolation, jobs, cluster, tls, language) as executor,
-            _log(log) as note,
-            Workers(book, executor, assignments, _tell, note),
-        ):
+        with Gradebook(results, gradebook) as book, _log(log) as note, ExitStack() as stack:
+            live = catch_up(book, assignments)
+            executor = stack.enter_context(
+                executor_of(context, isolation, jobs, cluster, tls, language)
+            )
+            workers = stack.enter_context(Workers(book, executor, live, _tell, note))
+            follow = lambda new: live.update({new.name: new})  # noqa: E731
+            stack.enter_context(Follower(book, live, follow, workers.replacing, tell=_tell))
+            examine = partial(grader_of, context, isolation)
+            stack.enter_context(Examiner(book, examine, lambda: live, _tell))
             say(tr("Grading from {place}", place=book.place), language)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, _end)

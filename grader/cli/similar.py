@@ -1,8 +1,7 @@
 """The command `similar`: which hand-ins share code?"""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,10 +15,6 @@ from grader.cli.options import (
     staff_errors,
 )
 from grader.model.text import tr
-
-if TYPE_CHECKING:
-    from grader.model.assignment import Assignment
-    from grader.model.submission import Cell
 
 PAGE = Path("assistant", "similar.html")
 
@@ -54,36 +49,16 @@ def similar(
     language = language_of(lang)
     with staff_errors(language):
         from grader.gradebook import Gradebook
-        from grader.gradebook.similarity import similar as find_similar
         from grader.model.errors import writing
         from grader.reports.page import write_page
-        from grader.reports.similar import Comparison, similar_page, similar_table
+        from grader.reports.similar import compare_hand_ins, similar_page, similar_table
 
         with Gradebook(results, gradebook) as book:
             record = book.class_record().only(assignment)
-        comparisons = []
-        for each in record.assignments:
-            hand_ins = {
-                student: found.cells
-                for (student, name), found in record.counting.items()
-                if name == each.name and not found.handed_in_by
-            }
-            if hand_ins:
-                pairs = find_similar(hand_ins, _usual(each), least)
-                comparisons.append(Comparison(title=each.title, hand_ins=hand_ins, pairs=pairs))
+        comparisons = compare_hand_ins(record, least)
         for comparison in comparisons:
             console().print(similar_table(comparison, language))
         page = output or results / PAGE
         with writing(page):
             write_page(page, similar_page(comparisons, language))
     say(tr("Comparison page: {path}", path=page.resolve()), language)
-
-
-def _usual(assignment: "Assignment") -> "Iterable[Sequence[Cell]]":
-    """The reference solution, which holds the template's code, and its variants."""
-    from grader.model.submission import read_submission
-
-    folder = assignment.folder
-    for path in (folder / "solution.py", *sorted(folder.glob("variants/*"))):
-        if path.is_file() and path.suffix in (".py", ".ipynb"):
-            yield read_submission(path).cells

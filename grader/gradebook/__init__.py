@@ -1,6 +1,7 @@
 """Keep the reports of a class in a database: each is written atomically and never overwritten."""
 
 import hashlib
+import itertools
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -353,7 +354,7 @@ class Gradebook:
                     tr("{points} isn't a valid number of points", points=adjustment.points)
                 )
         with transaction(self.engine) as connection:
-            return decisions.adjust_all(connection, _class_record(connection), wanted)
+            return decisions.adjust_all(connection, _class_record(connection, brief=True), wanted)
 
     def decisions(self) -> tuple[Decision, ...]:
         """Return all adjustments ever made, the oldest first."""
@@ -511,16 +512,30 @@ class Gradebook:
         """
         with transaction(self.reading) as connection:
             run = run_before(runs(connection), since)
-            before = _class_record(connection, run)
-            return changes(before, _class_record(connection), settings_of(connection))
+            before = _class_record(connection, run, brief=True)
+            after = _class_record(connection, brief=True)
+            return changes(before, after, settings_of(connection))
 
-    def class_record(self) -> ClassRecord:
+    def run_over(self, path: str) -> int:
+        """Return the id of the last run over this path alone."""
+        query = select(func.max(RUN.c.id)).where(RUN.c.paths == _json([path]))
+        with transaction(self.reading) as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def runs(self) -> tuple[Run, ...]:
+        """Return all runs, the oldest first."""
+        with transaction(self.reading) as connection:
+            return runs(connection)
+
+    def class_record(self, assignment: str | None = None, *, brief: bool = False) -> ClassRecord:
         """Return the current data for the reports of the class.
 
         With a roster these are its students; hand-ins of those who have dropped the course are kept, but not shown.
+        With an `assignment`, its hand-ins are the only ones. A `brief` record lacks the submitted code and what
+        `ScoreReport.brief` leaves out: enough for tables and statistics, and fast.
         """
         with transaction(self.reading) as connection:
-            return _class_record(connection)
+            return _class_record(connection, assignment=assignment, brief=brief)
 
     def roster(self) -> tuple[RosterEntry, ...]:
         """Return the students of the last roster."""
@@ -581,6 +596,7 @@ class Gradebook:
             "version": __version__,
             "score": report.score,
             "ungraded": report.ungraded,
+            "summary": _json(report.brief),
         }
         connection.execute(insert(REPORT).values(values))
 
@@ -610,7 +626,13 @@ class Gradebook:
         return connection.execute(statement.returning(*table.primary_key)).scalar_one()
 
 
-def _class_record(connection: Connection, then: Run | None = None) -> ClassRecord:
+def _class_record(
+    connection: Connection,
+    then: Run | None = None,
+    *,
+    assignment: str | None = None,
+    brief: bool = False,
+) -> ClassRecord:
     """The class as it is now, or as it was after a run, as far as that is kept: with the present roster and teams."""
     assignments = _assignments(connection)
     everyone = _roster(connection)
@@ -623,6 +645,8 @@ def _class_record(connection: Connection, then: Run | None = None) -> ClassRecor
         roster,
         points,
         then.id if then else None,
+        *((HAND_IN.c.assignment == assignment,) if assignment else ()),
+        brief=brief,
     )
     worked = {r.report.student for r in found} | {student for student, _ in (*points, *excused)}
     return ClassRecord(
@@ -732,10 +756,13 @@ def _records(
     adjustments: Mapping[tuple[str, str], tuple[Adjustment, ...]],
     until: int | None,
     *where: ColumnElement[bool],
+    brief: bool = False,
 ) -> tuple[Record, ...]:
-    columns = (REPORT.c.report, REPORT.c.graded_at, REPORT.c.how, REPORT.c.digest, REPORT.c.version)
+    report = REPORT.c.summary.label("report") if brief else REPORT.c.report
+    columns = (report, REPORT.c.graded_at, REPORT.c.how, REPORT.c.digest, REPORT.c.version)
+    hand_in = [column for column in HAND_IN.c if not (brief and column is HAND_IN.c.cells)]
     query = (
-        select(*columns, RUN.c.paths, HAND_IN)
+        select(*columns, RUN.c.paths, *hand_in)
         .select_from(REPORT)
         .join(HAND_IN)
         .join(RUN, HAND_IN.c.run_id == RUN.c.id)
@@ -751,7 +778,7 @@ def _records(
         if row.id in gone and (row.paths, row.origin, row.sha256) in there:
             continue  # the same file has since been matched to another student or assignment
         key = (row.student, row.assignment)
-        record = _record(row, adjustments.get(key, ()), said.get(key, ()))
+        record = _record(row, adjustments.get(key, ()), said.get(key, ()), brief)
         order = (
             row.id not in gone,
             row.handed_in is not None,
@@ -764,7 +791,7 @@ def _records(
     return tuple(
         record
         for (_, name), attempts in sorted(shared(found, teams, adjustments, said).items())
-        for record in _counted(attempts, best=assignments[name].counts == "best")
+        for record in _counted(_in_order(attempts), best=assignments[name].counts == "best")
     )
 
 
@@ -778,9 +805,10 @@ def _gone(connection: Connection, rows: Iterable[Row[Any]], until: int | None) -
 
 
 def _record(
-    row: Row[Any], adjustments: tuple[Adjustment, ...], said: tuple[Comment, ...]
+    row: Row[Any], adjustments: tuple[Adjustment, ...], said: tuple[Comment, ...], brief: bool
 ) -> Record:
-    cells = msgspec.msgpack.decode(zlib.decompress(row.cells), type=tuple[Cell, ...])
+    packed = None if brief else zlib.decompress(row.cells)
+    cells = msgspec.msgpack.decode(packed, type=tuple[Cell, ...]) if packed else ()
     return Record(
         report=msgspec.structs.replace(
             msgspec.json.decode(row.report, type=ScoreReport), student=row.student
@@ -802,9 +830,19 @@ def _record(
     )
 
 
-def _counted(attempts: list[tuple[Record, Any]], best: bool) -> list[Record]:
-    """The attempts in order, with the one that counts marked."""
-    records = [record for record, _ in sorted(attempts, key=lambda attempt: attempt[1])]
+def counted_again(record: ClassRecord) -> ClassRecord:
+    """Return the class with the hand-ins that count by the present reports and settings."""
+    best = {each.name: each.counts == "best" for each in record.assignments}
+    found = [_counted(each, best[name]) for (_, name), each in record.attempts.items()]
+    return msgspec.structs.replace(record, records=tuple(itertools.chain(*found)))
+
+
+def _in_order(attempts: list[tuple[Record, Any]]) -> list[Record]:
+    return [record for record, _ in sorted(attempts, key=lambda attempt: attempt[1])]
+
+
+def _counted(records: Sequence[Record], best: bool) -> list[Record]:
+    """The attempts, given in order, with the one that counts marked."""
     counting = max(records, key=lambda record: record.score) if best else records[-1]
     return [msgspec.structs.replace(each, counts=each is counting) for each in records]
 

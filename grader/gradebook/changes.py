@@ -50,6 +50,7 @@ _WHY = {
 class ItemChange(msgspec.Struct, frozen=True, kw_only=True):
     """A rubric item with other points than before, None where it wasn't graded or didn't exist."""
 
+    id: str
     title: Text
     before: float | None
     after: float | None
@@ -125,7 +126,7 @@ def changes(
         one, other = old.get(key), new.get(key)
         was = None if one is None else one.final_score
         now = None if other is None else other.final_score
-        items = tuple(_items(one, other))
+        items = changed_items(one, other)
         excused = (key in before.excused) != (key in after.excused)
         if was != now or items or excused:
             why = (Why.EXCUSED,) if excused else tuple(_why(one, other, settings))
@@ -158,21 +159,24 @@ def kept_best(
     )
 
 
-def _items(before: Record | None, after: Record | None) -> Iterator[ItemChange]:
+def changed_items(before: Record | None, after: Record | None) -> tuple[ItemChange, ...]:
+    """Return the rubric items whose points differ between two hand-ins, or two reports on one."""
     if before is None or after is None:
-        return
+        return ()
     old = {item.id: item for item in before.report.items}
     new = {item.id: item for item in after.report.items}
-    for id_ in {**new, **old}:
-        was, now = old.get(id_), new.get(id_)
-        change = ItemChange(
+    both = [(id_, old.get(id_), new.get(id_)) for id_ in {**new, **old}]
+    return tuple(
+        ItemChange(
+            id=id_,
             title=(now or old[id_]).title,
             before=None if was is None else was.points,
             after=None if now is None else now.points,
             verdict=None if now is None else now.verdict,
         )
-        if change.before != change.after:
-            yield change
+        for id_, was, now in both
+        if (was and was.points) != (now and now.points)
+    )
 
 
 def _why(before: Record | None, after: Record | None, settings: dict[str, Any]) -> Iterator[Why]:

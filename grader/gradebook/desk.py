@@ -1,11 +1,21 @@
 """What assistants decide on the web pages: releases, answers to questions, and the log of who did what."""
 
+import hashlib
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from grader.gradebook.schema import EVENT, QUESTION, RELEASE, UPLOAD
+from grader.gradebook.schema import (
+    ACCOUNT,
+    ADJUSTMENT,
+    EVENT,
+    JOB,
+    QUESTION,
+    RELEASE,
+    REPORT,
+    UPLOAD,
+)
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +90,24 @@ def release(connection: Connection, assignment: str, released: bool) -> None:
         connection.execute(insert(RELEASE).values(values))
 
 
+def stamp(connection: Connection, assignment: str) -> str:
+    """Return a mark that changes whenever the table of an assignment's class may look different."""
+    last = [
+        select(func.max(REPORT.c.id)),
+        select(func.count(), func.max(ADJUSTMENT.c.id), func.max(ADJUSTMENT.c.undone_at)).where(
+            ADJUSTMENT.c.assignment == assignment
+        ),
+        select(func.max(UPLOAD.c.id), func.max(UPLOAD.c.handed_in)).where(
+            UPLOAD.c.assignment == assignment
+        ),
+        select(JOB.c.state, func.count()).group_by(JOB.c.state).order_by(JOB.c.state),
+        select(func.max(QUESTION.c.id), func.max(QUESTION.c.answered_at)),
+        select(func.count()).select_from(ACCOUNT),
+    ]
+    rows = [tuple(row) for query in last for row in connection.execute(query)]
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
 def ask(connection: Connection, upload: int, item: str, words: str) -> None:
     """Keep a question about a rubric item; an empty `item` is the whole hand-in."""
     values = {"upload_id": upload, "item": item, "words": words, "asked_at": _now()}
@@ -93,15 +121,20 @@ def answer(connection: Connection, question: int, words: str, author: str) -> No
 
 
 def questions(
-    connection: Connection, upload: int | None = None, question: int | None = None
+    connection: Connection,
+    upload: int | None = None,
+    question: int | None = None,
+    student: str | None = None,
 ) -> tuple[Question, ...]:
-    """Return the questions about a hand-in, one question, or all of them, unanswered ones first."""
+    """Return the questions about a hand-in, one question, a student's, or all of them, unanswered ones first."""
     columns = [QUESTION.c[name] for name in Question.__struct_fields__ if name in QUESTION.c]
     query = select(*columns, UPLOAD.c.key, UPLOAD.c.student, UPLOAD.c.assignment).join(UPLOAD)
     if upload is not None:
         query = query.where(QUESTION.c.upload_id == upload)
     if question is not None:
         query = query.where(QUESTION.c.id == question)
+    if student is not None:
+        query = query.where(UPLOAD.c.student == student)
     query = query.order_by(QUESTION.c.answer.is_not(None), QUESTION.c.id)
     return tuple(Question(**row) for row in connection.execute(query).mappings())
 

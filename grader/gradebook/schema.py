@@ -127,10 +127,11 @@ REPORT = Table(
     Column("score", Float, nullable=False),
     Column("ungraded", Boolean, nullable=False),
     Column("report", Text, nullable=False),
+    Column("summary", Text, nullable=False, server_default=""),
     Column("recording", LargeBinary),
     Index("report_of_content", "sha256", "digest", "version"),
 )
-"""Every report ever made; the latest of a hand-in is the valid one."""
+"""Every report ever made; the latest of a hand-in is the valid one. `summary` is the report without its bulk."""
 
 ADJUSTMENT = Table(
     "adjustment",
@@ -293,6 +294,27 @@ QUESTION = Table(
     Column("answered_at", When),
 )
 """Regrade requests of students, and their answers."""
+
+VERSION = Table(
+    "version",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("assignment", String, nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("author", String, nullable=False),
+    Column("made_at", When, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("state", String, nullable=False),
+    Column("lease", Float, nullable=False),
+    Column("claim", String, nullable=False),
+    Column("base", String, nullable=False),
+    Column("examined", Text),
+    Column("reason", Text, nullable=False),
+    Column("serial", Integer, unique=True),
+    Column("applied_at", When),
+)
+"""New versions of assignments, each a zip of its folder; `serial` grows with each that goes live."""
 
 EVENT = Table(
     "event",

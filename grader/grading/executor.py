@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from grader.gradebook import Task
+from grader.gradebook import Task, digest_of
 from grader.grading.grader import Grader, grade_one, reason_of
 from grader.grading.order import Graded
 from grader.grading.scoring import ungraded
@@ -55,7 +56,9 @@ class Executor(Protocol):
         """The number of hand-ins graded at a time."""
 
     def start(self, assignments: Iterable[Assignment]) -> None:
-        """Prepare to grade hand-ins for these assignments, and no others.
+        """Prepare to grade hand-ins for these assignments, and no others; called again when one has changed.
+
+        Then no hand-in is being graded.
 
         Raises:
             UserError: they can't be graded there.
@@ -79,9 +82,15 @@ class LocalExecutor:
         """Grade `slots` hand-ins at a time."""
         self._grader = grader
         self.slots = slots
+        self._digests: dict[Path, str] = {}
 
     def start(self, assignments: Iterable[Assignment]) -> None:
         """Start the servers for these assignments, without waiting until they are ready."""
+        for each in (assignments := tuple(assignments)):
+            digest = digest_of(each)
+            if self._digests.setdefault(each.folder, digest) != digest:
+                self._grader.stop(each)
+            self._digests[each.folder] = digest
         self._grader.start(assignments)
 
     def grade(self, requests: Iterator[Request | None]) -> Generator[Done | None]:

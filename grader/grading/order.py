@@ -48,14 +48,19 @@ def send(sock: socket.socket, data: bytes) -> None:
 
 
 def receive(sock: socket.socket) -> bytes:
-    """Return the next message.
+    """Return the next message, and leave those after it on the socket.
 
     Raises:
         ConnectionError: the other side is gone.
     """
-    with sock.makefile("rb") as file:
-        header = file.read(_LENGTH.size)
-        data = file.read(_LENGTH.unpack(header)[0]) if len(header) == _LENGTH.size else b""
-    if not data:
-        raise ConnectionError("the other side is gone")
-    return data
+    return _read(sock, _LENGTH.unpack(_read(sock, _LENGTH.size))[0])
+
+
+def _read(sock: socket.socket, count: int) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        part = sock.recv(count - len(data))
+        if not part:
+            raise ConnectionError("the other side is gone")
+        data += part
+    return bytes(data)

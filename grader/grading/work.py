@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -26,12 +26,34 @@ from grader.model.text import printable
 ORIGIN = "web"
 """The path of the runs that grade what was handed in on the web pages."""
 _IDLE_SECONDS = 0.5  # between looks at an empty queue
+_TICK_SECONDS = 0.1  # between looks at what is still being graded
 _PAUSE_SECONDS = 5.0  # after a failure of ours
 
 
 class _JobRequest(Request, frozen=True, kw_only=True, eq=False):
     job: Job
     upload: Upload
+
+
+def task_of_upload(
+    connection: Connection,
+    upload: Upload,
+    assignments: Mapping[str, Assignment],
+    digests: Mapping[str, str],
+) -> Task:
+    """Return the task of grading what was handed in on the web pages. `digests` are those of the assignments."""
+    content = uploads.content_of(connection, upload)
+    hand_in = HandIn(
+        student=upload.student,
+        assignment=assignments[upload.assignment],
+        file=upload.file,
+        sha256=upload.sha256,
+        origin=upload.origin,
+        load=partial(parse_submission, upload.file, content),
+        handed_in=upload.handed_in,
+        time_from="platform",
+    )
+    return task_of(hand_in, digests, uploads.extensions(connection), trusted=True)
 
 
 class Workers:
@@ -53,8 +75,9 @@ class Workers:
         self._fresh = threading.Event()
         self._claimed: set[Job] = set()
         self._threads = [threading.Thread(target=t, daemon=True) for t in (self._work, self._renew)]
-        by_digest = {self._digests[name]: each for name, each in assignments.items()}
-        self._run = book.begin_run([ORIGIN], by_digest)
+        self._claiming = threading.Lock()
+        self._replacing = False
+        self._begin_run()
 
     def __enter__(self) -> Self:
         self._executor.start(self._assignments.values())
@@ -76,6 +99,35 @@ class Workers:
         """Look at the queue now: there is a new job."""
         self._fresh.set()
 
+    @contextmanager
+    def replacing(self) -> Iterator[Callable[[Assignment], None]]:
+        """Let no submission be graded in the block, in which the folder of an assignment is replaced.
+
+        The block calls what it gets with the new version; then everything that was handed in for it is in the queue.
+        """
+        with self._claiming:
+            self._replacing = True
+        try:
+            while self._claimed and not self._ended.wait(_TICK_SECONDS):
+                pass
+            yield self._replace
+        finally:
+            self._replacing = False
+            self._fresh.set()
+
+    def _replace(self, new: Assignment) -> None:
+        self._assignments[new.name] = new
+        self._digests[new.name] = digest_of(new)
+        self._executor.start(self._assignments.values())
+        self._begin_run()
+        with transaction(self._book.engine) as connection:
+            for each in uploads.hand_ins_for(connection, new.name):
+                queue.enqueue(connection, each.id, each.student, new.name, bulk=True)
+
+    def _begin_run(self) -> None:
+        by_digest = {self._digests[name]: each for name, each in self._assignments.items()}
+        self._book.begin_run([ORIGIN], by_digest)
+
     def _work(self) -> None:
         while not self._ended.is_set():
             try:
@@ -93,9 +145,10 @@ class Workers:
         while not self._ended.is_set():
             request = None
             try:
-                if job := queue.claim(self._book.engine, self._assignments):
-                    request = self._request(job)
-                elif not self._claimed:
+                with self._claiming:
+                    job = None if self._replacing else queue.claim(self._book.engine, self._assignments)
+                    request = self._request(job) if job else None
+                if job is None and not self._claimed:
                     self._fresh.wait(_IDLE_SECONDS)
                     self._fresh.clear()
             except GraderError as error:  # the gradebook: the job's lease brings it back
@@ -105,12 +158,12 @@ class Workers:
     def _request(self, job: Job) -> Request | None:
         with transaction(self._book.engine) as connection:
             upload = uploads.upload_numbered(connection, job.upload)
-            task = self._task(connection, upload)
+            task = task_of_upload(connection, upload, self._assignments, self._digests)
         show = partial(self._show, job, {})
         request = _JobRequest(task=task, show=show, job=job, upload=upload)
         if job.tries > queue.MAX_TRIES:
             self._land(failed(request, "the grader ended each time it tried"), request)
-        elif not job.rerun and not self._book.keep_known(self._run, [task]):
+        elif not job.rerun and not self._book.keep_known(self._book.run_over(ORIGIN), [task]):
             with transaction(self._book.engine) as connection:
                 queue.finish(connection, job)
         else:
@@ -138,13 +191,14 @@ class Workers:
 
     def _land(self, done: Done, request: _JobRequest) -> None:
         report = done.graded.report
+        run = self._book.run_over(ORIGIN)
         reasons = [item.detail for item in report.items if item.points is None]
         with transaction(self._book.engine) as connection:
             if queue.finish(connection, request.job):
                 uploads.mark_ungraded(connection, request.upload, reasons[0] if reasons else None)
                 self._book.add(
                     connection,
-                    self._run,
+                    run,
                     request.task,
                     done.submission,
                     report,
@@ -166,20 +220,6 @@ class Workers:
         for job in list(self._claimed):
             self._claimed.discard(job)
             queue.give_back(self._book.engine, job)
-
-    def _task(self, connection: Connection, upload: Upload) -> Task:
-        content = uploads.content_of(connection, upload)
-        hand_in = HandIn(
-            student=upload.student,
-            assignment=self._assignments[upload.assignment],
-            file=upload.file,
-            sha256=upload.sha256,
-            origin=upload.origin,
-            load=partial(parse_submission, upload.file, content),
-            handed_in=upload.handed_in,
-            time_from="platform",
-        )
-        return task_of(hand_in, self._digests, uploads.extensions(connection), trusted=True)
 
     def _renew(self) -> None:
         while not self._ended.wait(queue.RENEW_SECONDS):

@@ -1,6 +1,6 @@
 """Hand-ins with their results: the types that the gradebook stores and reports show."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Self
@@ -244,6 +244,17 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     def left(self) -> bool:
         """Whether something needs attention: an ungraded item or an unmatched file."""
         return bool(self.unmatched) or any(r.report.ungraded for r in self.counting.values())
+
+    def among(self, students: Collection[str]) -> Self:
+        """Return the part of the class with these students, by id. Files of unknown students are left out."""
+        return msgspec.structs.replace(
+            self,
+            records=tuple(each for each in self.records if each.report.student in students),
+            roster=tuple(entry for entry in self.roster if entry.id in students),
+            unmatched=tuple(each for each in self.unmatched if each.student in students),
+            excused=frozenset(key for key in self.excused if key[0] in students),
+            dropped=tuple(entry for entry in self.dropped if entry.id in students),
+        )
 
     @property
     def sections(self) -> tuple[str, ...]:

@@ -208,6 +208,15 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
 
     @property
+    def brief(self) -> "ScoreReport":
+        """The report without what only the page of the hand-in shows: details, curves, measures, places and output."""
+        items = tuple(
+            msgspec.structs.replace(each, detail="", place=None, curves=(), measures=())
+            for each in self.items
+        )
+        return msgspec.structs.replace(self, items=items, notes=(), output="")
+
+    @property
     def score(self) -> float:
         """The sum of the points earned."""
         return round(sum(item.points or 0.0 for item in self.items), 2)

@@ -3,8 +3,9 @@
 The page is made of the macros in `templates/class_parts.html.j2`, which show the data types of this module.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean, median
+from typing import Any
 
 import msgspec
 from markupsafe import Markup
@@ -121,54 +122,22 @@ class ClassView(msgspec.Struct, frozen=True):
     """Those with work in the gradebook who are no longer on the roster."""
 
 
-def class_view(record: ClassRecord, language: Language, address: Address) -> ClassView:
-    """Return what the class page shows. `language` is that of the labels in pictures."""
-    handed_in = {name for _, name in record.counting}
-    shown = [each for each in record.assignments if each.name in handed_in]
-    return ClassView(
-        assignments=tuple(
-            _assignment_view(number, each, record, language, address)
-            for number, each in enumerate(shown, start=1)
-        ),
-        nothing=tuple(each.title for each in record.assignments if each.name not in handed_in),
-        unmatched=record.unmatched,
-        dropped=tuple(entry.name or entry.id for entry in by_name(record.dropped)),
-    )
-
-
-def class_page(record: ClassRecord, language: Language, address: Address) -> str:
-    """Return the class page, for staff only."""
-    return render(
-        "class.html.j2",
-        language,
-        _WORDS,
-        script="class.js",
-        view=class_view(record, language, address),
-        shown=tr("showing {shown} of {all} students", shown="{shown}", all="{all}"),
-        students=lambda count: (
-            tr("1 student") if count == 1 else tr("{count} students", count=count)
-        ),
-        verdicts=list(Verdict),
-    )
-
-
-def by_name(students: Iterable[RosterEntry]) -> list[RosterEntry]:
-    """Return students sorted by what a table calls them."""
-    return sorted(students, key=lambda entry: (entry.name or entry.id, entry.id))
-
-
-def _assignment_view(
+def assignment_view(
     number: int,
     assignment: Assignment,
-    whole: ClassRecord,
+    record: ClassRecord,
     language: Language,
     address: Address,
 ) -> AssignmentView:
-    counting = {key[0]: each for key, each in whole.counting.items() if key[1] == assignment.name}
+    """Return what the class page shows of one assignment, the `number`-th on the page.
+
+    `language` is that of the labels in pictures.
+    """
+    counting = {key[0]: each for key, each in record.counting.items() if key[1] == assignment.name}
     attempts = {
-        key[0]: len(each) for key, each in whole.attempts.items() if key[1] == assignment.name
+        key[0]: len(each) for key, each in record.attempts.items() if key[1] == assignment.name
     }
-    entries, standings, unusable = by_name(whole.students), whole.standings, whole.unusable
+    entries, standings, unusable = by_name(record.students), record.standings, record.unusable
     students = {
         entry.id: Student(
             entry.name or entry.id,
@@ -208,11 +177,11 @@ def _assignment_view(
     return AssignmentView(
         number=number,
         assignment=assignment,
-        sections=whole.sections,
-        tiles=_tiles(rows, scores, middles, len(whole.roster)),
+        sections=record.sections,
+        tiles=_tiles(rows, scores, middles, len(record.roster)),
         bars=_bars(list(scores.values()), assignment.max_score),
         rows=rows,
-        items=_items(assignment, whole, students),
+        items=_items(assignment, record, students),
         waiting=tuple(
             (row.student, reasons)
             for row in rows
@@ -225,6 +194,44 @@ def _assignment_view(
         else None,
         slowest=tuple(sorted(seconds, key=lambda pair: -pair[1])[:_SLOWEST]),
     )
+
+
+def parts(language: Language) -> dict[str, Any]:
+    """Return what the macros of `templates/class_parts.html.j2` read besides the views."""
+    say: Callable[[Text], str] = lambda text: text.in_(language)  # noqa: E731
+    return {"t": {name: say(text) for name, text in _WORDS.items()}, "say": say, **_PARTS}
+
+
+def class_view(record: ClassRecord, language: Language, address: Address) -> ClassView:
+    """Return what the class page shows. `language` is that of the labels in pictures."""
+    handed_in = {name for _, name in record.counting}
+    shown = [each for each in record.assignments if each.name in handed_in]
+    return ClassView(
+        assignments=tuple(
+            assignment_view(number, each, record, language, address)
+            for number, each in enumerate(shown, start=1)
+        ),
+        nothing=tuple(each.title for each in record.assignments if each.name not in handed_in),
+        unmatched=record.unmatched,
+        dropped=tuple(entry.name or entry.id for entry in by_name(record.dropped)),
+    )
+
+
+def class_page(record: ClassRecord, language: Language, address: Address) -> str:
+    """Return the class page, for staff only."""
+    return render(
+        "class.html.j2",
+        language,
+        _WORDS,
+        script="class.js",
+        view=class_view(record, language, address),
+        **_PARTS,
+    )
+
+
+def by_name(students: Iterable[RosterEntry]) -> list[RosterEntry]:
+    """Return students sorted by what a table calls them."""
+    return sorted(students, key=lambda entry: (entry.name or entry.id, entry.id))
 
 
 def _row(
@@ -346,6 +353,14 @@ def _items(
 RECORDED = {
     "replayed": tr("from recorded answers"),
     "mixed": tr("partly from recorded answers"),
+}
+
+_PARTS: dict[str, Any] = {
+    "shown": tr("showing {shown} of {all} students", shown="{shown}", all="{all}"),
+    "students": lambda count: (
+        tr("1 student") if count == 1 else tr("{count} students", count=count)
+    ),
+    "verdicts": list(Verdict),
 }
 
 _WORDS = {

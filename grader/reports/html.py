@@ -41,6 +41,7 @@ from grader.reports.plots import loss_plot, predictions_plot
 from grader.reports.words import due_text, flagged, late_text
 
 INDEX = "index.html"
+_INDEX_FROM_PAGES = f"../../{INDEX}"
 _MAX_HIGHLIGHTED = 100_000
 """Cells with more characters are shown without syntax highlighting."""
 _MAX_NAME_BYTES = 120
@@ -69,10 +70,14 @@ def assistant_page(
     twin: str,
     name: str = "",
     attempts: Sequence[Record] = (),
+    index: str = _INDEX_FROM_PAGES,
 ) -> str:
-    """Return the assistants' version of the page. `twin` is the address of the student's page."""
+    """Return the assistants' version of the page.
+
+    `twin` is the address of the student's page, and `index` that of the class page.
+    """
     view = _hand_in_view(record, assignment, language, name, attempts)
-    return _hand_in_page(view, language, twin)
+    return _hand_in_page(view, language, twin, index)
 
 
 Pages = Literal["assistant", "students"]
@@ -391,7 +396,9 @@ class _HandInView(msgspec.Struct, frozen=True):
     """Whether the code is longer than what is shown."""
 
 
-def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
+def _hand_in_page(
+    view: _HandInView, language: Language, twin: str = "", index: str = _INDEX_FROM_PAGES
+) -> str:
     """The page of a hand-in; the assistants' version if `twin`, the address of the student's page, is given."""
     return render(
         "hand_in.html.j2",
@@ -402,6 +409,7 @@ def _hand_in_page(view: _HandInView, language: Language, twin: str = "") -> str:
         report=view.record.report,
         titles={item.id: item.title for item in view.assignment.items},
         twin=twin,
+        index=index,
         late=late_text(view.record),
         flags=flagged(view.record.report),
         pictures=view.notebook is not None,

@@ -17,7 +17,8 @@ from grader.model.submission import Cell
 from grader.model.text import Language, Text, printable, tr, visible
 from grader.reports.words import days
 
-_MAX_SUMMARY = 160
+MAX_SUMMARY = 160
+"""Characters shown of a message in a list."""
 
 MAX_LINES = 3_000
 MAX_CHARACTERS = 300_000
@@ -48,7 +49,7 @@ def render(
     With `pictures`, the page may show images that are part of it.
     """
     say: Callable[[Text], str] = lambda text: text.in_(language)  # noqa: E731
-    style, code = _style(), _asset(script) if script else ""
+    style, code = style_sheet(), _asset(script) if script else ""
     return (
         _environment()
         .get_template(template)
@@ -96,8 +97,8 @@ def _mark(verdict: Verdict) -> str:
 
 
 @cache
-def _style() -> str:
-    """The style sheet, with the marks of verdicts in tables: an element for each would slow large ones down."""
+def style_sheet() -> str:
+    """Return the style sheet, with the marks of verdicts in tables: an element for each would slow large ones down."""
     marks = (f'.scroll td.{v}::before {{ content: "{_mark(v)}" / ""; }}' for v in Verdict)
     return "\n".join((_asset("page.css"), *marks))
 
@@ -115,7 +116,7 @@ def _environment() -> Environment:
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:g}"
     environment.filters["short"] = lambda value: "–" if value is None else f"{value:.2f}"
     environment.filters["digits"] = lambda value: "–" if value is None else f"{value:.4g}"
-    environment.filters["shorten"] = lambda words: printable(words, _MAX_SUMMARY)
+    environment.filters["shorten"] = lambda words: printable(words, MAX_SUMMARY)
     environment.filters["time"] = shown_time
     return environment
 

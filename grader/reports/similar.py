@@ -1,17 +1,21 @@
 """Show pairs of hand-ins that share code: a list for the terminal, and a page with both side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from rich.table import Table
 
-from grader.gradebook.similarity import Pair, clusters, source_of
-from grader.model.submission import Cell
+from grader.gradebook.similarity import Pair, clusters, similar, source_of
+from grader.model.assignment import Assignment
+from grader.model.record import ClassRecord
+from grader.model.submission import Cell, read_submission
 from grader.model.text import Language, Text, printable, tr
 from grader.reports.page import CUT, first_lines, render
 
 _MAX_SIDE_BY_SIDE = 100
 _MAX_ROWS = 30
+LEAST = 0.5
+"""The lowest similarity that is listed by default."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +25,29 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     hand_ins: Mapping[str, Sequence[Cell]]
     """The code of each student."""
     pairs: Sequence[Pair]
+
+
+def compare_hand_ins(record: ClassRecord, least: float = LEAST) -> list[Comparison]:
+    """Compare the hand-ins that count, each team's once. `least` is the lowest similarity of a pair that is listed."""
+    found = []
+    for each in record.assignments:
+        hand_ins = {
+            student: one.cells
+            for (student, name), one in record.counting.items()
+            if name == each.name and not one.handed_in_by
+        }
+        if hand_ins:
+            pairs = similar(hand_ins, _usual(each), least)
+            found.append(Comparison(title=each.title, hand_ins=hand_ins, pairs=pairs))
+    return found
+
+
+def _usual(assignment: Assignment) -> Iterable[Sequence[Cell]]:
+    """The reference solution, which holds the template's code, and its variants."""
+    folder = assignment.folder
+    for path in (folder / "solution.py", *sorted(folder.glob("variants/*"))):
+        if path.is_file() and path.suffix in (".py", ".ipynb"):
+            yield read_submission(path).cells
 
 
 def similar_table(comparison: Comparison, language: Language) -> Table:

@@ -24,9 +24,31 @@ from grader.gradebook.opening import transaction
 from grader.gradebook.people import Account
 from grader.model.errors import UserError
 from grader.model.text import Language, tr
-from grader.web import account, limits, operations, pages, staff, students
+from grader.reports.page import style_sheet
+from grader.web import (
+    account,
+    class_pages,
+    decisions,
+    limits,
+    operations,
+    pages,
+    staff,
+    students,
+    versions,
+)
 from grader.web.site import Site
 from grader.web.visit import COOKIE, Address, Visit
+
+ROUTES = [
+    *operations.ROUTES,
+    *students.ROUTES,
+    *account.ROUTES,
+    *staff.ROUTES,
+    *decisions.ROUTES,
+    *class_pages.ROUTES,
+    *versions.ROUTES,
+]
+"""Every address of the site."""
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -52,14 +74,14 @@ def create_app(site: Site) -> Starlette:
             yield
             tasks.cancel_scope.cancel()
 
-    style = Path(str(files("grader.reports").joinpath("templates", "page.css")))
+    script = Path(str(files("grader.reports").joinpath("templates", "class.js")))
     static = [
-        Route("/static/page.css", lambda _: FileResponse(style)),
+        Route("/static/page.css", lambda _: Response(style_sheet(), media_type="text/css")),
+        Route("/static/class.js", lambda _: FileResponse(script)),
         Mount("/static", StaticFiles(packages=[("grader.web", "static")])),
     ]
-    routes = [*operations.ROUTES, *students.ROUTES, *account.ROUTES, *staff.ROUTES]
-    app = Starlette(
-        routes=[*static, *(_route(site, each) for each in routes)],
+    return Starlette(
+        routes=[*static, *(_route(site, each) for each in ROUTES)],
         lifespan=lifespan,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(site.hosts))],
         exception_handlers={
@@ -68,8 +90,6 @@ def create_app(site: Site) -> Starlette:
             500: partial(_failed, site),
         },
     )
-    app.state.addresses = routes
-    return app
 
 
 def _route(site: Site, address: Address) -> Route:

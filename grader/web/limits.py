@@ -55,7 +55,7 @@ async def bounded_form(
     fields, files = {}, {}
     try:
         with anyio.fail_after(UPLOAD_SECONDS):
-            async with bounded.form(max_files=1, max_fields=20, max_part_size=MAX_FORM) as form:
+            async with bounded.form(max_files=1, max_fields=200, max_part_size=MAX_FORM) as form:
                 for name, value in form.items():
                     if isinstance(value, str):
                         fields[name] = value

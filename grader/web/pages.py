@@ -3,20 +3,37 @@
 from datetime import datetime
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    PackageLoader,
+    PrefixLoader,
+    StrictUndefined,
+    pass_context,
+)
 from jinja2.runtime import Context
 from markupsafe import Markup
 
 from grader.model.course import shown_time
 from grader.model.score import Verdict
-from grader.model.text import Language, Text, tr, visible
-from grader.reports.page import MARKS
+from grader.model.text import Language, Text, printable, tr, visible
+from grader.reports.page import MARKS, MAX_SUMMARY
 
 _ROLES = {
     "student": tr("student"),
     "assistant": tr("assistant"),
     "teacher": tr("teacher"),
     "administrator": tr("administrator"),
+}
+
+
+_STATES = {
+    "waiting": tr("waits to be examined"),
+    "running": tr("being examined"),
+    "ready": tr("ready to go live"),
+    "refused": tr("has findings"),
+    "live": tr("went live"),
+    "discarded": tr("discarded"),
 }
 
 
@@ -29,7 +46,12 @@ def render(template: str, language: Language, **values: object) -> str:
 def environment() -> Environment:
     """Return the environment of the templates."""
     found = Environment(
-        loader=PackageLoader("grader.web"),
+        loader=ChoiceLoader(
+            [
+                PackageLoader("grader.web"),
+                PrefixLoader({"reports": PackageLoader("grader.reports")}),
+            ]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -38,6 +60,7 @@ def environment() -> Environment:
     )
     found.globals["tr"] = tr
     found.globals["roles"] = _ROLES
+    found.globals["states"] = _STATES
     found.globals["moment"] = lambda seconds: datetime.fromtimestamp(seconds).astimezone()
     found.globals["titles_of"] = lambda assignment: {
         each.id: each.title for each in assignment.items
@@ -45,6 +68,8 @@ def environment() -> Environment:
     found.globals["mark"] = lambda verdict: MARKS.get(verdict, "✗")
     found.globals["ungraded"] = Verdict.UNGRADED
     found.filters["number"] = lambda value: "–" if value is None else f"{value:g}"
+    found.filters["short"] = lambda value: "–" if value is None else f"{value:.2f}"
+    found.filters["shorten"] = lambda words: printable(words, MAX_SUMMARY)
     found.filters["time"] = shown_time
     return found
 

@@ -48,6 +48,10 @@ class Site:
         self.upload_buckets = Buckets(burst=10, seconds=10.0)
         self.sign_in_buckets = Buckets(burst=30, seconds=2.0)
 
+    def follow(self, new: Assignment) -> None:
+        """Serve this version of an assignment from now on."""
+        self.assignments = {**self.assignments, new.name: new}
+
     @property
     def course(self) -> Course:
         """The course of the assignments."""

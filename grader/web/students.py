@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from grader.gradebook import desk, people, queue, uploads
+from grader.gradebook.changes import ItemChange, changed_items
+from grader.gradebook.desk import Question
 from grader.gradebook.opening import transaction
 from grader.gradebook.queue import JobView
 from grader.gradebook.uploads import Upload
@@ -27,6 +29,7 @@ from grader.web.visible import Visible, may_open
 from grader.web.visit import COOKIE, Address, Visit
 
 _MAX_WORDS = 4000
+Changed = tuple[ItemChange, ...]
 
 
 def _sign_in_page(visit: Visit) -> Response:
@@ -86,6 +89,18 @@ class AssignmentView(msgspec.Struct, frozen=True):
     due: datetime | None
     hand_ins: tuple["HandInView", ...]
     """In order."""
+    questions: tuple[Question, ...]
+    """What the student asked about them."""
+
+    @property
+    def counts(self) -> "HandInView | None":
+        """The hand-in that counts, if its score may be shown."""
+        found = (each for each in self.hand_ins if each.record is not None and each.record.counts)
+        return next((each for each in found if each.score is not None), None)
+
+    def answered(self, upload: Upload) -> bool:
+        """Whether a question about a hand-in is answered."""
+        return any(each.key == upload.key and each.answer is not None for each in self.questions)
 
 
 class HandInView(msgspec.Struct, frozen=True):
@@ -112,11 +127,13 @@ def _home(visit: Visit) -> Response:
         theirs = hand_in_views(
             visit, connection, uploads.hand_ins_of(connection, person.id), records
         )
+        asked = desk.questions(connection, student=person.id)
         views = [
             AssignmentView(
                 each,
                 site.due(connection, person.id, each),
                 tuple(one for one in theirs if one.upload.assignment == each.name),
+                asked,
             )
             for each in site.assignments.values()
         ]
@@ -225,16 +242,34 @@ def opened(visit: Visit, connection: Connection) -> Upload:
 
 
 def _view(visit: Visit) -> HandInView:
+    return _views(visit)[-1]
+
+
+def _views(visit: Visit) -> tuple[HandInView, ...]:
+    """The hand-in of this address, behind the student's earlier ones for the same assignment."""
     book = visit.site.book
     with transaction(book.reading) as connection:
         upload = opened(visit, connection)
+        theirs = uploads.hand_ins_of(connection, upload.student)
     records = book.records_of(upload.student)
+    found = tuple(
+        each for each in theirs if each.assignment == upload.assignment and each.id <= upload.id
+    )
     with transaction(book.reading) as connection:
-        return hand_in_views(visit, connection, (upload,), records)[0]
+        return hand_in_views(visit, connection, found, records)
+
+
+def _changes(view: HandInView, earlier: tuple[HandInView, ...]) -> tuple[Upload, Changed] | None:
+    """What differs from the last graded hand-in before this one, as far as it may be seen."""
+    graded = [each for each in earlier if each.record is not None]
+    if view.record is None or not graded:
+        return None
+    found = changed_items(graded[-1].record, view.record)
+    return graded[-1].upload, tuple(each for each in found if each.id in view.visible.items)
 
 
 def _hand_in_page(visit: Visit) -> Response:
-    view = _view(visit)
+    *earlier, view = _views(visit)
     site = visit.site
     with transaction(site.book.engine) as connection:
         asked = desk.questions(connection, view.upload.id)
@@ -249,6 +284,7 @@ def _hand_in_page(visit: Visit) -> Response:
         assignment=site.assignments[view.upload.assignment],
         asked=asked,
         due=due,
+        changes=_changes(view, tuple(earlier)),
     )
 
 
@@ -259,6 +295,9 @@ async def _events(visit: Visit) -> Response:
 
     async def events() -> AsyncIterator[str]:
         async for job in visit.site.watch.changes(view.upload.id):
+            if job is None:
+                yield ": still waiting\n\n"
+                continue
             if job.state == "done":
                 yield "event: done\ndata: \n\n"
                 return

@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 
+import anyio
 from anyio import to_thread
 
 from grader.gradebook import Gradebook
@@ -13,6 +14,7 @@ from grader.gradebook.queue import JobView, jobs_of
 
 _TICK = 0.5
 _MOVES_A_SECOND = 100
+_ALIVE_SECONDS = 15.0
 
 
 class Watch:
@@ -29,8 +31,11 @@ class Watch:
         """The number of pages that wait."""
         return sum(len(pages) for pages in list(self._waiting.values()))
 
-    async def changes(self, upload: int) -> AsyncIterator[JobView]:
-        """Yield the job of an upload each time it has changed, until it is done."""
+    async def changes(self, upload: int) -> AsyncIterator[JobView | None]:
+        """Yield the job of an upload each time it has changed, until it is done; None when nothing has for a while.
+
+        What is sent then finds out whether the page is still there, and keeps proxies from ending the connection.
+        """
         changed = asyncio.Event()
         self._waiting[upload].add(changed)
         last = None
@@ -41,8 +46,11 @@ class Watch:
                     last = now
                     yield now
                 else:
-                    await changed.wait()
-                    changed.clear()
+                    with anyio.move_on_after(_ALIVE_SECONDS) as quiet:
+                        await changed.wait()
+                        changed.clear()
+                    if quiet.cancelled_caught:
+                        yield None
         finally:
             self._waiting[upload].discard(changed)
             if not self._waiting[upload]:

@@ -1,6 +1,7 @@
 """A course on the web, served over HTTP in this process with the session's warm grader."""
 
 import contextlib
+from contextlib import nullcontext
 import re
 import socket
 import threading
@@ -13,12 +14,14 @@ import msgspec
 import pytest
 import uvicorn
 
+from grader.authoring.new import new_assignment
+from grader.authoring.push import Examiner, Follower, catch_up
 from grader.gradebook import Gradebook, people
 from grader.gradebook.opening import transaction
 from grader.gradebook.people import Account
 from grader.grading.executor import LocalExecutor
 from grader.grading.work import Workers
-from grader.model.assignment import Assignment
+from grader.model.assignment import Assignment, load_assignments
 from grader.web.app import create_app
 from grader.web.limits import Buckets
 from grader.web.site import Site
@@ -127,7 +130,19 @@ def graded(book, settings, grader) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def course(tmp_path_factory, assignments, grader) -> Iterator[Served]:
+    """One site with a grader for all tests of a module. Each test takes a student of its own, or asks for little."""
+    with opened(tmp_path_factory.mktemp("course")) as book:
+        known = {"binary": assignments["binary"]}
+        with (
+            Workers(book, LocalExecutor(grader, 2), known) as workers,
+            serve(lambda url: Site(book, known, url, workers=2, look=workers.look)) as served,
+        ):
+            yield served
+
+
+@pytest.fixture(scope="session")
 def hand_in() -> Callable[..., str]:
     """Hand in a file and return its key."""
 
@@ -142,7 +157,7 @@ def hand_in() -> Callable[..., str]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def wait_for_report() -> Callable[[httpx.Client, str], httpx.Response]:
     """Wait until a hand-in is graded and return its page."""
 
@@ -154,3 +169,36 @@ def wait_for_report() -> Callable[[httpx.Client, str], httpx.Response]:
         return browser.get(f"/hand-ins/{key}")
 
     return wait
+
+
+@pytest.fixture
+def solutions(tmp_path):
+    """A course with one small assignment, whose check is generous."""
+    folder = new_assignment("tiny", tmp_path / "solutions")
+    settings, checks = folder / "assignment.toml", folder / "test_tiny.py"
+    settings.write_text(
+        settings.read_text().replace(
+            "[[items]]", "[thresholds]\ntolerance = 0.01  # generous\n\n[[items]]"
+        )
+    )
+    text = checks.read_text().replace(
+        ", expected)", ", expected, settings.thresholds['tolerance'])"
+    )
+    checks.write_text(text.replace("(student, rng)", "(student, rng, settings)"))
+    return tmp_path / "solutions"
+
+
+@pytest.fixture
+def running(solutions, url, tmp_path, grader):
+    """That course on the web, with all that `grader serve` starts."""
+    with Gradebook(tmp_path, url, create=True) as book:
+        with transaction(book.engine) as connection:
+            people.put_accounts(connection, PEOPLE)
+        known = catch_up(book, load_assignments(solutions))
+        with (
+            Workers(book, LocalExecutor(grader, 2), known) as workers,
+            serve(lambda at: Site(book, known, at, workers=2, look=workers.look)) as served,
+            Follower(book, known, served.site.follow, workers.replacing),
+            Examiner(book, lambda: nullcontext(grader), lambda: served.site.assignments),
+        ):
+            yield served

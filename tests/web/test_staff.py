@@ -21,8 +21,8 @@ def test_the_class_page_shows_scores_and_exports_them(graded, hand_in, wait_for_
     kim, ta = graded.browser("kim"), graded.browser("ta")
     wait_for_report(kim, hand_in(kim, RIGHT))
     page = ta.get("/class/binary")
-    assert "handed in: 1 of 3" in text_of(page)
-    assert "mean: 100" in text_of(page)
+    assert "1 / 3 handed in" in text_of(page)
+    assert "100.0 mean" in text_of(page)
     csv = ta.get("/class/binary/scores.csv")
     assert "kim" in csv.text
     assert "100" in csv.text

@@ -2,7 +2,8 @@
 for (const section of document.querySelectorAll(".assignment")) {
   const table = section.querySelector(".students table");
   const body = table.tBodies[0];
-  const rows = [...body.rows];
+  let rows = [...body.rows];
+  let order = null;
   const compare = new Intl.Collator(document.documentElement.lang, { numeric: true }).compare;
   const plain = (text) => text.normalize("NFC").toLocaleLowerCase();
 
@@ -29,10 +30,16 @@ for (const section of document.querySelectorAll(".assignment")) {
     const falling = heading.getAttribute("aria-sort") === "ascending";
     for (const other of headings) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
+    order = { column, falling };
+    arrange();
+  }
+
+  function arrange() {
+    const { column, falling } = order;
     const key = column === 0 ? (row) => row.cells[0].textContent : (row) => value(row.cells[column]);
-    const order = column === 0 ? compare : (a, b) => a - b;
+    const between = column === 0 ? compare : (a, b) => a - b;
     const keyed = rows.map((row) => [key(row), row]);
-    keyed.sort(([a], [b]) => (falling ? -1 : 1) * order(a, b));
+    keyed.sort(([a], [b]) => (falling ? -1 : 1) * between(a, b));
     keyed.forEach(([, row], at) => (rows[at] = row));
     body.append(...rows);
   }
@@ -57,6 +64,13 @@ for (const section of document.querySelectorAll(".assignment")) {
   }
   section.addEventListener("change", filter);
   search.addEventListener("input", filter);
+
+  // The rows have been replaced by newer ones.
+  section.addEventListener("fresh", () => {
+    rows = [...body.rows];
+    if (order) arrange();
+    filter();
+  });
 
   section.querySelector("select.highlight")?.addEventListener("change", (event) => {
     for (const curve of section.querySelectorAll(".chosen")) curve.classList.remove("chosen");

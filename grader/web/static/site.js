@@ -18,18 +18,45 @@ for (const form of document.querySelectorAll("form.drop")) {
 
 const progress = document.getElementById("progress");
 if (progress) {
-  const source = new EventSource(progress.dataset.events);
-  source.onmessage = (event) => { progress.innerHTML = event.data; };
-  source.addEventListener("done", () => { source.close(); location.reload(); });
+  const lost = document.getElementById("lost");
+  let source;
+  // A browser tries again when a connection breaks, but not after an error of a proxy, nor soon after a laptop slept.
+  function listen() {
+    source?.close();
+    source = new EventSource(progress.dataset.events);
+    source.onopen = () => { lost.hidden = true; };
+    source.onmessage = (event) => { progress.innerHTML = event.data; };
+    source.onerror = () => {
+      lost.hidden = false;
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    };
+    source.addEventListener("done", () => { source.close(); location.reload(); });
+  }
+  listen();
+  addEventListener("online", listen);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) listen(); });
 }
 
-const search = document.getElementById("search");
-if (search) {
-  search.closest(".tools").hidden = false;
-  search.addEventListener("input", () => {
-    const wanted = search.value.trim().toLowerCase();
-    for (const row of document.querySelectorAll("table.class tbody tr")) {
-      row.hidden = !row.querySelector("th").textContent.toLowerCase().includes(wanted);
+// The class page asks every few seconds whether something has changed, and then takes the new parts over.
+const live = document.querySelector("[data-stamp]");
+if (live) {
+  const parts = [".facts", ".notices", ".summary", ".students tbody", ".statistics"];
+  async function look() {
+    if (document.hidden) return;
+    const answer = await fetch(live.dataset.live);
+    const stamp = await answer.text();
+    if (!answer.ok || stamp === live.dataset.stamp) return;
+    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+    const chosen = live.querySelector(".summary :checked")?.value;
+    for (const part of parts) {
+      const now = document.querySelector(part);
+      const then = page.querySelector(part);
+      if (now && then) now.replaceChildren(...then.childNodes);
     }
-  });
+    const again = [...live.querySelectorAll(".summary input")].find((each) => each.value === chosen && !each.disabled);
+    if (again) again.checked = true;
+    live.dataset.stamp = stamp;
+    live.dispatchEvent(new Event("fresh"));
+  }
+  setInterval(() => look().catch(() => {}), 4000);
 }
