@@ -1,12 +1,12 @@
 """A course on the web, served over HTTP in this process with the session's warm grader."""
 
 import contextlib
-from contextlib import nullcontext
 import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import httpx
