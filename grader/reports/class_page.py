@@ -3,7 +3,7 @@
 The page is made of the macros in `templates/class_parts.html.j2`, which show the data types of this module.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, median
 from typing import Any
 
