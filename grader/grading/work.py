@@ -146,7 +146,11 @@ class Workers:
             request = None
             try:
                 with self._claiming:
-                    job = None if self._replacing else queue.claim(self._book.engine, self._assignments)
+                    job = (
+                        None
+                        if self._replacing
+                        else queue.claim(self._book.engine, self._assignments)
+                    )
                     request = self._request(job) if job else None
                 if job is None and not self._claimed:
                     self._fresh.wait(_IDLE_SECONDS)
