@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from statistics import mean
 from typing import Literal
@@ -12,7 +13,8 @@ from typing import Literal
 import msgspec
 
 from grader.gradebook import Gradebook, Task, digest_of
-from grader.grading.executor import Executor, Request
+from grader.gradebook.opening import transaction
+from grader.grading.executor import Done, Executor, Request
 from grader.grading.progress import State, with_report
 from grader.intake import (
     Open,
@@ -247,23 +249,34 @@ def _grade_all(
     if waiting:
         executor.start({task.assignment.name: task.assignment for task in waiting}.values())
     with closing(executor.grade(requests())) as finished:
-        for done in finished:
-            if done is not None:
-                if done.error is not None:
-                    raise done.error
+        for group in finished:
+            _land(gradebook, run, group)
+            for done in group:
                 running -= 1
-                gradebook.save(
+                state = with_report(state, done.graded.report)
+            show(msgspec.structs.replace(state, kept=state.kept + known, running=running))
+    return msgspec.structs.replace(state, kept=state.kept + known)
+
+
+def _land(gradebook: Gradebook, run: int, group: Sequence[Done]) -> None:
+    """Store reports in one transaction, up to the first with an error that concerns all."""
+    fine = list(takewhile(lambda done: done.error is None, group))
+    if fine:
+        with transaction(gradebook.engine) as connection:
+            for done in fine:
+                gradebook.add(
+                    connection,
                     run,
                     done.request.task,
                     done.submission,
                     done.graded.report,
-                    seconds=done.seconds,
-                    how=done.graded.how,
-                    recording=done.graded.recording,
+                    done.seconds,
+                    done.graded.how,
+                    done.graded.recording,
                 )
-                state = with_report(state, done.graded.report)
-            show(msgspec.structs.replace(state, kept=state.kept + known, running=running))
-    return msgspec.structs.replace(state, kept=state.kept + known)
+    for done in group[len(fine) :]:
+        if done.error is not None:
+            raise done.error
 
 
 def _longest_first(tasks: Iterable[Task], durations: Mapping[tuple[str, str], float]) -> list[Task]:

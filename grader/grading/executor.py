@@ -1,7 +1,7 @@
 """Where hand-ins are graded: one small interface, and the executor that uses this machine."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,7 @@ from grader.model.score import ItemResult
 from grader.model.submission import Submission
 
 TICK_SECONDS = 0.2
-"""How often an executor that waits says so."""
+"""How long an executor waits for something to be done."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -64,11 +64,11 @@ class Executor(Protocol):
             UserError: they can't be graded there.
         """
 
-    def grade(self, requests: Iterator[Request | None]) -> Generator[Done | None]:
-        """Grade hand-ins and yield each as soon as it is done, in any order.
+    def grade(self, requests: Iterator[Request | None]) -> Generator[Sequence[Done]]:
+        """Grade hand-ins, and several times a second yield those that are done, in any order.
 
         `requests` is read in the caller's thread whenever there is room; it yields None when nothing is to be graded at
-        the moment. None is yielded now and then while nothing is done.
+        the moment.
 
         Raises:
             UserError: the place where they are graded is lost. What wasn't yielded must be graded again.
@@ -93,8 +93,8 @@ class LocalExecutor:
             self._digests[each.folder] = digest
         self._grader.start(assignments)
 
-    def grade(self, requests: Iterator[Request | None]) -> Generator[Done | None]:
-        """Grade hand-ins and yield each as soon as it is done, in any order."""
+    def grade(self, requests: Iterator[Request | None]) -> Generator[Sequence[Done]]:
+        """Grade hand-ins, and several times a second yield those that are done, in any order."""
         running: set[Future[Done]] = set()
         pool = ThreadPoolExecutor(self.slots)
         more = True
@@ -110,9 +110,7 @@ class LocalExecutor:
                             break
                         running.add(pool.submit(_grade, self._grader, request))
                 finished, running = wait(running, TICK_SECONDS, FIRST_COMPLETED)
-                for future in finished:
-                    yield future.result()
-                yield None
+                yield [future.result() for future in finished]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -132,10 +132,10 @@ class Workers:
         while not self._ended.is_set():
             try:
                 with closing(self._executor.grade(self._requests())) as finished:
-                    for done in finished:
+                    for group in finished:
                         if self._ended.is_set():
                             return
-                        if done is not None:
+                        for done in group:
                             self._finish(done)
             except GraderError as error:  # where they are graded is lost
                 self._pause(error)
