@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
 
-.PHONY: grade test test-all test-hostile test-installed test-fast test-twice check audit setup messages bands screenshots benchmark benchmark-batch benchmark-pages benchmark-replay endurance slowest fuzz clean
+.PHONY: grade test test-all test-hostile test-installed test-fast test-twice test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-pages benchmark-replay endurance slowest fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -35,6 +35,9 @@ test-fast: setup ## the quick tests, without attacks
 test-twice: setup ## the class graded twice, the second time on a loaded machine: the same points and verdicts
 	$(BIN)/pytest tests/test_class.py -q --all -k twice
 
+test-slurm: setup ## a class graded by Slurm jobs, on a Slurm of one node; skipped without slurmctld, slurmd and munged
+	$(BIN)/pytest tests/grading/test_slurm.py -q --all
+
 check: setup ## lint, format, types and the layers of the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,6 +63,10 @@ fuzz: setup ## fuzz the codec and intake, each for SECONDS
 
 benchmark-batch: setup ## cost of grading a class, compared with a fresh process per submission
 	$(BIN)/python benchmarks/batch.py
+
+benchmark-cluster: setup ## 1 worker against 2, and 100,000 submissions on 200 simulated workers
+	$(BIN)/python benchmarks/cluster.py scaling
+	$(BIN)/python benchmarks/cluster.py simulate
 
 benchmark-pages: setup ## time for the HTML report of 1,000 students
 	$(BIN)/python benchmarks/pages.py

@@ -313,9 +313,7 @@ def family_cpu() -> float:
 
 def plan(count: int, hours: float, price: float) -> None:
     """Print the machines for `count` submissions within some hours, at a price for an hour of a core."""
-    print(
-        f"{count} submissions; machines of 8 cores at {8 * price:.2f} an hour; 90 % of ideal, 1.3 CPU s each on top"
-    )
+    print(f"{count} submissions; machines of 8 cores at {8 * price:.2f} an hour, 90 % of ideal")
     print(
         f"{'assignment':<12} {'CPU s each':>10} {'core hours':>10} {'machines':>8} {'hours':>6} {'cost':>7}"
     )

@@ -262,26 +262,6 @@ def test_files_that_were_changed_on_the_way_are_refused(home):
         unpack(changed, home / "there")
 
 
-def test_a_lost_scheduler_ends_with_one_sentence_and_the_same_command_goes_on(home):
-    hand_in(home, 120)
-    with connect("local:1") as client:
-
-        def show(state):
-            if state.graded > 10:
-                client.cluster.close()
-
-        with (
-            pytest.raises(UserError, match="the connection to the cluster is lost"),
-            ClusterExecutor(client, node=StandInNode) as executor,
-        ):
-            run(home, executor, show=show)
-    with connect("local:1") as client, ClusterExecutor(client, node=StandInNode) as executor:
-        state, records = run(home, executor)
-
-    assert state.kept > 10
-    assert state.kept + state.graded == len(records) == 120
-
-
 def test_the_queue_is_graded_on_a_cluster_and_watched(client, home, tmp_path):
     tiny = load_assignment(home / "solutions" / "tiny")
     content = b"def double(x): return 2 * x\n"
