@@ -261,6 +261,8 @@ def _row(
         marks.append(late)
     if attempts > 1:
         marks.append(tr("{count} hand-ins", count=attempts))
+    if record.report.flags:
+        marks.append(tr("For you to look at"))
     if record.how != "run":
         marks.append(RECORDED[record.how])
     conditions = {

@@ -42,6 +42,7 @@ class Served(msgspec.Struct):
 
     site: Site
     url: str
+    server: "Server"
     browsers: list[httpx.Client] = []
 
     def link(self, who: str) -> str:
@@ -58,28 +59,46 @@ class Served(msgspec.Struct):
         return client
 
 
+class Server:
+    """A server of a site that can be stopped and started again at the same address."""
+
+    def __init__(self, site_of: Callable[[str], Site]) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._port = self._listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.site = site_of(self.url)
+        self.start()
+
+    def start(self) -> None:
+        if self._listening.fileno() < 0:
+            self._listening = socket.create_server(("127.0.0.1", self._port))
+        config = uvicorn.Config(
+            create_app(self.site), log_level="error", ws="none", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        sockets = {"sockets": [self._listening]}
+        self._thread = threading.Thread(target=self._server.run, kwargs=sockets)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listening.close()
+
+
 @contextlib.contextmanager
 def serve(site_of: Callable[[str], Site]) -> Iterator[Served]:
     """Serve what `site_of` makes for an address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        site = site_of(url)
-        config = uvicorn.Config(
-            create_app(site), log_level="error", ws="none", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            while not server.started:
-                time.sleep(0.01)
-            served = Served(site, url)
-            yield served
-        finally:
-            for browser in served.browsers:
-                browser.close()
-            server.should_exit = True
-            thread.join()
+    server = Server(site_of)
+    served = Served(server.site, server.url, server)
+    try:
+        yield served
+    finally:
+        for browser in served.browsers:
+            browser.close()
+        server.stop()
 
 
 @contextlib.contextmanager

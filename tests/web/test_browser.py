@@ -1,5 +1,7 @@
 """The pages in a real browser: hand in, watch, read the result, on a phone and without a mouse."""
 
+import base64
+import contextlib
 import shutil
 import warnings
 from pathlib import Path
@@ -25,18 +27,36 @@ pytestmark = [
 
 
 @pytest.fixture
-def chromium(request):
+def open_chromium():
+    """Open browsers; each has a session of its own."""
+    with contextlib.ExitStack() as stack:
+
+        def make(size="1280,1000", script=True):
+            options = webdriver.ChromeOptions()
+            options.binary_location = CHROMIUM
+            for flag in (
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                f"--window-size={size}",
+            ):
+                options.add_argument(flag)
+            if not script:
+                content = {"profile.managed_default_content_settings.javascript": 2}
+                options.add_experimental_option("prefs", content)
+            options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+            driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+            stack.callback(driver.quit)
+            driver.set_page_load_timeout(120)
+            return driver
+
+        yield make
+
+
+@pytest.fixture
+def chromium(request, open_chromium):
     """A browser; the window's size may be given as a parameter."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    size = getattr(request, "param", "1280,1000")
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={size}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_page_load_timeout(120)
-    yield driver
-    driver.quit()
+    return open_chromium(getattr(request, "param", "1280,1000"))
 
 
 def press(driver, selector):
@@ -80,12 +100,120 @@ def test_a_student_hands_in_and_sees_the_result_without_reloading(chromium, grad
     assert errors == []
 
 
+def wait(driver, condition):
+    return WebDriverWait(driver, 240).until(condition)
+
+
+def fits(driver):
+    width = driver.execute_script("return document.documentElement.scrollWidth")
+    return width <= driver.execute_script("return window.innerWidth")
+
+
+def text(driver, selector="main"):
+    return driver.find_element(By.CSS_SELECTOR, selector).text
+
+
+def fill(driver, **fields):
+    for name, value in fields.items():
+        driver.find_element(By.ID, name).send_keys(value)
+
+
 def test_the_class_page_is_accessible_and_searchable(chromium, served):
     sign_in(chromium, served.link("prof"))
     assert serious_problems(chromium) == []
-    chromium.find_element(By.ID, "search").send_keys("이영희")
-    rows = chromium.find_elements(By.CSS_SELECTOR, "table.class tbody tr")
+    chromium.find_element(By.CSS_SELECTOR, ".students [type=search]").send_keys("이영희")
+    rows = chromium.find_elements(By.CSS_SELECTOR, ".students tbody tr")
     assert [row.is_displayed() for row in rows].count(True) == 1
-    for path in ("/people", "/questions", "/log", "/students/kim"):
-        chromium.get(served.url + path)
+    pages = ["people", "questions", "log", "students/kim", "students/kim/binary"]
+    pages += [f"class/binary/{name}" for name in ("export", "changes", "settings")]
+    for path in pages:
+        chromium.get(f"{served.url}/{path}")
         assert serious_problems(chromium) == []
+        assert fits(chromium)
+
+
+def upload(driver, path):
+    driver.find_element(By.ID, "file-tiny").send_keys(str(path))
+    press(driver, "form.drop button")
+    press(driver, "button.main")
+    return wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, ".score strong"))[0].text
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_course_from_the_first_upload_to_the_export_in_two_browsers(
+    open_chromium, running, tmp_path
+):
+    student, teacher = open_chromium("390,844"), open_chromium()
+    sign_in(student, running.link("kim"))
+    student.find_element(By.CSS_SELECTOR, "button[value=ko]").click()
+    assert text(student, "h1") == "과제"
+    sign_in(teacher, running.link("prof"))
+    assert "0 / 3" in text(teacher, ".summary")
+
+    wrong, right = tmp_path / "tiny.py", tmp_path / "fixed.py"
+    wrong.write_text("def mean_squared_error(p, t):\n    return ((p - t) ** 2).sum()\n")
+    right.write_text("def mean_squared_error(p, t):\n    return ((p - t) ** 2).mean()\n")
+    assert upload(student, wrong) == "0"
+    assert "평균 제곱 오차" in text(student)
+    wait(teacher, lambda d: "1 / 3" in text(d, ".summary"))  # without a reload
+
+    fill(student, words="합도 맞지 않나요?")
+    press(student, "#questions form button")
+    assert "합도 맞지 않나요?" in text(student, "#questions")
+
+    teacher.get(running.url + "/questions")
+    teacher.find_element(By.CSS_SELECTOR, "article textarea").send_keys("Half of it is.")
+    press(teacher, "article button")
+    wait(teacher, lambda d: d.find_elements(By.CSS_SELECTOR, "article.passed"))
+    teacher.get(running.url + "/students/kim/tiny")
+    fill(teacher, points="5", reason="half right")
+    press(teacher, "form[action$=adjustments] button")
+    assert text(teacher, ".score strong") == "5"
+    assert serious_problems(teacher) == []
+    teacher.get(running.url + "/students/kim/tiny/report")
+    assert serious_problems(teacher) == []
+
+    student.refresh()
+    assert "Half of it is." in text(student, "#questions")
+    assert text(student, ".score strong") == "5"
+    assert serious_problems(student) == []
+    student.get(running.url)
+    assert upload(student, right) == "100"
+    assert "바뀐 점" in text(student, "#changes")
+    assert fits(student)
+    assert serious_problems(student) == []
+
+    teacher.get(running.url + "/class/tiny/export")
+    teacher.find_element(By.CSS_SELECTOR, "option[value=csv]").click()
+    press(teacher, "main form button")
+    link = wait(teacher, lambda d: d.find_elements(By.CSS_SELECTOR, "a[download], .warning"))[0]
+    assert link.get_attribute("download") == "tiny-csv.csv", text(teacher)
+    assert "100" in base64.b64decode(link.get_attribute("href").partition(",")[2]).decode()
+    for driver in (student, teacher):
+        assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE"] == []
+
+
+def test_a_lost_connection_is_said_and_the_page_goes_on(chromium, served):
+    sign_in(chromium, served.link("kim"))
+    chromium.find_element(By.ID, "file-binary").send_keys(str(RIGHT))
+    press(chromium, "form.drop button")
+    press(chromium, "button.main")
+    lost = chromium.find_element(By.ID, "lost")
+    assert not lost.is_displayed()
+    served.server.stop()
+    wait(chromium, lambda _: lost.is_displayed())
+    served.server.start()
+    wait(chromium, lambda _: not lost.is_displayed())
+    chromium.refresh()
+    assert "Yours is next" in text(chromium, "#progress")
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_without_script_the_page_loads_itself_again_until_the_result_is_there(
+    open_chromium, running, tmp_path
+):
+    driver = open_chromium(script=False)
+    sign_in(driver, running.link("kim"))
+    right = tmp_path / "tiny.py"
+    right.write_text("def mean_squared_error(p, t):\n    return ((p - t) ** 2).mean()\n")
+    assert upload(driver, right) == "100"
