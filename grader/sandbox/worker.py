@@ -327,12 +327,18 @@ class Worker:
             p.grad = gradient.to(p.dtype)
 
     def _parameters(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        """The model's parameters, without those that have no values yet."""
+        """The model's parameters with tensors kept as attributes, without those that have no values yet."""
         with self._student():
-            parameters = list(model.parameters())
+            parameters: list[torch.Tensor] = list(model.parameters())
+            for module in model.modules():
+                parameters += [
+                    p
+                    for p in vars(module).values()
+                    if isinstance(p, torch.Tensor) and p.requires_grad
+                ]
         return [
             p
-            for p in parameters
+            for p in {id(p): p for p in parameters}.values()
             if isinstance(p, torch.Tensor) and not torch.nn.parameter.is_lazy(p)
         ]
 
