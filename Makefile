@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
 
-.PHONY: grade test test-all test-hostile test-installed test-fast test-twice test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-pages benchmark-replay endurance slowest fuzz clean
+.PHONY: grade test test-all test-hostile test-installed test-fast test-twice test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-pages benchmark-replay benchmark-serve endurance slowest fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -23,8 +23,8 @@ test-installed: setup ## the installed package and the README's commands, as roo
 
 test-hostile: setup ## every attack, as root, as an ordinary user, and on older kernels
 	$(PYTEST) --all tests/hostile
-	tests/as_user.sh $(PYTEST) --all tests/hostile
-	for abi in 1 2 3 4 5; do $(PYTEST) --all tests/hostile --landlock $$abi || exit; done
+	tests/as_user.sh $(PYTEST) --all tests/hostile --ignore tests/hostile/web
+	for abi in 1 2 3 4 5; do $(PYTEST) --all tests/hostile --ignore tests/hostile/web --landlock $$abi || exit; done
 
 test-all: setup ## every test with all cases, the example class, long audits, batches under load
 	$(PYTEST) --all
@@ -73,6 +73,9 @@ benchmark-pages: setup ## time for the HTML report of 1,000 students
 
 benchmark-replay: setup ## cost of grading again from recorded answers
 	$(BIN)/python benchmarks/replay.py
+
+benchmark-serve: setup ## the web pages with real grading: idle, in a rush, with kills, with 3,000 waiting pages
+	$(BIN)/python benchmarks/serve.py
 
 bands: setup ## compute the reference losses that reports draw
 	$(BIN)/python tools/loss_band.py

@@ -16,11 +16,11 @@ from grader.gradebook.queue import Job
 from grader.gradebook.uploads import Upload
 from grader.grading.batch import task_of
 from grader.grading.executor import Done, Executor, Request, failed
+from grader.intake.apart import read_content
 from grader.model.assignment import Assignment
 from grader.model.errors import GraderError, InfrastructureError
 from grader.model.hand_in import HandIn
 from grader.model.score import ItemResult
-from grader.model.submission import parse_submission
 from grader.model.text import printable
 
 ORIGIN = "web"
@@ -49,7 +49,7 @@ def task_of_upload(
         file=upload.file,
         sha256=upload.sha256,
         origin=upload.origin,
-        load=partial(parse_submission, upload.file, content),
+        load=partial(read_content, upload.file, content),
         handed_in=upload.handed_in,
         time_from="platform",
     )

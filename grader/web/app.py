@@ -123,8 +123,11 @@ async def _answer(site: Site, address: Address, request: Request) -> Response:
         if address.uploads and (late := site.upload_buckets.wait(visit.person.id)):
             raise HTTPException(429, headers={"Retry-After": f"{late:.0f}"})
         limit = limits.MAX_UPLOAD if address.uploads else limits.MAX_FORM
-        visit.form, visit.files = await limits.bounded_form(request, limit)
-    if address.streams:
+        async with limits.bounded_form(request, limit, site.large_uploads) as form:
+            visit.form, visit.files = form
+            answer = await to_thread.run_sync(address.handler, visit)
+            visit.files = {}
+    elif address.streams:
         answer = await address.handler(visit)  # type: ignore[misc]
     else:
         answer = await to_thread.run_sync(address.handler, visit)

@@ -2,22 +2,23 @@
 
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import anyio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from grader.model.submission import MAX_BYTES
+from grader.model.submission import MAX_BYTES, MAX_FILE
 
-MAX_UPLOAD = MAX_BYTES + 2**20
-"""Bytes of a request with an upload: the file and the form around it."""
+MAX_UPLOAD = MAX_FILE + 2**20
+"""Bytes of a request with an upload: a notebook with its outputs, and the form around it."""
 MAX_FORM = 2**18
 """Bytes of any other request."""
-UPLOAD_SECONDS = 120.0
+UPLOAD_SECONDS = 600.0
 _MAX_CLIENTS = 100_000
-_DISCARDED = 8
+_DISCARDED = 2
 """How many times the limit is read, and thrown away, of what is too large."""
 
 
@@ -43,27 +44,36 @@ class Buckets:
             return 0.0
 
 
-async def bounded_form(
-    request: Request, limit: int
-) -> tuple[dict[str, str], dict[str, tuple[str, bytes]]]:
+Form = tuple[dict[str, str], dict[str, tuple[str, bytes]]]
+
+
+@asynccontextmanager
+async def bounded_form(request: Request, limit: int, large: anyio.Lock) -> AsyncIterator[Form]:
     """Read a form of at most `limit` bytes, counted while they arrive: its fields, and its files' names and contents.
+
+    A file arrives on disk. One that is larger than a submission without outputs may be, is taken into memory only while
+    the block holds `large`.
 
     Raises:
         HTTPException: it is larger (413), takes longer than `UPLOAD_SECONDS` (408), or isn't a form (400).
     """
     bounded = Request(request.scope, _counted(request.receive, limit))
-    fields, files = {}, {}
     try:
         with anyio.fail_after(UPLOAD_SECONDS):
-            async with bounded.form(max_files=1, max_fields=200, max_part_size=MAX_FORM) as form:
-                for name, value in form.items():
-                    if isinstance(value, str):
-                        fields[name] = value
-                    else:
-                        files[name] = (value.filename or "", await value.read())
+            form = await bounded.form(max_files=1, max_fields=200, max_part_size=MAX_FORM)
     except TimeoutError as error:
         raise HTTPException(408) from error
-    return fields, files
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(form.close)
+        fields, files = {}, {}
+        for name, value in form.items():
+            if isinstance(value, str):
+                fields[name] = value
+                continue
+            if (value.size or 0) > MAX_BYTES:
+                await stack.enter_async_context(large)
+            files[name] = (value.filename or "", await value.read())
+        yield fields, files
 
 
 def _counted(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from grader.intake.apart import read_content
 from grader.intake.archive import File, is_archive, walk
 from grader.intake.find import is_template
 from grader.model.assignment import Assignment
@@ -16,7 +17,6 @@ from grader.model.submission import (
     Submission,
     match_assignment,
     mentions_any,
-    parse_submission,
 )
 from grader.model.syntax import syntax_problems
 from grader.model.text import Text, printable, tr
@@ -49,7 +49,7 @@ def submitted_file(name: str, content: bytes, assignment: Assignment) -> tuple[s
         name, content = _the_one_in(name, content, assignment)
     if not name.lower().endswith(SUFFIXES):
         raise UserError(tr("{path} is neither a script (.py) nor a notebook (.ipynb)", path=name))
-    submission = parse_submission(name, content)
+    submission = read_content(name, content)
     if submission.problem is not None:
         raise UserError(tr("{path}: {problem}", path=name, problem=submission.problem))
     return name, content
@@ -106,7 +106,7 @@ def _the_one_in(name: str, content: bytes, assignment: Assignment) -> tuple[str,
     matching = [
         (each.name, data)
         for each, data in scripts
-        if mentions_any(parse_submission(each.name, data), assignment.functions)
+        if mentions_any(read_content(each.name, data), assignment.functions)
     ]
     if len(scripts) == 1:
         return scripts[0][0].name, scripts[0][1]

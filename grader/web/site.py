@@ -5,6 +5,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import anyio
 from sqlalchemy import Connection
 
 from grader.gradebook import Gradebook, desk, people, uploads
@@ -45,6 +46,7 @@ class Site:
         self.workers, self.look, self.tell = workers, look, tell
         self.watch = Watch(book, workers)
         self.metrics = Metrics(book.reading, lambda: self.watch.waiting, note)
+        self.large_uploads = anyio.Lock()
         self.upload_buckets = Buckets(burst=10, seconds=10.0)
         self.sign_in_buckets = Buckets(burst=30, seconds=2.0)
 

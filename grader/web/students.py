@@ -16,11 +16,11 @@ from grader.gradebook.desk import Question
 from grader.gradebook.opening import transaction
 from grader.gradebook.queue import JobView
 from grader.gradebook.uploads import Upload
+from grader.intake.apart import read_content
 from grader.model.assignment import Assignment
 from grader.model.course import shown_time
 from grader.model.errors import UserError
 from grader.model.record import Record
-from grader.model.submission import parse_submission
 from grader.model.text import Language, tr
 from grader.reports.html import student_page
 from grader.web import pages
@@ -75,7 +75,7 @@ def _sign_out(visit: Visit) -> Response:
 
 
 def _language(visit: Visit) -> Response:
-    language = msgspec.convert(visit.field("language"), Language)
+    language = visit.choice("language", Language)
     with transaction(visit.site.book.engine) as connection:
         people.choose_language(connection, visit.person.id, language)
     back = visit.field("back")
@@ -187,7 +187,7 @@ def _recognised(visit: Visit) -> Response:
         due = site.due(connection, upload.student, site.assignments[upload.assignment])
         waits = _waits(visit, connection, upload)
     assignment = site.assignments[upload.assignment]
-    found = recognise(parse_submission(upload.file, content), assignment, site.assignments)
+    found = recognise(read_content(upload.file, content), assignment, site.assignments)
     late = due is not None and datetime.now().astimezone() > due
     return visit.page(
         "upload.html.j2",

@@ -1,7 +1,7 @@
 """A visit: one request with who makes it, and the addresses that answer visits."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -47,6 +47,17 @@ class Visit(msgspec.Struct, kw_only=True):
     def field(self, name: str, limit: int = 10_000) -> str:
         """A field of the form, an empty one if it is missing."""
         return self.form.get(name, "").strip()[:limit]
+
+    def choice(self, name: str, choices: Any) -> Any:
+        """One of `choices`, a literal type, that a field of the form holds.
+
+        Raises:
+            HTTPException: it holds something else (400).
+        """
+        try:
+            return msgspec.convert(self.field(name), choices)
+        except msgspec.ValidationError as error:
+            raise HTTPException(400) from error
 
     def page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         """Render a page for this person."""
