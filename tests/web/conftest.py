@@ -3,11 +3,13 @@
 import contextlib
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 
 import httpx
 import msgspec
@@ -221,3 +223,9 @@ def running(solutions, url, tmp_path, grader):
             Examiner(book, lambda: nullcontext(grader), lambda: served.site.assignments),
         ):
             yield served
+
+
+@pytest.fixture
+def web() -> ModuleType:
+    """This module, for tests that open a gradebook of their own."""
+    return sys.modules[__name__]
