@@ -161,7 +161,12 @@ def _rename(connection: Connection, person: str, kept: set[tuple[str, str]]) -> 
         connection.execute(
             update(REPORT)
             .where(REPORT.c.id == report.id)
-            .values(report=msgspec.json.encode(bare).decode(), sha256=bare.sha256, recording=None)
+            .values(
+                report=msgspec.json.encode(bare).decode(),
+                summary=msgspec.json.encode(bare.brief).decode(),
+                sha256=bare.sha256,
+                recording=None,
+            )
         )
         connection.execute(
             update(HAND_IN)
