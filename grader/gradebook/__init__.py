@@ -354,7 +354,8 @@ class Gradebook:
                     tr("{points} isn't a valid number of points", points=adjustment.points)
                 )
         with transaction(self.engine) as connection:
-            return decisions.adjust_all(connection, _class_record(connection, brief=True), wanted)
+            record = _with_accounts(connection, _class_record(connection, brief=True))
+            return decisions.adjust_all(connection, record, wanted)
 
     def decisions(self) -> tuple[Decision, ...]:
         """Return all adjustments ever made, the oldest first."""
@@ -828,6 +829,17 @@ def _record(
         how=row.how,
         counts=False,
     )
+
+
+def _with_accounts(connection: Connection, record: ClassRecord) -> ClassRecord:
+    """The class with the students who can hand in on the web pages and are on no roster."""
+    known = {entry.id for entry in (*record.roster, *record.dropped)}
+    others = (
+        RosterEntry(each.id, each.name, each.email)
+        for each in people.accounts(connection)
+        if each.role == "student" and each.id not in known
+    )
+    return msgspec.structs.replace(record, roster=(*record.roster, *others))
 
 
 def counted_again(record: ClassRecord) -> ClassRecord:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.gradebook import desk
+from grader.gradebook import desk, people
 from grader.gradebook.opening import transaction
 
 RIGHT = (Path(__file__).parents[2] / "solutions/binary/variants/double_precision.py").read_bytes()
@@ -108,6 +108,18 @@ def test_an_excused_student_does_not_count_until_that_is_undone(course, keys):
     assert "excused" in ta.get("/class/binary/scores.csv").text
     ta.post(f"/students/lee/adjustments/{course.site.book.decisions()[-1].id}/undo")
     assert "excused" not in text_of(ta.get("/class/binary")).partition("Search")[0]
+
+
+def test_a_student_who_handed_in_nothing_can_be_excused(course, keys):
+    with transaction(course.site.book.engine) as connection:
+        people.put_accounts(connection, [people.Account(id="sick", section="B")])
+    ta = course.browser("ta")
+    page = ta.post("/students/sick/excuses", data={"assignment": "binary", "reason": "ill"})
+    assert page.status_code == 200
+    assert re.search(r"sick,[^\n]*excused", ta.get("/class/binary/scores.csv").text)
+    assert "1 excused" in text_of(ta.get("/class/binary"))
+    with transaction(course.site.book.engine) as connection:
+        people.remove(connection, "sick")
 
 
 def test_a_comment_on_a_line_is_on_the_students_page_until_it_is_withdrawn(course, keys):
