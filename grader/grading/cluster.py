@@ -39,6 +39,8 @@ _BATCH_SECONDS = 30.0
 _BATCH_BYTES = 4 * 2**20
 _AHEAD = 2
 """Batches in flight for each slot: one that runs, and one that waits there."""
+_LANDING = 4
+"""Batches that land before the workers get new ones: they must not wait for a slow disk."""
 _SHARES = 4
 """Into how many batches for each slot the rest is divided near the end."""
 _FAILURES = 5
@@ -246,6 +248,7 @@ class _Flow:
         self._filling: dict[str, _Batch] = {}
         self._again: deque[_Batch] = deque()
         self._flying: dict[Future, _Batch] = {}
+        self._done: deque[tuple[Future, Any]] = deque()
         self._failed: list[Done] = []
         self._ahead = 1
         self._more = True
@@ -276,11 +279,14 @@ class _Flow:
     def finished(self) -> Iterator[Done]:
         """Wait for a moment, and yield what is done."""
         with self._results.thread_condition:
-            if not self._results.has_ready() and (self._flying or not self._room()):
+            ready = self._done or self._results.has_ready()
+            if not ready and (self._flying or not self._room()):
                 self._results.thread_condition.wait(TICK_SECONDS)
         yield from self._failed
         self._failed.clear()
-        for future, result in self._results.next_batch(block=False):
+        self._done.extend(self._results.next_batch(block=False))
+        for _ in range(min(len(self._done), _LANDING)):
+            future, result = self._done.popleft()
             batch = self._flying.pop(future)
             began = self._cluster.forget(batch)
             if future.status == "finished":
@@ -297,7 +303,9 @@ class _Flow:
         self._results.clear()
 
     def _room(self) -> bool:
-        return len(self._flying) < self._cluster._slots * self._ahead
+        slots, flying = self._cluster._slots, len(self._flying)
+        at_work = flying - len(self._done)
+        return at_work < slots * self._ahead and flying < slots * (self._ahead + 1)
 
     def _next(self, requests: Iterator[Request | None]) -> Request | None:
         if self._more:

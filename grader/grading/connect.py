@@ -38,7 +38,9 @@ def connect(
     kind, _, rest = address.partition(":")
     if kind not in ("tcp", "tls", "slurm", "ssh", "local"):
         raise _unknown(address)
-    security = Security() if tls is None else _security(tls)
+    if tls is not None:
+        _use(tls)
+    security = Security()
     encrypted = bool(security.get_connection_args("client").get("ssl_context"))
     if not encrypted and (kind == "ssh" or (kind == "tcp" and not _is_here(rest))):
         tell(
@@ -80,17 +82,18 @@ def connect(
         yield client
 
 
-def _security(tls: Tls) -> Security:
+def _use(tls: Tls) -> None:
+    """Let this process, and those that it starts over SSH, use these files."""
     for path in tls:
         with reading(path):
             path.read_bytes()
-    cert, key, authority = map(str, tls)
-    roles = {
-        f"tls_{role}_{name}": value
-        for role in ("client", "scheduler", "worker")
-        for name, value in (("cert", cert), ("key", key))
-    }
-    return Security(tls_ca_file=authority, require_encryption=True, **roles)
+    cert, key, authority = (str(path.resolve()) for path in tls)
+    role = {"cert": cert, "key": key}
+    roles = {"client": role, "scheduler": role, "worker": role}
+    comm = {"require-encryption": True, "tls": {"ca-file": authority, **roles}}
+    dask.config.set(
+        {"distributed.comm": dask.config.merge(dask.config.get("distributed.comm"), comm)}
+    )
 
 
 def _slurm(stack: ExitStack, jobs: str, security: Security | None) -> tuple[Any, Security]:
