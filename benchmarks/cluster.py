@@ -235,9 +235,12 @@ async def host_workers(address: str, count: int, number: int, seconds: float) ->
     """Run many workers in this process; some die, and another one takes the place of each."""
     dice = random.Random(f"{SEED} {number}")
     running = [await Worker(address, nthreads=1, memory_limit=0) for _ in range(count)]
-    dying = sum(dice.random() < DYING for _ in range(count))
-    for wait in sorted(dice.uniform(0.1, 0.9) * seconds for _ in range(dying)):
-        await asyncio.sleep(wait / max(1, dying))
+    dying = max(number == 0, sum(dice.random() < DYING for _ in range(count)))
+    while not any(worker.state.executing_count for worker in running):
+        await asyncio.sleep(0.1)
+    begin = time.monotonic()
+    for moment in sorted(dice.uniform(0.1, 0.9) * seconds for _ in range(dying)):
+        await asyncio.sleep(max(0.0, begin + moment - time.monotonic()))
         worker = running.pop(dice.randrange(len(running)))
         await worker.close(timeout=0, executor_wait=False, nanny=False)
         running.append(await Worker(address, nthreads=1, memory_limit=0))

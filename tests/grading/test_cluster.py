@@ -5,6 +5,7 @@ Most tests put a stand-in for grading onto the workers, so that what they cost i
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -29,6 +30,7 @@ from grader.model.score import ItemResult, ScoreReport, Verdict
 from grader.model.text import Text
 from grader.sandbox import Isolation
 
+ROOT = Path(__file__).parent.parent.parent
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 SETTINGS = """
@@ -281,3 +283,11 @@ def test_the_queue_is_graded_on_a_cluster_and_watched(client, home, tmp_path):
             with transaction(book.reading) as connection:
                 watched = queue.jobs_of(connection, [1, 2])
     assert [[item.id for item in view.items] for view in watched.values()] == [["double"]] * 2
+
+
+@pytest.mark.load
+def test_a_simulated_class_lands_while_workers_die():
+    simulation = [sys.executable, ROOT / "benchmarks" / "cluster.py", "simulate", "600", "12", "4"]
+    done = subprocess.run(simulation, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "landed 600 of 600, ungraded 0" in done.stdout
