@@ -227,7 +227,8 @@ class Node(WorkerPlugin):  # type: ignore[misc]
         graded, error = grade_one(
             self._grader, assignment, each.submission, each.student, each.recording, show
         )
-        if error is None and _is_ungraded(graded) and self._problem(assignment):
+        if error is None and _is_ungraded(graded) and (problem := self._problem(assignment)):
+            self._say(Refused(self._worker.address, problem))
             self._worker.loop.add_callback(self._worker.close_gracefully, restart=True)
             raise UnfitError(graded.report.items[0].detail)
         if error is not None and not isinstance(error, UserError):

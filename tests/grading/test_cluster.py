@@ -206,6 +206,7 @@ def test_a_node_that_cannot_grade_gets_no_work_and_is_named(client, home):
         state, records = run(home, executor, show=show)
         flag.unlink()
 
+    assert f"{one} gets no work: it can't grade: no space left on device" in told[0].en
     assert (state.graded, state.ungraded) == (60, 0)
     assert {record.score for record in records.values()} == {10}
 

@@ -113,6 +113,8 @@ def cluster(network, tmp_path):
         for name in NODES:
             folder = tmp_path / name
             folder.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "none", folder], check=True)
+            stack.callback(subprocess.run, ["umount", "--lazy", folder], check=True)
             worker = [sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://{HEAD}:8786"]
             worker += ["--nworkers", "1", "--nthreads", "1", "--no-dashboard"]
             worker += ["--host", NODES[name], "--local-directory", folder]
@@ -190,6 +192,21 @@ def test_nothing_is_lost_when_client_worker_and_network_fail(cluster, home):
     assert kept >= 10
     assert int(re.search(r"graded before: (\d+)", out)[1]) >= 10
     assert reports(home) == [(f"s{number:05}", 10) for number in range(150)]
+
+
+def test_a_node_with_a_full_disk_costs_nobody_a_report(cluster, home):
+    """Its folder, in which the sandbox works, too, is a file system of its own."""
+    hand_in(home, 60, seconds=2)
+    client = start(home, cluster)
+    wait_for(home, 5, client)
+    with (home / "gradertest2" / "large").open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(2**20))
+            file.flush()
+    out, err = client.communicate(timeout=500)
+
+    assert client.returncode == 0, out + err
+    assert reports(home) == [(f"s{number:05}", 10) for number in range(60)]
 
 
 def test_a_scheduler_that_is_gone_is_one_sentence(network, home):
