@@ -720,7 +720,18 @@ def test_an_older_gradebook_keeps_the_reports_of_hand_ins_that_become_one(url, t
         grade(book, hand_in(tiny(), origin="a/x.py"))
         with book.engine.begin() as connection:
             connection.exec_driver_sql("DROP INDEX hand_in_of_bytes")
-            connection.exec_driver_sql("ALTER TABLE unmatched DROP COLUMN student")
+            for table in (METADATA.tables["hand_in"], REPORT):
+                row = dict(connection.execute(table.select()).mappings().first())
+                row.pop("id")
+                changed = {"origin": "b/x.py"} if "origin" in row else {"hand_in_id": 2}
+                connection.execute(table.insert().values(row | changed))
+            for column in (
+                "unmatched DROP COLUMN student",
+                "roster DROP COLUMN section",
+                "hand_in DROP COLUMN due",
+                "report DROP COLUMN summary",
+            ):
+                connection.exec_driver_sql(f"ALTER TABLE {column}")
             for name in reversed(
                 [
                     "account",
@@ -732,15 +743,12 @@ def test_an_older_gradebook_keeps_the_reports_of_hand_ins_that_become_one(url, t
                     "release",
                     "question",
                     "event",
+                    "handed_back",
+                    "version",
                 ]
             ):
                 METADATA.tables[name].drop(connection)
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
-            for table in (METADATA.tables["hand_in"], REPORT):
-                row = dict(connection.execute(table.select()).mappings().first())
-                row.pop("id")
-                changed = {"origin": "b/x.py"} if "origin" in row else {"hand_in_id": 2}
-                connection.execute(table.insert().values(row | changed))
 
     with Gradebook(tmp_path, url) as book:
         (record,) = book.class_record().records
