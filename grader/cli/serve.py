@@ -127,7 +127,7 @@ def serve(
                 executor_of(context, isolation, jobs, cluster, tls, language)
             )
             workers = stack.enter_context(Workers(book, executor, assignments, _tell, note))
-            site.look = workers.look
+            site.look, site.workers = workers.look, executor.slots
             stack.enter_context(
                 Follower(book, assignments, site.follow, workers.replacing, tell=_tell)
             )

@@ -114,8 +114,9 @@ class ClusterExecutor:
                 raise UserError(
                     tr("another `grader` uses this cluster; wait until it has finished")
                 )
+            self._looked = 0.0
             node = self._node(self.plugin, self._minimum, versions(), packed)
-            self.client.register_plugin(node, name=self.plugin)
+            self.client.register_plugin(node, name=self.plugin)  # unless it is there already
         except ImportError as error:
             raise UserError(
                 tr(
@@ -289,9 +290,9 @@ class _Flow:
             future, result = self._done.popleft()
             batch = self._flying.pop(future)
             began = self._cluster.forget(batch)
-            if future.status == "finished":
+            if isinstance(result, bytes):  # whatever became of the worker since
                 yield from self._dones(batch, result)
-            elif future.status == "error":
+            elif isinstance(result, tuple):  # type, error, traceback
                 yield from self._failure(batch, began, result[1])
             else:
                 raise self._cluster._lost()
@@ -366,7 +367,8 @@ class _Flow:
 
 def _take(plugin: str, failures: int, dask_scheduler: Scheduler) -> bool:
     """Remove what graders left here that were killed; return whether one of them is alive."""
-    others = [name for name in dask_scheduler.worker_plugins if name.startswith(_PLUGIN)]
+    plugins = dask_scheduler.worker_plugins
+    others = [name for name in plugins if name.startswith(_PLUGIN) and name != plugin]
     alive = [name for name in others if name.endswith(tuple(dask_scheduler.clients))]
     _forget([name for name in others if name not in alive], dask_scheduler)
     dask_scheduler.allowed_failures = max(failures, dask_scheduler.allowed_failures)

@@ -151,6 +151,9 @@ class Node(WorkerPlugin):  # type: ignore[misc]
     for it. So a worker whose versions differ, that is less closed than it must be or that can't grade gets no work.
     """
 
+    idempotent = True
+    """Whether a client that registers it once more changes nothing."""
+
     def __init__(
         self, name: str, minimum: Level, same: Mapping[str, str], packed: Mapping[str, Packed]
     ) -> None:

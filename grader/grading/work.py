@@ -131,6 +131,7 @@ class Workers:
     def _work(self) -> None:
         while not self._ended.is_set():
             try:
+                self._executor.start(self._assignments.values())  # again, if it was lost
                 with closing(self._executor.grade(self._requests())) as finished:
                     for group in finished:
                         if self._ended.is_set():

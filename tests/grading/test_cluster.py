@@ -87,6 +87,7 @@ class StandIn:
         )
         if show:
             show(result)
+            time.sleep(1)  # others are still graded
         report = ScoreReport(
             assignment=assignment.name,
             student=student,
