@@ -332,7 +332,7 @@ def main(what: str, *words: str) -> None:
     if what == "workers":
         asyncio.run(host_workers(words[0], int(words[1]), int(words[2]), float(words[3])))
     elif what == "simulate":
-        numbers = [*map(float, words), *(100_000, 200, 4)[len(words) :]]
+        numbers = [*map(float, words), *(100_000, 200, 1)[len(words) :]]
         simulate(int(numbers[0]), int(numbers[1]), numbers[2])
     elif what == "plan":
         numbers = [*map(float, words), *(100_000, 12, 0.05)[len(words) :]]
