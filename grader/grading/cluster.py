@@ -12,7 +12,7 @@ import msgspec
 from distributed import Client, Future, KilledWorker, Scheduler, as_completed
 
 from grader.gradebook import digest_of, files_of
-from grader.grading.executor import TICK_SECONDS, Done, Request, failed
+from grader.grading.executor import TICK_SECONDS, Done, Request, failed, load
 from grader.grading.grader import reason_of
 from grader.grading.node import (
     Answer,
@@ -319,7 +319,7 @@ class _Flow:
     def _add(self, request: Request) -> None:
         self._ahead = _AHEAD if request.left else 1
         try:
-            loaded = _Loaded(request, request.task.load())
+            loaded = _Loaded(request, load(request.task))
         except Exception as error:
             self._failed.append(failed(request, reason_of(error)))
             return

@@ -118,7 +118,7 @@ class LocalExecutor:
 def _grade(grader: Grader, request: Request) -> Done:
     begin = time.monotonic()
     try:
-        submission = request.task.load()
+        submission = load(request.task)
     except Exception as reason:
         return failed(request, reason_of(reason))
     graded, error = grade_one(
@@ -131,6 +131,13 @@ def _grade(grader: Grader, request: Request) -> Done:
     )
     seconds = time.monotonic() - begin
     return Done(request=request, submission=submission, graded=graded, seconds=seconds, error=error)
+
+
+def load(task: Task) -> Submission:
+    """Read a hand-in. Raises whatever keeps it from being read, or from being sent and stored."""
+    submission = task.load()
+    msgspec.json.encode(submission)
+    return submission
 
 
 def failed(request: Request, reason: str) -> Done:

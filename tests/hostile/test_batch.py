@@ -163,7 +163,7 @@ def test_a_fault_of_the_gradebook_stops_the_batch(graded, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise UserError(Text(ko="디스크가 가득 찼습니다", en="the disk is full"))
 
-    monkeypatch.setattr(Gradebook, "save", full)
+    monkeypatch.setattr(Gradebook, "add", full)
 
     with pytest.raises(UserError, match="the disk is full"):
         graded()

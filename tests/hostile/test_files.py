@@ -180,20 +180,6 @@ def test_a_terminal_of_the_right_name_is_not_waited_for(grade, folder):
         os.close(terminal)
 
 
-def test_without_the_look_at_its_kind_a_fifo_would_be_waited_for(changed_run, folder):
-    os.mkfifo(folder / "evil_quick.py")
-    blind = """
-from pathlib import Path
-is_file = Path.is_file
-Path.is_file = lambda self: self.name == "evil_quick.py" or is_file(self)
-"""
-    alarm = "import signal; signal.alarm(5)"
-
-    done = changed_run(f"{alarm}\n{blind}", "grade", folder / "evil_quick.py")
-
-    assert done.returncode == -14
-
-
 def test_what_is_no_file_does_not_stop_a_class(batch, folder):
     for name in NO_FILES:
         if not name.startswith("link to a link"):
