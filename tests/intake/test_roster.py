@@ -53,7 +53,7 @@ def test_class_list_of_any_spreadsheet(write, encoding, header, delimiter, newli
 
 
 def test_only_ids_are_needed_and_other_columns_are_passed_over(write):
-    found = read_roster(write("section,ID\nA,7\n\nB,8\n"))
+    found = read_roster(write("seat,ID\nA,7\n\nB,8\n"))
 
     assert found == (RosterEntry("7"), RosterEntry("8"))
 
