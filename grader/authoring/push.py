@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from typing import Any, Self
 import msgspec
 
 from grader.authoring.audit import audit
+from grader.authoring.release import is_beside
 from grader.gradebook import Gradebook, counted_again, digest_of, uploads, versions
 from grader.gradebook.changes import Change, changes
 from grader.gradebook.opening import transaction
@@ -52,7 +54,7 @@ def pack(folder: Path) -> bytes:
     with reading(folder), zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder)
-            if path.is_file() and not any(p.startswith((".", "__pycache__")) for p in name.parts):
+            if path.is_file() and not is_beside(name):
                 total += path.stat().st_size
                 if total > MAX_BYTES:
                     raise _too_large()
@@ -262,23 +264,11 @@ def catch_up(book: Gradebook, assignments: Mapping[str, Assignment]) -> dict[str
     return load_assignments(root)
 
 
-class Follower:
-    """A thread that installs what goes live and says so. Use it in a `with` statement."""
+class _Watcher(ABC):
+    """A thread that looks at the gradebook every few seconds, and tells what went wrong unless it is being ended."""
 
-    def __init__(
-        self,
-        book: Gradebook,
-        assignments: Mapping[str, Assignment],
-        follow: Callable[[Assignment], None],
-        replacing: Replacing = lambda: nullcontext(lambda assignment: None),
-        tell: Callable[[str], None] = lambda line: None,
-    ) -> None:
-        """`follow` is called with each new version behind what `replacing` gives."""
-        self._book, self._assignments = book, dict(assignments)
-        self._follow, self._replacing, self._tell = follow, replacing, tell
-        self._root = _root(assignments)
-        with transaction(book.reading) as connection:
-            self._seen = versions.live(connection)
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -301,8 +291,32 @@ class Follower:
             try:
                 self._look()
             except (GraderError, OSError) as error:
-                self._tell(printable(str(error)))
+                if not self._ended.is_set():
+                    self._tell(printable(str(error)))
                 pause = _PAUSE_SECONDS
+
+    @abstractmethod
+    def _look(self) -> None: ...
+
+
+class Follower(_Watcher):
+    """A thread that installs what goes live and says so. Use it in a `with` statement."""
+
+    def __init__(
+        self,
+        book: Gradebook,
+        assignments: Mapping[str, Assignment],
+        follow: Callable[[Assignment], None],
+        replacing: Replacing = lambda: nullcontext(lambda assignment: None),
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """`follow` is called with each new version behind what `replacing` gives."""
+        super().__init__(tell)
+        self._book, self._assignments = book, dict(assignments)
+        self._follow, self._replacing = follow, replacing
+        self._root = _root(assignments)
+        with transaction(book.reading) as connection:
+            self._seen = versions.live(connection)
 
     def _look(self) -> None:
         with transaction(self._book.reading) as connection:
@@ -319,7 +333,7 @@ class Follower:
             self._follow(new)
 
 
-class Examiner:
+class Examiner(_Watcher):
     """A thread that examines proposed versions, one at a time. Use it in a `with` statement."""
 
     def __init__(
@@ -330,36 +344,14 @@ class Examiner:
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         """`open_grader` starts a grader for one version; `assignments` returns those that are live."""
-        self._book, self._open_grader = book, open_grader
-        self._assignments, self._tell = assignments, tell
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__(tell)
+        self._book, self._open_grader, self._assignments = book, open_grader, assignments
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-
-    def _run(self) -> None:
-        pause = _LOOK_SECONDS
-        while not self._ended.wait(pause):
-            pause = _LOOK_SECONDS
-            try:
-                with transaction(self._book.engine) as connection:
-                    claimed = versions.claim(connection)
-                if claimed is not None:
-                    self._examine(claimed)
-            except (GraderError, OSError) as error:
-                if not self._ended.is_set():
-                    self._tell(printable(str(error)))
-                pause = _PAUSE_SECONDS
+    def _look(self) -> None:
+        with transaction(self._book.engine) as connection:
+            claimed = versions.claim(connection)
+        if claimed is not None:
+            self._examine(claimed)
 
     def _examine(self, claimed: Claim) -> None:
         try:

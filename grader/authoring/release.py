@@ -179,12 +179,12 @@ def differences(files: dict[str, bytes], folder: Path) -> list[str]:
     there = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and not _is_beside(path.relative_to(folder))
+        if path.is_file() and not is_beside(path.relative_to(folder))
     }
     return sorted(name for name in files | there if files.get(name) != there.get(name))
 
 
-def _is_beside(path: Path) -> bool:
+def is_beside(path: Path) -> bool:
     """Whether a path belongs to a tool, such as a cache or version control."""
     return any(part.startswith((".", "__pycache__")) for part in path.parts)
 
@@ -196,7 +196,7 @@ def write_release(files: dict[str, bytes], folder: Path) -> None:
         UserError: it can't be written, or holds files other than an earlier release, which would be lost.
     """
     there = folder.iterdir() if folder.is_dir() else ()
-    if any(not _is_beside(Path(path.name)) for path in there) and not _is_release(folder):
+    if any(not is_beside(Path(path.name)) for path in there) and not _is_release(folder):
         raise UserError(
             tr(
                 "{folder} contains other files than a release; choose another folder with -o",
