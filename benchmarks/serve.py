@@ -26,7 +26,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -213,15 +213,26 @@ class Student:
         await self.page("GET", f"{path}/report")
 
 
-async def students_of(at: Server) -> list[Student]:
-    """Sign everybody in."""
-    found = []
-    for number, link in enumerate(at.links()):
-        student = Student(at, number)
-        await student.page("POST", link)
-        student.pages.clear()
-        found.append(student)
-    return found
+@contextlib.asynccontextmanager
+async def signed_in(at: Server) -> AsyncIterator[list[Student]]:
+    """The browsers of all students, signed in. They are closed at the end."""
+    async with contextlib.AsyncExitStack() as browsers:
+        found = []
+        for number, link in enumerate(at.links()):
+            student = Student(at, number)
+            await browsers.enter_async_context(student.http)
+            await student.page("POST", link)
+            student.pages.clear()
+            found.append(student)
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def course(students: int, *options: str) -> AsyncIterator[tuple[Server, list[Student]]]:
+    """A server of a course with this many students, all signed in."""
+    with server(students, *options) as at:
+        async with signed_in(at) as found:
+            yield at, found
 
 
 async def warm(at: Server, student: Student) -> None:
@@ -234,8 +245,7 @@ async def warm(at: Server, student: Student) -> None:
 async def measure_idle(students: int) -> Idle:
     """One student after another."""
     found = Idle([], [])
-    with server(students + 1) as at:
-        first, *others = await students_of(at)
+    async with course(students + 1) as (at, (first, *others)):
         await warm(at, first)
         for each in others:
             await asyncio.sleep(0.5)
@@ -253,8 +263,7 @@ async def measure_rush(students: int, seconds: float, options: tuple[str, ...] =
     errors: list[str] = []
     memory: list[float] = []
     estimates = []
-    with server(students + 1, *options) as at:
-        first, *others = await students_of(at)
+    async with course(students + 1, *options) as (at, (first, *others)):
         await warm(at, first)
 
         async def student(each: Student) -> None:
@@ -301,8 +310,8 @@ async def measure_kills(students: int, kills: int) -> Kills:
     """Everybody hands in, then something is killed now and then until all is graded."""
     killed = []
     longest = 0.0
-    with server(students) as at:
-        for each in await students_of(at):
+    async with course(students) as (at, everybody):
+        for each in everybody:
             await each.hand_in()
         held: dict[str, float] = {}
         following = time.monotonic() + random.uniform(1, 10)
@@ -344,8 +353,8 @@ async def measure_kills(students: int, kills: int) -> Kills:
 
 async def measure_stop(students: int) -> Stop:
     """Stop a server that is grading and has more to grade."""
-    with server(students) as at:
-        for each in await students_of(at):
+    async with course(students) as (at, everybody):
+        for each in everybody:
             await each.hand_in()
         while not at.rows("select 1 from job where state = 'running'"):
             await asyncio.sleep(0.02)
@@ -366,8 +375,7 @@ async def measure_stop(students: int) -> Stop:
 
 async def measure_waiting(pages: int) -> Waiting:
     """Open pages that wait for their result, ten for each student, on a server that doesn't grade."""
-    with server(math.ceil(pages / 10), "--no-grading") as at:
-        students = await students_of(at)
+    async with course(math.ceil(pages / 10), "--no-grading") as (at, students):
         for each in students:
             await each.hand_in()
             await each.http.aclose()

@@ -9,21 +9,11 @@ from grader.model.text import tr
 
 OLDEST_TORCH = (2, 4)
 STAFF = (
-    *(
-        "alembic",
-        "jupytext",
-        "markdown_it",
-        "markupsafe",
-        "matplotlib",
-        "nbconvert",
-        "nh3",
-        "pandas",
-    ),
-    *("pygments", "scipy", "ruff", "sklearn", "sqlalchemy", "tomli_w", "tqdm", "yaml"),
+    *("alembic", "jupytext", "markdown_it", "markupsafe", "matplotlib", "nbconvert", "nh3"),
+    *("pandas", "pygments", "ruff", "scipy", "sklearn", "sqlalchemy", "tomli_w", "tomlkit"),
+    *("tqdm", "yaml"),
 )
 """What the extra `staff` installs, by the names by which it is imported."""
-
-
 SERVE = ("multipart", "prometheus_client", "starlette", "uvicorn")
 """What the extra `serve` installs besides, by the names by which it is imported."""
 CLUSTER = ("asyncssh", "cryptography", "dask_jobqueue", "distributed")

@@ -106,10 +106,10 @@ def test_a_machine_that_only_grades_needs_no_web_packages_and_logs_no_names(tmp_
 
 
 async def hand_in_and_watch(at):
-    students = await bench.students_of(at)
-    for each in students:
-        await each.hand_in()
-        await each.watch()
+    async with bench.signed_in(at) as students:
+        for each in students:
+            await each.hand_in()
+            await each.watch()
     return students
 
 

@@ -186,7 +186,7 @@ def test_hand_ins_beyond_the_days_number_count_and_wait(settings, request, hand_
     assert "used up today's" in text_of(page)
     key = hand_in(kim, WRONG)
     assert "Your hand-in counts" in text_of(kim.get(f"/hand-ins/{key}"))
-    claimed = [queue.claim(served.site.book.engine) for _ in range(2)]
+    claimed = [queue.claim(served.site.book.engine, ["binary"]) for _ in range(2)]
     assert claimed[1] is None
     assert len(uploads_of(served, "kim")) == 2
 
