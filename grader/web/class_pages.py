@@ -1,6 +1,10 @@
-"""Pages for a whole class: the table, exports, what changed, similar hand-ins, releases, grading all again."""
+"""Pages for a whole class: the table, exports, handing back, what changed, similar hand-ins, releases, grading again."""
 
 import base64
+import io
+import tempfile
+import zipfile
+from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +21,7 @@ from grader.model.score import Verdict
 from grader.model.text import printable, tr
 from grader.reports.class_page import assignment_view, parts
 from grader.reports.export import export
+from grader.reports.hand_back import to_canvas, to_moodle
 from grader.reports.similar import compare_hand_ins, similar_page
 from grader.web.visible import in_section
 from grader.web.visit import Address, Visit
@@ -106,12 +111,7 @@ def _export(visit: Visit) -> Response:
     assignment, format_ = _assignment(visit), visit.field("format")
     if format_ not in _FORMATS:
         raise UserError(tr("choose a format from the list"))
-    name, template = visit.files.get("template", ("", b""))
-    try:
-        text = template.decode() if name else None
-    except UnicodeDecodeError as error:
-        words = tr("{path} isn't UTF-8 text; save it as CSV (UTF-8)", path=printable(name))
-        raise UserError(words) from error
+    text = _template(visit)
     record = class_of(visit, assignment, brief=format_ != "json")
     done = export(record, format_, visit.language, text, visit.field("column") or None)  # type: ignore[arg-type]
     kind, suffix = _FORMATS[format_]
@@ -121,6 +121,51 @@ def _export(visit: Visit) -> Response:
         done=done,
         file=f"{assignment.name}-{format_}.{suffix}",
         address=f"data:{kind};base64,{base64.b64encode(done.data).decode()}",
+    )
+
+
+def _template(visit: Visit) -> str | None:
+    name, template = visit.files.get("template", ("", b""))
+    try:
+        return template.decode() if name else None
+    except UnicodeDecodeError as error:
+        words = tr("{path} isn't UTF-8 text; save it as CSV (UTF-8)", path=printable(name))
+        raise UserError(words) from error
+
+
+def _hand_back_page(visit: Visit) -> Response:
+    return visit.page("hand_back.html.j2", assignment=_assignment(visit))
+
+
+def _hand_back(visit: Visit) -> Response:
+    """Send a zip of what a platform takes back, with a text of what is left to do by hand."""
+    assignment, platform = _assignment(visit), visit.field("platform")
+    text = _template(visit)
+    if text is None:
+        raise UserError(tr("choose the file that you downloaded from the platform"))
+    record = class_of(visit, assignment, brief=False)
+    language = assignment.lang or visit.language
+    packed = io.BytesIO()
+    with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(packed, "w") as archive:
+        folder, sheet = Path(place), Path(f"{platform}.csv")
+        if platform == "canvas":
+            done = to_canvas(record, sheet, text, folder, language)
+        elif platform == "moodle":
+            column = visit.field("column") or None
+            done = to_moodle(record, sheet, text, column, folder, language)
+        else:
+            raise HTTPException(422)
+        for path in done.paths:
+            archive.write(path, path.name, zipfile.ZIP_DEFLATED)
+        if lines := [each.in_(visit.language) for each in (*done.notes, *done.remarks)]:
+            archive.writestr("notes.txt", "".join(f"{line}\r\n" for line in lines))
+    with transaction(visit.site.book.engine) as connection:
+        desk.log(connection, visit.person.id, "handed back", assignment.name, "", platform)
+    name = f"{assignment.name}-{platform}.zip"
+    return Response(
+        packed.getvalue(),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
@@ -209,6 +254,8 @@ ROUTES = [
     Address("/class/{name}/scores.csv", "GET", "assistant", _scores),
     Address("/class/{name}/export", "GET", "assistant", _export_page),
     Address("/class/{name}/export", "POST", "assistant", _export, uploads=True),
+    Address("/class/{name}/hand-back", "GET", "assistant", _hand_back_page),
+    Address("/class/{name}/hand-back", "POST", "assistant", _hand_back, uploads=True),
     Address("/class/{name}/changes", "GET", "assistant", _changes),
     Address("/class/{name}/similar", "GET", "assistant", _similar),
     Address("/class/{name}/release", "POST", "teacher", _release),

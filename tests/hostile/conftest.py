@@ -16,7 +16,7 @@ import pytest
 from grader.model.assignment import Limits
 from grader.model.submission import Submission
 from grader.sandbox import SandboxServer, open_sandbox, server
-from grader.sandbox.forkserver import ForkServer
+from grader.sandbox.forkserver import ForkedServer, ForkServer
 from grader.sandbox.syscalls import ALLOWED, CHECKED, REFUSED
 
 LIMITS = Limits(cpu_seconds=10, train_cpu_seconds=10, wall_factor=3, memory_mb=1024)
@@ -48,8 +48,37 @@ server._warm_up = warm_up
 """
 
 
-class ChangedServer(SandboxServer):
-    """A server of sandboxes that runs some code of ours before it serves."""
+# Runs in a process that has imported PyTorch, and that forks a server for each piece of code.
+_ORIGIN = """
+import os, socket, sys
+import torch, torch.utils.data
+from grader.sandbox import forkserver, lockdown, server, worker
+
+def changed(fds):
+    code = socket.socket(fileno=os.dup(fds[0])).recv(65536)
+    sys.argv = ["", str(fds[0])]
+    exec(code, globals())
+
+forkserver.serve(forkserver.control_from_argv(), changed)
+"""
+
+
+def origin_of_servers() -> ForkServer:
+    boot, _, _ = server._BOOT.rpartition("main()")
+    return ForkServer(["-s", "-P", "-c", boot + _ORIGIN], server._environment())
+
+
+class ChangedServer(ForkedServer):
+    """A server of sandboxes that runs some code of ours before it serves, forked from one that has PyTorch."""
+
+    isolation = SandboxServer.isolation
+
+    def __init__(self, origin: ForkServer, code: str) -> None:
+        super().__init__(origin, [], f"{_LIGHT}\n{code}\nserver.main()".encode())
+
+
+class ChangedServerOfItsOwn(SandboxServer):
+    """A server that runs some code of ours before it serves, in a process with some more environment."""
 
     def __init__(self, code: str, env: dict[str, str]) -> None:
         boot, call, _ = server._BOOT.rpartition("main()")
@@ -58,20 +87,28 @@ class ChangedServer(SandboxServer):
         ForkServer.__init__(self, argv, server._environment() | env)
 
 
-ServerWith = Callable[..., SandboxServer]
-ServerWithout = Callable[..., SandboxServer]
+ServerWith = Callable[..., SandboxServer | ChangedServer]
+ServerWithout = ServerWith
 
 
 @pytest.fixture(scope="session")
 def server_with() -> Iterator[ServerWith]:
     """A running server that has run some code before it serves, with more environment; the same one for the same."""
-    running: dict[str, SandboxServer] = {}
+    running: dict[str, SandboxServer | ChangedServer] = {}
     with ExitStack() as stack:
+        origin: list[ForkServer] = []
 
-        def make(code: str, **env: str) -> SandboxServer:
+        def start(code: str, env: dict[str, str]) -> SandboxServer | ChangedServer:
+            if env:
+                return ChangedServerOfItsOwn(code, env)
+            if not origin:
+                origin.append(stack.enter_context(origin_of_servers()))
+            return ChangedServer(origin[0], code)
+
+        def make(code: str, **env: str) -> SandboxServer | ChangedServer:
             key = f"{code}{env}"
             if key not in running:
-                running[key] = stack.enter_context(ChangedServer(code, env))
+                running[key] = stack.enter_context(start(code, env))
             return running[key]
 
         yield make
@@ -81,7 +118,7 @@ def server_with() -> Iterator[ServerWith]:
 def server_without(server_with: ServerWith) -> ServerWithout:
     """A running server that lacks the named defences of `SWITCHES`, and runs some code before it serves."""
 
-    def make(*names: str, code: str = "", **env: str) -> SandboxServer:
+    def make(*names: str, code: str = "", **env: str) -> SandboxServer | ChangedServer:
         switches = [SWITCHES[name] for name in sorted(set(names))]
         return server_with("\n".join([*switches, code]), **env)
 
@@ -93,16 +130,17 @@ def installed_server(installed: Path) -> Iterator[ServerWithout]:
     """A running server that lacks the named defences, where the package is installed among the libraries."""
     checkout = str(Path(server.__file__).parents[2])
     (site,) = map(str, installed.parents[1].glob("lib/python3*/site-packages"))
-    running: dict[tuple[str, ...], SandboxServer] = {}
+    running: dict[tuple[str, ...], ChangedServer] = {}
     with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "executable", str(installed))
+            patch.setattr(server, "_BOOT", server._BOOT.replace(checkout, site))
+            origin = stack.enter_context(origin_of_servers())
 
-        def make(*names: str) -> SandboxServer:
+        def make(*names: str) -> ChangedServer:
             if names not in running:
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(sys, "executable", str(installed))
-                    patch.setattr(server, "_BOOT", server._BOOT.replace(checkout, site))
-                    code = "\n".join(SWITCHES[name] for name in names)
-                    running[names] = stack.enter_context(ChangedServer(code, {}))
+                code = "\n".join(SWITCHES[name] for name in names)
+                running[names] = stack.enter_context(ChangedServer(origin, code))
             return running[names]
 
         yield make

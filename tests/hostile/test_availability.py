@@ -192,9 +192,11 @@ def servers() -> set[int]:
     """Our children, which are servers or their guardians, and the servers that these have forked."""
     tree = children()
     ours = tree.get(os.getpid(), [])
+    origins = {pid for pid in ours if b"control_from_argv(), changed" in command_of(pid)}
+    ours = [*ours, *(pid for origin in origins for pid in tree.get(origin, []))]
     kinds = (b"grading.server", b"sandbox.server")
-    forked = [tree.get(pid, []) for pid in ours if any(kind in command_of(pid) for kind in kinds)]
-    return {*ours, *(pid for each in forked for pid in each)}
+    above = [pid for pid in ours if any(kind in command_of(pid) for kind in kinds)]
+    return {*ours, *(pid for each in above for pid in tree.get(each, []))}
 
 
 def command_of(pid: int) -> bytes:
