@@ -131,7 +131,7 @@ def to_moodle(
         if filled is None:
             words = tr(
                 "the worksheet has no column of feedback comments, so only the files were written; "
-                "switch on “Feedback comments” in the assignment's settings, or choose the column with --column"
+                "switch on “Feedback comments” in the assignment's settings, or give the title of the column"
             )
             return HandedBack((zipped,), (), (words,))
         return _with_sheet(filled, folder / template.name, zipped)

@@ -5,6 +5,7 @@ import csv
 import html
 import io
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,36 @@ def test_scores_are_filled_into_the_file_of_a_platform(course, keys):
     assert "lee" in text_of(page), "a student without a row is named"
     refused = course.browser("ta").post("/class/binary/export", data={"format": "canvas"})
     assert refused.status_code == 422
+
+
+def test_results_are_handed_back_through_moodle(course, keys):
+    worksheet = (
+        "Identifier,Full name,Email address,Status,Grade,Maximum grade,Feedback comments\r\n"
+        "Participant 101,김철수,kim@example.org,Submitted,,100.00,\r\n"
+        "Participant 102,이영희,lee@example.org,Submitted,,100.00,by hand\r\n"
+    )
+    form = {"data": {"platform": "moodle"}, "files": {"template": ("Grades.csv", worksheet)}}
+    done = course.browser("ta").post("/class/binary/hand-back", **form)
+    with zipfile.ZipFile(io.BytesIO(done.content)) as archive:
+        assert set(archive.namelist()) == {"feedback.zip", "moodle.csv", "notes.txt"}
+        notes = archive.read("notes.txt").decode()
+        filled = list(csv.DictReader(io.StringIO(archive.read("moodle.csv").decode("utf-8-sig"))))
+        with zipfile.ZipFile(io.BytesIO(archive.read("feedback.zip"))) as pages:
+            page = pages.read("김철수_101_assignsubmission_file_binary.html").decode()
+    score = f"{score_of(course, keys['kim']):g}"
+    assert f"{score} of 100 points" in filled[0]["Feedback comments"]
+    assert "by hand" in notes, "what is replaced is said"
+    assert score in page
+    assert ("ta", "handed back", "binary") in actions(course)
+
+
+def test_nothing_is_handed_back_without_the_file_of_the_platform(course, keys):
+    for files in ({}, {"template": ("Grades.csv", "a,b\r\n1,2\r\n")}):
+        form = {"data": {"platform": "moodle"}, "files": files}
+        refused = course.browser("ta").post("/class/binary/hand-back", **form)
+        assert refused.status_code == 422, "said in a sentence"
+    page = course.browser("ta").get("/class/binary/hand-back")
+    assert "zip of files for Canvas or Moodle" in text_of(page)
 
 
 def test_similar_hand_ins_stand_side_by_side(course, keys):
