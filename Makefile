@@ -14,9 +14,8 @@ grade: setup ## set up and grade the example class
 ATTACKS := test_information or test_integrity or ordinary_user or server_that_is_killed
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal -q --durations=10 --durations-min=1
 
-test: setup ## every test with a sample of its cases; attacks also as an ordinary user on an old kernel
+test: setup ## every test that takes seconds, with a sample of its cases
 	$(PYTEST)
-	tests/as_user.sh $(PYTEST) tests/hostile --landlock 1 -k "$(ATTACKS)"
 
 test-installed: setup ## the installed package and the README's commands, as root and as another user
 	$(BIN)/pytest tests/installed -q --all
@@ -26,8 +25,9 @@ test-hostile: setup ## every attack, as root, as an ordinary user, and on older 
 	tests/as_user.sh $(PYTEST) --all tests/hostile --ignore tests/hostile/web
 	for abi in 1 2 3 4 5; do $(PYTEST) --all tests/hostile --ignore tests/hostile/web --landlock $$abi || exit; done
 
-test-all: setup ## every test with all cases, the example class, long audits, batches under load
-	$(PYTEST) --all
+test-all: setup ## every test with all cases, the example class, long audits, batches under load; attacks also as an ordinary user on an old kernel
+	$(PYTEST) --all --ignore tests/installed
+	tests/as_user.sh $(PYTEST) tests/hostile --landlock 1 -k "$(ATTACKS)"
 
 test-fast: setup ## the quick tests, without attacks
 	$(PYTEST) -m "not slow and not sampled"

@@ -28,7 +28,7 @@ _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--all", action="store_true", help="run also what `load` and `sampled` leave out"
+        "--all", action="store_true", help="run also what `long` and `sampled` leave out"
     )
     parser.addoption(
         "--landlock", type=int, metavar="ABI", help="as on a kernel with this version of Landlock"
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests under load, and of the cases of a test that is `sampled(n)` all but each n-th."""
+    """Leave out long tests, and of the cases of a test that is `sampled(n)` all but each n-th."""
     if config.getoption("--all"):
         return
     seen: Counter[str] = Counter()
@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         marker = item.get_closest_marker("sampled")
         name = item.nodeid.partition("[")[0]
-        out = item.get_closest_marker("load") or (marker and seen[name] % marker.args[0])
+        out = item.get_closest_marker("long") or (marker and seen[name] % marker.args[0])
         (left if out else kept).append(item)
         seen[name] += 1
     config.hook.pytest_deselected(items=left)

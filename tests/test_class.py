@@ -56,14 +56,13 @@ def kind_of(name):
 
 
 def part_of_the_class():
-    """For each item the submission of the class, and the mistake, that lose it and the fewest others; for each verdict
-    one that gets it; and for each assignment one right submission of each kind."""
+    """For each item the submission that loses it and the fewest others; for each verdict one that gets it; and for
+    each assignment one right submission of each kind."""
     part = set()
     for item in ITEMS:
         assignment, _, id_ = item.partition("/")
-        for those in (EXPECTED, SAMPLES):
-            losing = [n for n in those if n.startswith(f"{assignment}/") and id_ in LOST[n]]
-            part |= set(sorted(losing, key=lambda n: (len(LOST[n]), n))[:1])
+        losing = [n for n in LOST if n.startswith(f"{assignment}/") and id_ in LOST[n]]
+        part.add(min(losing, key=lambda n: (len(LOST[n]), n)))
     firsts = {}
     for name in sorted(LOST, reverse=True):
         if not LOST[name]:
@@ -77,7 +76,7 @@ PART = part_of_the_class()
 
 
 def parameters(names):
-    return [pytest.param(n, marks=() if n in PART else pytest.mark.load) for n in names]
+    return [pytest.param(n, marks=() if n in PART else pytest.mark.long) for n in names]
 
 
 def sandbox_digest():
@@ -130,7 +129,7 @@ def test_verdicts(name, grade, assignments):
     assert kept == report.score
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.sampled(40)
 @pytest.mark.parametrize("name", EXPECTED)
 def test_graded_twice(name, grader, assignments):
@@ -176,7 +175,7 @@ def changed(assignments, tmp_path_factory):
     return {name: change(assignment) for name, assignment in assignments.items()}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", list(EXPECTED)[::9])
 def test_a_regrade_finds_what_a_run_finds(name, grader, assignments, changed):

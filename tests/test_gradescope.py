@@ -137,7 +137,7 @@ def test_of_several_files_the_one_of_the_assignment_is_graded(run, container):
     assert results["score"] == 100
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_students_files_shadow_no_library(container):
     submit(container, "s01_binary.ipynb", "binary.ipynb")
     for name in ("json", "msgspec", "torch", "grader"):
@@ -184,7 +184,7 @@ def test_where_we_fail_there_is_no_score(run, container):
     assert "nothing_of_that_name" in printed
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_a_container_that_is_not_closed_gives_no_score(container):
     submit(container, "s01_binary.ipynb", "binary.ipynb")
 

@@ -94,7 +94,7 @@ def test_strict_checks_cost_a_variant_its_points(changed, grader):
     assert "variants/loop.py" in subjects
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_checks_that_hang_on_the_seed_are_unstable(changed, grader):
     assignment = changed("test_error.py", "expected)\n", "expected)\n")
     seed = assignment.hidden_seed
@@ -112,7 +112,7 @@ def test_checks_that_hang_on_the_seed_are_unstable(changed, grader):
     assert all(str(seed + 1) in f.text.en for f in result.findings)
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_margins_tell_how_close_right_submissions_come_to_each_threshold(changed, grader):
     assignment = changed("assignment.toml", "[[items]]", "[thresholds]\nmost = 0.5\n[[items]]")
     path = assignment.folder / "test_error.py"

@@ -105,9 +105,9 @@ def test_the_templates_here_are_those_that_the_solutions_give(assignments):
         assert differences(make_release(assignment), folder) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
-    "name", ["binary", *(pytest.param(n, marks=pytest.mark.load) for n in ("multinomial", "wine"))]
+    "name", ["binary", *(pytest.param(n, marks=pytest.mark.long) for n in ("multinomial", "wine"))]
 )
 def test_templates_get_nothing_and_solutions_everything(name, assignments, grader):
     verify_release(grader, assignments[name], make_release(assignments[name]))

@@ -72,12 +72,12 @@ def test_what_windows_lacks_is_lacking_here(name):
     assert ends == [1, 0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "encoding, there",
     [
         ("cp949", ["통과", "확인 중", "공개 검사"]),
-        pytest.param("ascii", ["passed", "Checking", "public checks"], marks=pytest.mark.load),
+        pytest.param("ascii", ["passed", "Checking", "public checks"], marks=pytest.mark.long),
     ],
 )
 def test_check_runs_without_what_windows_lacks_and_prints_what_the_console_can_show(

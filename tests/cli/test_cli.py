@@ -154,7 +154,7 @@ def test_help_has_examples(command, words):
         assert "Example" in done.stdout
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_batch_grades_the_example_class(command, tmp_path):
     done = command("batch", EXAMPLES, "-o", tmp_path / "results", "--lang", "en")
 

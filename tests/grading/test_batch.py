@@ -305,7 +305,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(batch, home):
     assert f"graded now: {12 - len(kept)} " in done.stdout
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_ctrl_c_before_anything_is_graded(batch, home):
     hand_in(home, 2)
     for seconds in (0.3, 2):
@@ -320,7 +320,7 @@ def test_ctrl_c_before_anything_is_graded(batch, home):
     assert landed(home) == names(2)
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_a_batch_that_is_killed_is_gone_on_with(batch, home):
     hand_in(home, 16)
     dice = random.Random(2025)
@@ -342,7 +342,7 @@ def test_a_batch_that_is_killed_is_gone_on_with(batch, home):
         assert [r.score for r in book.class_record().records] == [10] * 16
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_servers_and_grading_processes_that_are_killed_cost_nobody_points(batch, home):
     hand_in(home, 10)
     dice = random.Random(7)
@@ -398,7 +398,7 @@ def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(batch, home):
     assert all_of_them == names(12)
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_a_file_that_may_not_grow_stops_with_one_sentence(batch, home):
     noise = "import random\nprint(*(random.random() for _ in range(3000)))\n"
     hand_in(home, 8, noise + "def double(x): return 2 * x\n")
@@ -418,7 +418,7 @@ def test_a_file_that_may_not_grow_stops_with_one_sentence(batch, home):
     assert landed(home) == names(8)
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_ten_thousand_submissions_take_linear_time_and_flat_memory(home):
     costs = {}
     for count in (1000, 10_000):

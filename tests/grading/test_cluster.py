@@ -287,7 +287,7 @@ def test_the_queue_is_graded_on_a_cluster_and_watched(client, home, tmp_path):
     assert [[item.id for item in view.items] for view in watched.values()] == [["double"]] * 2
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_a_simulated_class_lands_while_workers_die():
     simulation = [sys.executable, ROOT / "benchmarks" / "cluster.py", "simulate", "600", "12", "4"]
     done = subprocess.run(simulation, capture_output=True, text=True, check=False)

@@ -31,7 +31,7 @@ def test_checks_of_a_right_submission_pass():
     assert "solution.py: 100 of 100" in done.stdout
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_one_check_can_be_debugged_alone():
     done = run_pytest("solutions/wine", "-k", "split", "--submission", "examples/class/s09_wine.py")
 
@@ -40,7 +40,7 @@ def test_one_check_can_be_debugged_alone():
     assert "CheckFailedError" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_checks_of_a_rubric_item_are_chosen_by_its_id():
     file = "solutions/binary/solution.py"
 
@@ -59,7 +59,7 @@ def test_checks_without_a_submission_say_what_is_missing():
     assert "--submission FILE" in done.stdout + done.stderr
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_a_file_that_is_no_submission_is_a_usage_error():
     done = run_pytest("solutions/wine", "--submission", "examples/class/s11_wine.ipynb")
 
@@ -67,13 +67,13 @@ def test_a_file_that_is_no_submission_is_a_usage_error():
     assert "isn't a readable notebook" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("lack", "options", "code", "words"),
     [
         ("capset", [], 4, "--isolation reduced"),
         pytest.param(
-            "landlock", ["--isolation", "reduced"], 4, "--isolation none", marks=pytest.mark.load
+            "landlock", ["--isolation", "reduced"], 4, "--isolation none", marks=pytest.mark.long
         ),
         ("capset", ["--isolation", "reduced"], 0, "not blocked: capabilities can't be dropped"),
     ],
@@ -90,6 +90,7 @@ def test_it_runs_below_full_isolation_only_if_allowed(lack, options, code, words
     assert ("passed" in done.stdout) == (code == 0)
 
 
+@pytest.mark.long
 def test_the_plugin_leaves_other_test_suites_alone(tmp_path):
     (tmp_path / "test_other.py").write_text("def test_one():\n    assert 1 + 1 == 2\n")
 

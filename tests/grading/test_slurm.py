@@ -14,7 +14,7 @@ import pytest
 from grader.gradebook import Gradebook
 from grader.model.errors import UserError
 
-pytestmark = pytest.mark.load
+pytestmark = pytest.mark.long
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "squeue")
 CONF = """
 ClusterName=test

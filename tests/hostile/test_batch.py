@@ -17,7 +17,7 @@ from grader.model.record import ClassRecord
 from grader.model.submission import Cell, Submission
 from grader.model.text import Text
 
-pytestmark = pytest.mark.sampled(6)
+pytestmark = pytest.mark.sampled(12)
 
 SETTINGS = """
 name = "tiny"

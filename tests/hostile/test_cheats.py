@@ -39,7 +39,7 @@ import grader.checks.training
 
 def parameters():
     return [
-        pytest.param(*each, marks=() if each[3] in FAST else pytest.mark.load) for each in DEFENCES
+        pytest.param(*each, marks=() if each[3] in FAST else pytest.mark.long) for each in DEFENCES
     ]
 
 

@@ -160,8 +160,13 @@ def check(grader: Grader, assignment: Assignment, source: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("examples", [4, pytest.param(150, marks=pytest.mark.load)])
-@pytest.mark.parametrize("name", ["binary", "multinomial", "wine"])
+@pytest.mark.parametrize(
+    "name, examples",
+    [
+        ("binary", 4),
+        *(pytest.param(n, 150, marks=pytest.mark.long) for n in ("binary", "multinomial", "wine")),
+    ],
+)
 def test_no_lie_stops_the_grading(grader, assignments, name, examples):
     @seed(examples)
     @settings(

@@ -16,7 +16,7 @@ from grader.model.score import ScoreReport, Verdict
 from grader.model.submission import Submission
 from grader.sandbox import SandboxServer, StudentCodeError, open_sandbox
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(16)
 
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(cpu_seconds=10, train_cpu_seconds=10, wall_factor=3, memory_mb=1024)

@@ -38,6 +38,7 @@ OUTPUTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", OUTPUTS)
 def test_notebook_with_50_mb_of_outputs_is_read(known, tmp_path, kind):
     with zipfile.ZipFile(
@@ -100,6 +101,7 @@ def test_thousands_of_escapes_of_ipython_take_seconds(known, tmp_path, line):
     assert after.ru_utime - before.ru_utime < 15
 
 
+@pytest.mark.long
 def test_thousands_of_hand_ins_of_one_student_are_listed_but_for_the_last(known, tmp_path):
     with zipfile.ZipFile(tmp_path / "kim.zip", "w") as file:
         for number in range(4000):

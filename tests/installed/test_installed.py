@@ -66,7 +66,7 @@ def test_the_wheel_holds_all_that_it_needs(wheel):
         assert [m.id for m in read_po(file) if m.id and m.string.encode() not in compiled] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_notebook_is_checked_in_a_folder_without_an_assignment(installed, tmp_path):
     """In a kernel of the environment that has the wheel."""
     cells = ["import grader, torch", "def sigmoid(z):\n    return torch.sigmoid(z)"]
@@ -206,7 +206,7 @@ def as_written(environment, script, cwd):
     return run(python, script, cwd, PIP_FIND_LINKS=find, PIP_CONSTRAINT=pins)
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_the_student_way_as_written(for_students, tmp_path):
     shutil.copytree(ROOT / "assignments" / "wine", tmp_path, dirs_exist_ok=True)
     student, _ = install_blocks(ROOT / "README.md")
@@ -217,7 +217,7 @@ def test_the_student_way_as_written(for_students, tmp_path):
     assert "Predict the cultivar" in done.stdout or "wine" in done.stdout
 
 
-@pytest.mark.load
+@pytest.mark.long
 @pytest.mark.parametrize("args", ["batch . -o out", "report out", "release", "audit", "grade x.py"])
 def test_what_a_student_lacks_is_named_in_one_sentence(for_students, tmp_path, args):
     done = as_written(for_students, f"grader {args}", tmp_path)
@@ -227,7 +227,7 @@ def test_what_a_student_lacks_is_named_in_one_sentence(for_students, tmp_path, a
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_the_staff_way_as_written(for_staff, tmp_path):
     shutil.make_archive(str(tmp_path / "submissions"), "zip", EXAMPLES)
     _, staff = install_blocks(ROOT / "README.md")
@@ -240,7 +240,7 @@ def test_the_staff_way_as_written(for_staff, tmp_path):
     assert (tmp_path / "course" / "results" / "index.html").is_file()
 
 
-@pytest.mark.load
+@pytest.mark.long
 @pytest.mark.parametrize("user", [None, NOBODY])
 def test_everything_works_for_root_and_for_others(for_staff, user):
     if user is not None and (os.getuid() or not _readable(for_staff)):
@@ -278,7 +278,7 @@ def _readable(for_staff):
     return done.returncode == 0
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_the_archives_own_wheel_installs_and_grades(for_staff, tmp_path):
     script = f"""
         grader init course; cd course

@@ -80,7 +80,7 @@ def lesson_run(binary, multinomial):
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["binary", "multinomial"])
 def test_every_100th_loss_is_that_of_the_plain_loop(lesson_run, name):
     _, history = lesson_run[name]

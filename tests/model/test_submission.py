@@ -1004,7 +1004,7 @@ def test_halves_of_characters_are_no_text():
         cell.source.encode()
 
 
-@pytest.mark.load
+@pytest.mark.long
 @pytest.mark.parametrize("lines", [1, 200_000], ids=["one long text", "many lines"])
 def test_a_notebook_of_200_megabytes_needs_less_than_300(tmp_path, lines):
     path = tmp_path / "x.ipynb"

@@ -65,7 +65,7 @@ def test_without_a_usable_torch_it_is_a_sentence(tmp_path, release, sentence):
     assert done.stderr == ""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_ipython_of_colab(tmp_path):
     folder = tmp_path / "venv"
     venv.create(folder, symlinks=True)

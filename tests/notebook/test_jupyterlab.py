@@ -62,6 +62,7 @@ def browser():
     driver.quit()
 
 
+@pytest.mark.long
 def test_the_card_in_jupyterlab(lab, browser):
     wait = WebDriverWait(browser, 180)
     for _ in range(60):

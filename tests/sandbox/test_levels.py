@@ -22,7 +22,7 @@ def sigmoid(z):
     return torch.sigmoid(z)
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.sampled(2)]
+pytestmark = [pytest.mark.slow, pytest.mark.sampled(4)]
 
 
 def grade(prefix, file, *options):

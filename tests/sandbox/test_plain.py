@@ -134,6 +134,7 @@ def wine(student: Student) -> list[object]:
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("use", [binary, multinomial, wine], ids=lambda use: use.__name__)
 def test_a_reference_solution_answers_as_in_the_real_sandbox(sandbox_server, use):
     solution = read_submission(SOLUTIONS / use.__name__ / "solution.py")

@@ -139,6 +139,7 @@ def upload(driver, path):
     return wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, ".score strong"))[0].text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_course_from_the_first_upload_to_the_export_in_two_browsers(
     open_chromium, running, tmp_path

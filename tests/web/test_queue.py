@@ -138,6 +138,7 @@ def test_a_hand_in_that_ends_every_grader_is_ungraded_and_shown_to_staff(book, a
     assert stuck.student == "kim"
 
 
+@pytest.mark.long
 def test_every_hand_in_is_graded_once_by_two_processes_worth_of_workers(book, assignments, grader):
     students = [f"s{number}" for number in range(6)]
     for number, student in enumerate(students):

@@ -245,6 +245,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_an_archive_that_is_a_bomb_is_refused_and_holds_nobody_up(shared, bomb):
     kim, lee = shared.browser("kim"), shared.browser("lee")
@@ -348,6 +349,7 @@ def test_static_files_end_at_their_folder(shared):
 ANY = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(
     address=st.sampled_from([each for each in ROUTES if not each.streams]),

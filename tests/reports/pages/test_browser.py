@@ -181,7 +181,7 @@ def test_section_filters_the_table(overview):
     assert len(rows(overview)) > 10
 
 
-@pytest.mark.load
+@pytest.mark.long
 def test_a_thousand_students_are_laid_out_in_under_200_ms(browser, record, assignments, tmp_path):
     """Measured on the browser's own clock of the processor, because the machine may be busy."""
     records = tuple(record(f"s{n:04}") for n in range(1000))
@@ -281,6 +281,7 @@ def test_pages_fit_a_phone(browser, site):
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_axe_finds_nothing_serious(browser, hostile_class, an_audit, tmp_path, language, scheme):
