@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from typer.testing import CliRunner
@@ -23,6 +24,8 @@ from grader.model.submission import Submission, parse_submission
 from grader.sandbox import SandboxServer, server
 
 ROOT = Path(__file__).parent.parent
+hypothesis.settings.register_profile("grader", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("grader")
 _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
 

@@ -74,7 +74,9 @@ class StandIn:
             os.kill(os.getpid(), signal.SIGKILL)
         if "# break" in source:
             raise MemoryError("no memory")
-        if (full := os.environ.get("FULL")) and Path(full).exists():
+        if full := os.environ.get("FULL"):
+            while not Path(full).exists():
+                time.sleep(0.02)
             return Graded(ungraded(assignment, submission, student, "no space left on device"))
         (item,) = assignment.items
         result = ItemResult(

@@ -171,7 +171,6 @@ def test_no_lie_stops_the_grading(grader, assignments, name, examples):
     @seed(examples)
     @settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

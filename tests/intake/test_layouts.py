@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.intake import Intake, find_hand_ins
@@ -439,7 +439,6 @@ def test_hand_ins_are_loaded_when_they_are_used(folder, find):
 word = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=10)
 
 
-@settings(deadline=None)
 @given(parts=st.lists(word, min_size=1, max_size=3), roster=st.sampled_from([(), ROSTER]))
 def test_whatever_the_names_a_file_is_a_hand_in_or_listed(
     tmp_path_factory, assignments, wine_once, parts, roster

@@ -14,7 +14,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 from grader.model.assignment import Limits
 from grader.model.errors import UserError
@@ -905,13 +905,11 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_any_json_is_a_notebook_or_told(value):
     check_whole(parse_submission("x.ipynb", json.dumps(value).encode()))
 
 
-@settings(deadline=None)
 @given(JSON, JSON, JSON)
 def test_any_notebook_is_a_submission_or_told(metadata, of_cell, source):
     cell = {**code("x = 1"), "metadata": of_cell, "source": source}
@@ -953,7 +951,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES, max_size=12).map("".join) | st.text(st.characters(exclude_categories=())))
 def test_any_cell_is_kept_or_told(source):
     submission = parse("y = 1", source)
@@ -962,7 +959,6 @@ def test_any_cell_is_kept_or_told(source):
     assert submission.cells[0].name == "cell 1 (`y = 1`)"
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([*LINE_MAGICS, "", "  ", "x = 1", "# note"]), max_size=8))
 def test_lines_keep_their_numbers_among_any_magics(lines):
     source = "\n".join([*lines, "marker"])

@@ -43,7 +43,7 @@ NUMPY_DTYPES = (
     "float16", "float32", "float64", "complex64", "complex128",
 )  # fmt: skip
 PLAIN = (type(None), bool, int, float, str, bytes, list, tuple, dict, torch.Tensor, np.ndarray, Ref)
-FUZZ = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def parts(frame: bytes) -> tuple[bytes, bytearray]:

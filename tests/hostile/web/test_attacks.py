@@ -350,7 +350,7 @@ ANY = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     address=st.sampled_from([each for each in ROUTES if not each.streams]),
     who=st.sampled_from(["", "kim", "ta-a", "root"]),

@@ -23,7 +23,7 @@ def lengths(svg):
     return [element.attrib["d"].count("L") + 1 for element in read(svg).iter("path")]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(NUMBERS, NUMBERS)
 def test_any_finite_numbers_can_be_drawn(values, others):
     curve = Curve(kind="loss", values=tuple(values), low=tuple(others), high=tuple(others))
