@@ -1,4 +1,4 @@
-"""Pages for a whole class: the table, exports, handing back, what changed, similar hand-ins, releases, grading again."""
+"""Pages for a whole class: the table, exports, handing back, what changed, similar hand-ins, releases, regrades."""
 
 import base64
 import io
