@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
 
-.PHONY: grade test test-all test-hostile test-installed test-fast test-twice test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-pages benchmark-replay benchmark-serve endurance slowest fuzz clean
+.PHONY: grade test test-all test-hostile test-installed test-fast test-twice test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-pages benchmark-peers benchmark-replay benchmark-serve endurance slowest fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -70,6 +70,16 @@ benchmark-cluster: setup ## 1 worker against 2, and 100,000 submissions on 200 s
 
 benchmark-pages: setup ## time for the HTML report of 1,000 students
 	$(BIN)/python benchmarks/pages.py
+
+PEERS := nbgrader otter-grader pytest-prairielearn-grader pytest
+
+benchmark-peers: setup $(PEERS:%=.venv-peers/%/.installed) ## grader beside other graders, on the same hand-ins; ARGS=--quick is short
+	$(BIN)/python benchmarks/peers/compare.py $(ARGS)
+
+.venv-peers/%/.installed: benchmarks/peers/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 benchmark-replay: setup ## cost of grading again from recorded answers
 	$(BIN)/python benchmarks/replay.py
