@@ -15,6 +15,7 @@ from grader.sandbox import Handle, Student, StudentCodeError, describe
 MAX_ENTRIES = 10**6
 """Numbers in an answer: larger ones are refused by their shape, before anything is made of them."""
 _MAX_CLASS = 2**31
+_NUMBERS = frozenset({bool, int, float})
 
 
 class CheckFailedError(AssertionError):
@@ -288,13 +289,15 @@ def _count(value: object) -> int:
         return value.numel()
     if isinstance(value, np.ndarray):
         return value.size
-    return sum(map(_count, value)) if isinstance(value, list | tuple) else 1
+    if not isinstance(value, list | tuple):
+        return 1
+    return len(value) if _NUMBERS.issuperset(map(type, value)) else sum(map(_count, value))
 
 
 def _plain(value: object) -> object:
     """Nested lists whose tensors and arrays have become numbers or lists."""
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return value if _NUMBERS.issuperset(map(type, value)) else [_plain(v) for v in value]
     if isinstance(value, torch.Tensor | np.ndarray):
         return value.tolist()
     if isinstance(value, bool | int | float):

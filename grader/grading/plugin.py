@@ -52,7 +52,8 @@ class Grading:
     def begin(self) -> None:
         """Start a check."""
         meter = self.sandbox.meter
-        meter.last_call, meter.memory_bytes, self._seconds_before = None, 0, meter.cpu_seconds
+        meter.begin(None)
+        meter.memory_bytes, self._seconds_before = 0, meter.cpu_seconds
         self.curves.clear()
         self.measures.clear()
 

@@ -18,7 +18,7 @@ from grader.model.assignment import Assignment, load_assignment
 from grader.model.errors import StaleRecordingError
 from grader.model.score import ScoreReport
 from grader.model.text import tr
-from grader.sandbox import Sandbox, Tape, forkserver, open_sandbox, postpone
+from grader.sandbox import Sandbox, Tape, forkserver, load_ahead, open_sandbox, postpone
 
 _MAX_PATH = 65536
 _MEMORY_BYTES = 2 * 2**30
@@ -39,6 +39,7 @@ def main() -> None:
 
     postpone()
     torch.set_num_threads(1)
+    load_ahead()
     forkserver.serve(control, _serve_assignment)
 
 

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from grader.model.assignment import Assignment
 from grader.model.score import Flag, Place, Suspicion
@@ -30,24 +30,41 @@ _STACK = frozenset(
 _INTERNALS = re.compile(r"(gc|ctypes|grader\..+)(\.|$)")
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_TELLING = (ast.Attribute, ast.Name, ast.Import, ast.ImportFrom)
 
 
 def suspicions(submission: Submission, assignment: Assignment) -> tuple[Flag, ...]:
     """Return the flags of a submission's code, at most one of a kind for each line."""
     if sum(len(cell.source) for cell in submission.cells) > _MAX_CHARACTERS:
         return ()
-    statements = [(cell, each) for cell in submission.cells for each in _statements(cell)]
+    statements = [
+        (cell, each, _nodes(each)) for cell in submission.cells for each in _statements(cell)
+    ]
     graded = _reached(
-        {each.name: each for _, each in statements if isinstance(each, Definition)},
+        {each.name: nodes for _, each, nodes in statements if isinstance(each, Definition)},
         set(assignment.functions) - {_LOADS_DATA},
     )
     found: dict[Flag, None] = {}
-    for cell, statement in statements:
+    for cell, statement, nodes in statements:
         inside = isinstance(statement, Definition) and statement.name in graded
-        for kind, node in _found_in(statement, inside):
+        for kind, node in _found_in(statement, nodes, inside):
             place = Place(cell.name, getattr(node, "lineno", statement.lineno))
             found[Flag(kind=kind, place=place)] = None
     return tuple(found)[:_MAX_FLAGS]
+
+
+def _nodes(statement: ast.stmt) -> list[ast.AST]:
+    """The nodes of a statement that say something, in the order of `ast.walk`, which takes three times as long."""
+    nodes: list[ast.AST] = [statement]
+    for node in nodes:
+        for value in vars(node).values():
+            if isinstance(value, list):
+                nodes += [each for each in value if isinstance(each, ast.AST)]
+            elif isinstance(value, ast.AST) and not isinstance(
+                value, ast.expr_context | ast.operator
+            ):
+                nodes.append(value)
+    return nodes
 
 
 def _statements(cell: Cell) -> list[ast.stmt]:
@@ -57,24 +74,24 @@ def _statements(cell: Cell) -> list[ast.stmt]:
         return []
 
 
-def _reached(definitions: dict[str, Definition], names: Iterable[str]) -> set[str]:
+def _reached(definitions: Mapping[str, list[ast.AST]], names: Iterable[str]) -> set[str]:
     """The definitions that these names use, directly or through others; not the one that loads data."""
     reached, left = set(), list(names)
     while left:
         name = left.pop()
         if name in definitions and name not in reached and name != _LOADS_DATA:
             reached.add(name)
-            left += _names(definitions[name])
+            left += {each.id for each in definitions[name] if isinstance(each, ast.Name)}
     return reached
 
 
-def _names(node: ast.AST) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-
-
-def _found_in(statement: ast.stmt, inside: bool) -> Iterator[tuple[Suspicion, ast.AST]]:
+def _found_in(
+    statement: ast.stmt, nodes: Sequence[ast.AST], inside: bool
+) -> Iterator[tuple[Suspicion, ast.AST]]:
     """What a statement of a module does; `inside` a definition that graded functions use, more is looked for."""
-    for node in ast.walk(statement):
+    for node in nodes:
+        if not isinstance(node, _TELLING):
+            continue
         match node:
             case ast.Attribute(attr=name) | ast.Name(id=name) if name in _STACK:
                 yield Suspicion.INSPECTS_CALLERS, node
@@ -91,13 +108,14 @@ def _found_in(statement: ast.stmt, inside: bool) -> Iterator[tuple[Suspicion, as
             case ast.Attribute(attr=name) | ast.Name(id=name) if inside and name in _DATA_SETS:
                 yield Suspicion.LOADS_DATA_SET, node
     if inside:
-        for part in statement.body if isinstance(statement, ast.ClassDef) else [statement]:
+        parts = map(_nodes, statement.body) if isinstance(statement, ast.ClassDef) else [nodes]
+        for part in parts:
             yield from ((Suspicion.LOOKS_LABELS_UP, each) for each in _global_labels(part))
 
 
-def _global_labels(function: ast.stmt) -> Iterator[ast.AST]:
+def _global_labels(function: Sequence[ast.AST]) -> Iterator[ast.AST]:
     """Names of labels that a function reads although neither it nor a function within gets or makes them."""
-    arguments = {each.arg for each in ast.walk(function) if isinstance(each, ast.arg)}
-    names = [each for each in ast.walk(function) if isinstance(each, ast.Name)]
+    arguments = {each.arg for each in function if isinstance(each, ast.arg)}
+    names = [each for each in function if isinstance(each, ast.Name)]
     own = arguments | {each.id for each in names if not isinstance(each.ctx, ast.Load)}
     return (each for each in names if each.id in _LABELS - own)

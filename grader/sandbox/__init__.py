@@ -50,6 +50,15 @@ def __getattr__(name: str) -> object:
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
+def load_ahead() -> None:
+    """Load what `open_sandbox` and what it opens need, before a process is forked for each submission."""
+    from grader.model.text import korean
+    from grader.sandbox import live, lockdown, recording  # noqa: F401
+
+    recording.sandbox_side()
+    korean("")
+
+
 def open_sandbox(
     control: socket.socket,
     submission: Submission,
@@ -92,6 +101,7 @@ __all__ = [
     "Tape",
     "describe",
     "landlock_abi",
+    "load_ahead",
     "open_sandbox",
     "postpone",
     "refuse_readable",

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import re
 import select
 import signal
 import socket
@@ -10,7 +11,6 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -19,9 +19,13 @@ from grader.sandbox.wire import Fork, Ready, Reply, Request, WireError
 
 _MAX_CREDIT = 10  # a process may wait this many times its wall time for a processor
 _TICK = 0.05  # seconds between clock checks
-_SHARES_TICK = 1.0  # seconds between checks of shared memory, which take milliseconds
+_SHARES_TICK = 1.0  # seconds between looks at shares of memory, which take milliseconds
+_CLOSE_TICK = 0.2  # seconds between them where they may exceed the limit
 _MAX_WRITTEN = 2 * 2**30  # to files and output; its own file system, if it has one, is smaller
 _MAX_THREADS = 256
+_READ_AHEAD = 65536  # bytes that are read with a frame's header
+_MAX_PROC = 8192  # bytes of a file below /proc that are read
+_PAGE = os.sysconf("SC_PAGESIZE")
 _PATIENCE_WITH_FORKS = 5.0  # seconds, although it takes microseconds
 _DESCRIPTOR = struct.Struct("i")
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid of the sender, filled in by the kernel
@@ -78,18 +82,18 @@ class Family:
         self.wall_left = wall_seconds
         """The remaining seconds to wait for them in total."""
         self._most_memory = memory_bytes
-        self._resident_at_start = self._shared_at_start = 0
+        self._shared_at_start = 0
         self._living: list[ForkedProcess] = []
         self._ended_cpu = 0.0
         self._ended_written = 0
-        self._next_look = self._next_look_at_shares = 0.0
+        self._next_look = self._looked_at_shares = 0.0
 
     def add(self, process: "ForkedProcess") -> None:
         """Start counting a process."""
         self._living.append(process)
         if not self._shared_at_start:
-            self._resident_at_start = process.resident_memory()
             self._shared_at_start = process.shared_memory()
+            self._looked_at_shares = time.monotonic()
 
     def remove(self, process: "ForkedProcess") -> None:
         """Stop counting a process, keeping what it has used."""
@@ -121,12 +125,12 @@ class Family:
         self._look_at_memory(now)
 
     def _look_at_memory(self, now: float) -> None:
-        if now < self._next_look_at_shares:
-            return
-        # This counts shared memory in every copy, so a closer look is rarely needed.
+        # This counts shared memory in every copy: where it is within the limit, the shares are, too.
         resident = sum(process.resident_memory() for process in self._living)
-        suspicious = resident - self._resident_at_start > self._most_memory
-        self._next_look_at_shares = now + (_SHARES_TICK / 5 if suspicious else _SHARES_TICK)
+        suspicious = resident - self._shared_at_start > self._most_memory
+        if now < self._looked_at_shares + (_CLOSE_TICK if suspicious else _SHARES_TICK):
+            return
+        self._looked_at_shares = now
         shares = sum(process.shared_memory() for process in self._living)
         self.memory_bytes = max(self.memory_bytes, shares - self._shared_at_start)
         if self.memory_bytes > self._most_memory:
@@ -160,6 +164,7 @@ class ForkedProcess:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._poll.register(output, select.POLLIN)
+        self._ahead = bytearray()
         self._pid = 0
         self._pidfd = -1
         self._last_cpu = 0.0
@@ -274,20 +279,25 @@ class ForkedProcess:
         self._socket.close()
 
     def _receive(self, clocks: "_Clocks") -> tuple[bytes, bytearray]:
+        while len(self._ahead) < wire.HEADER.size:
+            self._wait(clocks)
+            data = self._socket.recv(_READ_AHEAD)
+            if not data:
+                raise WireError("the process ended without a reply")
+            self._ahead += data
         structure, bulk = wire.lengths(self._read(wire.HEADER.size, clocks))
         first = bytes(self._read(structure, clocks))
         return first, self._read(bulk, clocks)
 
     def _read(self, count: int, clocks: "_Clocks") -> bytearray:
-        data = bytearray(count)
-        view, done = memoryview(data), 0
+        data = self._ahead[:count]
+        del self._ahead[:count]
+        done = len(data)
+        data += bytes(count - done)
+        view = memoryview(data)
         while done < count:
-            clocks.look()
-            try:
-                size = self._socket.recv_into(view[done:])
-            except BlockingIOError:
-                self._wait(clocks)
-                continue
+            self._wait(clocks)
+            size = self._socket.recv_into(view[done:])
             if not size:
                 raise WireError("the process ended without a reply")
             done += size
@@ -295,14 +305,14 @@ class ForkedProcess:
 
     def _send(self, frame: bytes, clocks: "_Clocks") -> None:
         view = memoryview(frame)
-        self._poll.modify(self._socket, select.POLLOUT)
         while view:
             clocks.look()
             try:
                 view = view[self._socket.send(view) :]
             except BlockingIOError:
+                self._poll.modify(self._socket, select.POLLOUT)
                 self._wait(clocks)
-        self._poll.modify(self._socket, select.POLLIN)
+                self._poll.modify(self._socket, select.POLLIN)
 
     def _wait(self, clocks: "_Clocks") -> None:
         """Return when the socket is ready, draining output and checking the clocks in the meantime."""
@@ -341,11 +351,15 @@ class ForkedProcess:
 
     def threads(self) -> int:
         """Return the number of threads of the process, 0 if it has ended."""
-        return sum(self._facts("status", "Threads"))
+        try:
+            return os.stat(f"/proc/{self._pid}/task").st_nlink - 2  # noqa: PTH116 (20 times a second)
+        except OSError:
+            return 0
 
     def resident_memory(self) -> int:
         """Return its resident memory in bytes, including shared memory; 0 if it has ended."""
-        return self._memory("VmRSS")
+        pages = self._read_proc("statm").split()
+        return int(pages[1]) * _PAGE if pages else 0
 
     def shared_memory(self) -> int:
         """Return its proportional share of memory in bytes; 0 if it has ended."""
@@ -359,21 +373,30 @@ class ForkedProcess:
 
     def _starved(self) -> float:
         """Seconds that the process was ready to run but got no processor: a busy machine is nobody's fault."""
-        try:
-            return int(Path(f"/proc/{self._pid}/schedstat").read_text().split()[1]) / 1e9
-        except (OSError, IndexError):
-            return 0.0
+        waited = self._read_proc("schedstat").split()
+        return int(waited[1]) / 1e9 if waited else 0.0
 
     def _memory(self, field: str) -> int:
         return sum(self._facts("status", field)) * 1024
 
     def _facts(self, file: str, *fields: str) -> list[int]:
         """Numbers out of a file of names and numbers below `/proc`, as far as they are there."""
+        names = "|".join(fields).encode()
+        found = re.findall(rb"^(?:%b):\s*(\d+)" % names, self._read_proc(file), re.MULTILINE)
+        return [int(number) for number in found]
+
+    def _read_proc(self, file: str) -> bytes:
+        """A file about the process, empty if it has ended."""
         try:
-            lines = Path(f"/proc/{self._pid}/{file}").read_text().splitlines()
+            fd = os.open(f"/proc/{self._pid}/{file}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            return []
-        return [int(line.split()[1]) for line in lines if line.partition(":")[0] in fields]
+            return b""
+        try:
+            return os.read(fd, _MAX_PROC)
+        except OSError:
+            return b""
+        finally:
+            os.close(fd)
 
 
 class _Clocks:

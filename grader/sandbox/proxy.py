@@ -26,8 +26,8 @@ from grader.sandbox.process import (
 )
 from grader.sandbox.wire import Call, Raised, Ref, Reply, Returned
 
-_NOT_SCALAR = (Ref, list, tuple, dict)
-_CHANGES_NOTHING = frozenset({"evaluate", "parameters", "gradients", "is_module"})
+_NOT_SCALAR = frozenset({Ref, list, tuple, dict})
+_CHANGES_NOTHING = frozenset({"evaluate", "parameters", "gradients"})
 
 
 class StudentCodeError(Exception):
@@ -61,10 +61,18 @@ class Meter:
         self.limits = limits
         self.cpu_seconds = 0.0
         self.memory_bytes = 0
-        self.last_call: Text | None = None
-        """What was called with what, and what kind of thing came back."""
         self.loading = Loading()
         self.flags: tuple[Flag, ...] = ()
+        self._last_call: Callable[[], Text] | None = None
+
+    @property
+    def last_call(self) -> Text | None:
+        """What was called with what, and what kind of thing came back."""
+        return self._last_call() if self._last_call else None
+
+    def begin(self, call: Callable[[], Text] | None) -> None:
+        """Remember what is called, None before the first call of a check. Only a verdict needs the words."""
+        self._last_call = call
 
     def add(self, cpu_seconds: float) -> None:
         """Add CPU seconds of the submission."""
@@ -91,8 +99,8 @@ class Handle:
 
     @property
     def is_module(self) -> bool:
-        """Whether it is an `nn.Module`."""
-        return self._student.operate("is_module", self) is True
+        """Whether it is an `nn.Module`, as the submission reports it."""
+        return self.ref.module
 
     def parameters(self) -> list[torch.Tensor]:
         """Return copies of the model's parameters."""
@@ -123,7 +131,7 @@ class Student:
         self._meter = meter
         self._cpu_seconds = cpu_seconds or meter.limits.cpu_seconds
         self._changed: list[Text] = []
-        self._answers: dict[str, str] = {}
+        self._answers: dict[object, object] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -143,8 +151,8 @@ class Student:
 
     def input_gradient(self, function: str, *args: torch.Tensor) -> tuple[Any, Any]:
         """Return a function's value, and its gradient with respect to its first argument (None if there is none)."""
-        what = called(function, args)
-        self._meter.last_call = what
+        what = partial(called, function, args)
+        self._meter.begin(what)
         request = Call("input_gradient", [function, *args], {}, own=True)
         match self._exchange(function, request, what):
             case [value, gradient]:
@@ -159,16 +167,16 @@ class Student:
 
     def compare(self, model: Handle, inputs: tuple[object, ...], outputs: object) -> None:
         """Flag a model that, asked again with nothing in between, gives another answer."""
-        asked = f"{model.ref.id} {_written(inputs)}"
-        if self._answers.setdefault(asked, _written(outputs)) != _written(outputs):
+        asked, answer = (model.ref.id, _written(inputs)), _written(outputs)
+        if self._answers.setdefault(asked, answer) != answer:
             self._meter.flags = (Flag(kind=Suspicion.ANSWERS_DIFFER),)
 
     def operate(self, operation: str, *args: object) -> Any:
         """Run one of the worker's own operations on the submission's objects."""
         what = (
-            tr("training by the grader's own loop")
+            partial(tr, "training by the grader's own loop")
             if operation == "fit"
-            else called("model", args[1:])
+            else partial(called, "model", args[1:])
         )
         request = Call(operation, [self._bare(a) for a in args], {}, own=True)
         return self._exchange("model", request, what)
@@ -179,13 +187,13 @@ class Student:
         self._meter.memory_bytes = max(self._meter.memory_bytes, self._process.memory_bytes)
 
     def _call(self, function: str, /, *args: object, **kwargs: object) -> Any:
-        what = called(function, args, kwargs)
-        self._meter.last_call = what
+        what = partial(called, function, args, kwargs)
+        self._meter.begin(what)
         request = Call(
             function, [self._bare(a) for a in args], {k: self._bare(v) for k, v in kwargs.items()}
         )
         value = self._exchange(function, request, what)
-        self._meter.last_call = tr("{call} returned {value}", call=what, value=describe(value))
+        self._meter.begin(lambda: tr("{call} returned {value}", call=what(), value=describe(value)))
         return value
 
     def _bare(self, value: object) -> object:
@@ -195,7 +203,7 @@ class Student:
             raise ValueError("a check passes a model of one student to another")
         return value.ref
 
-    def _exchange(self, function: str, request: Call, what: Text) -> Any:
+    def _exchange(self, function: str, request: Call, what: Callable[[], Text]) -> Any:
         if not (request.own and request.function in _CHANGES_NOTHING):
             self._answers.clear()
         left = self._meter.limits.total_cpu_seconds - self._meter.cpu_seconds
@@ -212,22 +220,22 @@ class Student:
             self._meter.add(seconds)
             raise StudentCodeError(
                 Verdict.TIMEOUT,
-                tr("{call} took longer than {seconds} s", call=what, seconds=f"{seconds:.0f}"),
+                tr("{call} took longer than {seconds} s", call=what(), seconds=f"{seconds:.0f}"),
             ) from error
         except ProcessMemoryError as error:
             raise StudentCodeError(
-                Verdict.MEMORY, tr("{call} asked for too much memory", call=what)
+                Verdict.MEMORY, tr("{call} asked for too much memory", call=what())
             ) from error
         except ProcessDiedError as error:
             raise StudentCodeError(
-                Verdict.CRASHED, tr("{call} ended the process", call=what), printable(str(error))
+                Verdict.CRASHED, tr("{call} ended the process", call=what()), printable(str(error))
             ) from error
         self._meter.add(used)
         return self._value(function, reply, what)
 
-    def _value(self, function: str, reply: Reply, what: Text) -> Any:
+    def _value(self, function: str, reply: Reply, what: Callable[[], Text]) -> Any:
         if isinstance(reply, Raised):
-            raise verdict_on(reply, function, what, self._meter.loading)
+            raise verdict_on(reply, function, what(), self._meter.loading)
         if not isinstance(reply, Returned):
             raise self._nonsense(function)
         loading = self._meter.loading
@@ -399,19 +407,22 @@ def _kind(value: object) -> str:
     return printable(value.kind) if isinstance(value, Handle | Ref) else type(value).__name__
 
 
-def _written(value: object) -> str:
-    """A value as text, the same for the same numbers."""
+def _written(value: object) -> object:
+    """What can be compared in a value's place: it is the same for the same numbers, not a number included."""
     match value:
-        case torch.Tensor() | np.ndarray():
-            return f"{value.shape} {value.dtype} {value.tolist()}"
+        case torch.Tensor():
+            raw = value.reshape(-1).view(torch.uint8).numpy().tobytes()
+            return value.shape, value.dtype, raw
+        case np.ndarray():
+            return value.shape, value.dtype, value.tobytes()
         case list() | tuple():
-            return f"[{', '.join(map(_written, value))}]"
+            return tuple(map(_written, value))
         case _:
             return repr(value)
 
 
 def _has_ref(value: Iterable[Any]) -> bool:
-    return any(isinstance(v, _NOT_SCALAR) for v in value)
+    return not _NOT_SCALAR.isdisjoint(map(type, value))
 
 
 def _tensors(value: object) -> list[torch.Tensor]:

@@ -6,6 +6,7 @@ again. If it answers them differently from the recording, the submission doesn't
 must be graded by running alone. Copies share a folder: of the files that another copy wrote, a replayed one has none.
 """
 
+import functools
 import hashlib
 import sys
 import zlib
@@ -112,11 +113,16 @@ def decode(fingerprint: bytes, recording: bytes) -> dict[bytes, Answer]:
 
 def fingerprint_of(submission: Submission, limits: Limits, isolation: str) -> bytes:
     """Return a digest of everything that answers depend on, except the requests."""
-    here = Path(__file__).parent
-    code = [(here / name).read_bytes() for name in _SANDBOX_SIDE]
     own = (submission.sha256, submission.notebook, submission.cells)
-    facts = (_VERSION, sys.version, str(torch.__version__), code, own, limits, isolation)
+    facts = (_VERSION, sys.version, str(torch.__version__), sandbox_side(), own, limits, isolation)
     return _digest(msgspec.msgpack.encode(facts))
+
+
+@functools.cache
+def sandbox_side() -> bytes:
+    """Return a digest of the code that runs in the sandbox."""
+    here = Path(__file__).parent
+    return _digest(b"".join((here / name).read_bytes() for name in _SANDBOX_SIDE))
 
 
 class Tape:

@@ -47,6 +47,10 @@ _NUMPY_DTYPES = {
 }  # fmt: skip
 
 
+_ORDINARY = {_TORCH_DTYPES[name]: name for name in ("float32", "float64", "int64", "bool")}
+_SENT_AS_IS = {type(None), bool, float, str, bytes}
+
+
 class WireError(ValueError):
     """A value can't be sent, or bytes aren't a frame."""
 
@@ -57,6 +61,8 @@ class Ref(msgspec.Struct, frozen=True):
     id: int
     kind: str
     """The name of the object's class, for messages."""
+    module: bool = False
+    """Whether it is an `nn.Module`."""
 
 
 class Call(msgspec.Struct, frozen=True, tag=True):
@@ -235,10 +241,10 @@ class _Bulk:
         self.size = 0
 
     def pack(self, value: object, depth: int = 0) -> object:
-        if type(value) is int and value.bit_length() > 63:
-            value = float(value)
-        if value is None or type(value) in (bool, int, float, str, bytes):
+        if type(value) in _SENT_AS_IS:
             return value
+        if type(value) is int:
+            return float(value) if value.bit_length() > 63 else value
         if depth > MAX_DEPTH:
             raise WireError("the value is nested too deeply")
         if isinstance(value, torch.Tensor):
@@ -254,7 +260,7 @@ class _Bulk:
         if isinstance(value, Sequence | ValuesView) and not isinstance(value, torch.nn.Module):
             if len(value) > MAX_STRUCTURE:
                 raise WireError("the value is too large")
-            packed = [self.pack(v, depth + 1) for v in value]
+            packed = [v if type(v) in _SENT_AS_IS else self.pack(v, depth + 1) for v in value]
             if isinstance(value, tuple):
                 return msgspec.msgpack.Ext(_TUPLE, _encoder.encode(packed))
             return packed
@@ -268,6 +274,10 @@ class _Bulk:
         return self.pack(self.refer(value))
 
     def _tensor(self, value: torch.Tensor) -> object:
+        if type(value) is torch.Tensor and _is_ordinary(value):
+            self._check_size(value.numel() * value.element_size())
+            raw = value.numpy().tobytes()
+            return self._put(_TENSOR, _ORDINARY[value.dtype], value.shape, raw)
         with torch._C.DisableTorchFunction(), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             plain = torch.Tensor.detach(value)
@@ -311,6 +321,20 @@ class _Bulk:
         self.parts.append(padded)
         self.size += len(padded)
         return msgspec.msgpack.Ext(code, _encoder.encode(array))
+
+
+def _is_ordinary(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is numbers in their order in memory, so that nothing has to be prepared."""
+    return (
+        tensor.dtype in _ORDINARY
+        and tensor.layout is torch.strided
+        and tensor.is_cpu
+        and not tensor.requires_grad
+        and not tensor.is_nested
+        and not torch._C._is_torch_function_mode_enabled()
+        and tensor.is_contiguous()
+        and not tensor.is_neg()
+    )
 
 
 def _values(message: Request | Reply) -> tuple[str, ...]:
@@ -359,6 +383,8 @@ def _require_plain(value: object, depth: int = 0) -> None:
             raise WireError("a key that is no text")
         value = list(value.values())
     if isinstance(value, list | tuple):
+        if _PLAIN.issuperset(map(type, value)):
+            return
         for each in value:
             if type(each) not in _PLAIN:
                 _require_plain(each, depth + 1)

@@ -265,7 +265,8 @@ class Worker:
 
     def _refer(self, value: object) -> Ref:
         self._objects.append(value)
-        return Ref(len(self._objects) - 1, type(value).__name__)
+        module = isinstance(value, torch.nn.Module)
+        return Ref(len(self._objects) - 1, type(value).__name__, module)
 
     def _resolve(self, ref: Ref) -> object:
         known = 0 <= ref.id < len(self._objects)  # a forged handle harms only the submission itself
@@ -297,9 +298,6 @@ class Worker:
 
     def seed(self, value: int) -> None:
         torch.manual_seed(value)
-
-    def is_module(self, model: object) -> bool:
-        return isinstance(model, torch.nn.Module)
 
     def evaluate(self, model: Any, *inputs: object) -> object:
         """The model's outputs in evaluation mode, without a gradient graph."""
@@ -378,7 +376,6 @@ _OPERATIONS: dict[str, Any] = {
     f.__name__: f
     for f in (
         Worker.seed,
-        Worker.is_module,
         Worker.evaluate,
         Worker.parameters,
         Worker.gradients,
