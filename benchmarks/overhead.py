@@ -4,6 +4,8 @@
 
 `own` is the CPU time of the submission's processes for the checks' calls, read from the kernel. `all` is the CPU time
 of every process involved: both servers, the grading processes, the sandboxes. Both come from the same run.
+`above / loop` compares what is above `own` with an empty Python loop of 10 million steps, run in turns with the
+gradings, so that machines and busy hours compare.
 """
 
 import contextlib
@@ -50,15 +52,27 @@ def cpu_of_servers() -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def loop_seconds() -> float:
+    """CPU seconds of an empty loop of 10 million steps, as measured by a tenth of it."""
+    begin = time.process_time()
+    for _ in range(1_000_000):
+        pass
+    return 10 * (time.process_time() - begin)
+
+
 def grading(runs: int) -> None:
-    print(f"{'assignment':<12} {'own ms':>8} {'all ms':>8} {'above own ms':>13} {'all / own':>10}")
+    print(
+        f"{'assignment':<12} {'own ms':>8} {'all ms':>8} {'above own ms':>13} {'all / own':>10} "
+        f"{'loop ms':>8} {'above / loop':>13}"
+    )
     with Grader() as grader:
         for name, assignment in load_assignments(ROOT / "solutions").items():
             submission = read_submission(ROOT / "solutions" / name / "solution.py")
             grader.grade(assignment, submission, "warm")
             before = cpu_of_servers()
-            own = 0.0
+            own = loop = 0.0
             for _ in range(runs):
+                loop += loop_seconds()
                 report = grader.grade(assignment, submission, "x").report
                 own += sum(item.seconds for item in report.items)
                 assert report.score == report.max_score
@@ -67,7 +81,8 @@ def grading(runs: int) -> None:
             above = (everything - own) / runs
             print(
                 f"{name:<12} {own / runs * 1e3:8.0f} {everything / runs * 1e3:8.0f} "
-                f"{above * 1e3:13.0f} {everything / own:10.2f}"
+                f"{above * 1e3:13.0f} {everything / own:10.2f} "
+                f"{loop / runs * 1e3:8.0f} {above / (loop / runs):13.2f}"
             )
 
 

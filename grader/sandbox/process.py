@@ -21,6 +21,7 @@ _MAX_CREDIT = 10  # a process may wait this many times its wall time for a proce
 _TICK = 0.05  # seconds between clock checks
 _SHARES_TICK = 1.0  # seconds between looks at shares of memory, which take milliseconds
 _CLOSE_TICK = 0.2  # seconds between them where they may exceed the limit
+_LITTLE = 1 / 8  # of the limit: where memory can't be more, its largest process tells enough
 _MAX_WRITTEN = 2 * 2**30  # to files and output; its own file system, if it has one, is smaller
 _MAX_THREADS = 256
 _READ_AHEAD = 65536  # bytes that are read with a frame's header
@@ -127,8 +128,9 @@ class Family:
     def _look_at_memory(self, now: float) -> None:
         # This counts shared memory in every copy: where it is within the limit, the shares are, too.
         resident = sum(process.resident_memory() for process in self._living)
-        suspicious = resident - self._shared_at_start > self._most_memory
-        if now < self._looked_at_shares + (_CLOSE_TICK if suspicious else _SHARES_TICK):
+        most = resident - self._shared_at_start
+        pause = _CLOSE_TICK if most > self._most_memory else _SHARES_TICK
+        if most < _LITTLE * self._most_memory or now < self._looked_at_shares + pause:
             return
         self._looked_at_shares = now
         shares = sum(process.shared_memory() for process in self._living)
