@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
-import nbformat.v4
 
 from grader.gradebook.decisions import student_id
 from grader.intake.archive import File, walk
@@ -109,6 +108,8 @@ def _original(record: Record, paths: Iterable[str]) -> bytes | None:
 def _made(record: Record) -> bytes:
     if not any(_number(cell) for cell in record.cells):
         return "\n".join(cell.source for cell in record.cells).encode()
+    import nbformat.v4  # slow to load, and hardly ever needed
+
     sources = {_number(cell): cell.source for cell in record.cells}
     cells = [
         nbformat.v4.new_code_cell(sources[number])

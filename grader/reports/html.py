@@ -12,8 +12,9 @@ import re
 import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
@@ -21,10 +22,8 @@ from urllib.parse import quote
 
 import msgspec
 from markupsafe import Markup
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer, TextLexer
 
+from grader.grading.progress import processors
 from grader.model.assignment import MAX_LOSS, Assignment
 from grader.model.errors import writing
 from grader.model.record import ClassRecord, Comment, Record, RosterEntry
@@ -34,6 +33,7 @@ from grader.model.submission import place as place_text
 from grader.model.text import Language, Text, tr, visible
 from grader.reports.class_page import RECORDED, by_name
 from grader.reports.class_page import class_page as class_page_at
+from grader.reports.code import code_view
 from grader.reports.markdown import to_markup
 from grader.reports.notebook import NotebookView, notebook_view
 from grader.reports.page import CUT, first_lines, render, write_page
@@ -42,8 +42,6 @@ from grader.reports.words import due_text, flagged, late_text
 
 INDEX = "index.html"
 _INDEX_FROM_PAGES = f"../../{INDEX}"
-_MAX_HIGHLIGHTED = 100_000
-"""Cells with more characters are shown without syntax highlighting."""
 _MAX_NAME_BYTES = 120
 _MAX_CLASSES = 10
 
@@ -120,8 +118,9 @@ def write_site(
     }
     index = folder / INDEX
     with writing(folder):
-        _write_hand_ins(record, pages, language, notebooks or {})
-        write_page(index, class_page(record, language, "assistant" if assistants else "students"))
+        with _writing_hand_ins(record, pages, language, notebooks or {}):
+            page = class_page(record, language, "assistant" if assistants else "students")
+        write_page(index, page)
     return index
 
 
@@ -137,16 +136,18 @@ def write_pages(
         OSError: a page can't be written there.
     """
     pages = {at: (path, None) for at, path in paths.items()}
-    _write_hand_ins(record, pages, language, notebooks or {})
+    with _writing_hand_ins(record, pages, language, notebooks or {}):
+        pass
 
 
-def _write_hand_ins(
+@contextmanager
+def _writing_hand_ins(
     record: ClassRecord,
     pages: Mapping[tuple[str, str], tuple[Path, Path | None]],
     language: Language,
     notebooks: Mapping[str, bytes],
-) -> None:
-    """Write the student's and the assistants' page of each hand-in that counts."""
+) -> Iterator[None]:
+    """Write the student's and the assistants' page of each hand-in that counts, beside what the caller does."""
     attempts = record.attempts
     assignments = {assignment.name: assignment for assignment in record.assignments}
     names = {student.id: student.name for student in record.students}
@@ -164,13 +165,16 @@ def _write_hand_ins(
         if at in pages
     ]
     write = partial(_write_hand_in, language=language)
-    workers = min(os.cpu_count() or 1, 1 + len(jobs) // 50)
+    workers = min(processors(), 1 + len(jobs) // 200)
     if workers == 1:
         list(map(write, jobs))
+        yield
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy the caller's threads
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        list(pool.map(write, jobs, chunksize=10))
+        written = pool.map(write, jobs, chunksize=10)
+        yield
+        list(written)
 
 
 class _Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -462,7 +466,14 @@ def _hand_in_view(
             for each in record.comments
         ],
         cells=[
-            _CellView(place_text(cell.name), _code(cell, f"c{number}", marked))
+            _CellView(
+                place_text(cell.name),
+                code_view(
+                    cell.source,
+                    f"c{number}",
+                    {place.line for place in marked if place.cell == cell.name},
+                ),
+            )
             for number, cell in enumerate(shown, start=1)
         ],
         notebook=notebook_view(notebook, _about(record)) if notebook is not None else None,
@@ -528,18 +539,6 @@ def _picture(curve: Curve, loss: float | None, language: Language) -> _Picture:
 
 def _lines(source: str) -> list[str]:
     return visible(source).split("\n")
-
-
-def _code(cell: Cell, anchor: str, marked: set[Place]) -> Markup:
-    """The code of a cell with numbered, linkable lines."""
-    lexer = PythonLexer if len(cell.source) <= _MAX_HIGHLIGHTED else TextLexer
-    formatter = HtmlFormatter(
-        linenos="inline",
-        linespans=anchor,
-        hl_lines=[place.line for place in marked if place.cell == cell.name],
-    )
-    source = visible(cell.source)
-    return Markup(highlight(source, lexer(stripnl=False, ensurenl=False), formatter))
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------

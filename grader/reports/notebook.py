@@ -5,18 +5,19 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import nbformat
 import nh3
 from markupsafe import Markup
-from nbconvert import HTMLExporter
-from nbformat import NotebookNode
 from pygments.token import STANDARD_TYPES
 
 from grader.gradebook.extract import MAX_NOTEBOOK
 from grader.model.text import Text, visible
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter  # imported where it is used: that takes seconds
+    from nbformat import NotebookNode
 
 _MAX_HTML = 8 * 2**20
 """The number of characters after which no more cells are shown."""
@@ -64,6 +65,8 @@ def notebook_view(data: bytes, about: Mapping[int, Sequence[Text]]) -> NotebookV
     """
     if len(data) > MAX_NOTEBOOK:
         return None
+    import nbformat
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -81,11 +84,12 @@ def notebook_view(data: bytes, about: Mapping[int, Sequence[Text]]) -> NotebookV
     return NotebookView(tuple(cells), cut=len(cells) < len(notebook.cells))
 
 
-def _html(cell: NotebookNode) -> Markup:
+def _html(cell: "NotebookNode") -> Markup:
+    from nbformat.v4 import new_notebook
+
     for output in cell.get("outputs", ()):
         _draw_svg(output)
-    one = nbformat.v4.new_notebook(cells=[cell])
-    html, _ = _exporter().from_notebook_node(one)
+    html, _ = _exporter().from_notebook_node(new_notebook(cells=[cell]))
     return Markup(clean(html))
 
 
@@ -122,7 +126,9 @@ def _draw_svg(output: Any) -> None:
 
 
 @cache
-def _exporter() -> HTMLExporter:
+def _exporter() -> "HTMLExporter":
+    from nbconvert import HTMLExporter
+
     return HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="basic",
         exclude_input_prompt=True,

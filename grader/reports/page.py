@@ -84,10 +84,13 @@ def first_lines(cells: Sequence[Cell]) -> tuple[tuple[Cell, ...], bool]:
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page atomically, creating missing folders."""
+    """Write a page atomically, creating missing folders. A file that says the same stays as it is."""
+    data = page.encode()
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file() and path.read_bytes() == data:
+        return
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(page.encode())
+        file.write(data)
     Path(file.name).chmod(0o644)
     Path(file.name).replace(path)
 

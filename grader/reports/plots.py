@@ -1,31 +1,18 @@
 """Draw plots as inline SVG with the page's colours, so that they follow its dark mode."""
 
-import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
-from typing import Literal
-from xml.etree import ElementTree
+from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import msgspec
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
 
 from grader.model.score import Curve, drawable
 
-_COLOURS = {
-    "#000001": "currentColor",
-    "#000002": "var(--mine)",
-    "#000003": "var(--reference)",
-    "#000004": "var(--bad)",
-}
-_INK, _MINE, _REFERENCE, _BAD = _COLOURS
 _LOWEST = 1e-4
-"""Lower losses are drawn as this one, because they would flatten all other curves."""
-_SVG = "{http://www.w3.org/2000/svg}"
+"""On a logarithmic scale, lower losses are drawn as this one, because they would flatten all other curves."""
+_LEFT, _RIGHT, _TOP, _BELOW = 47.5, 423.5, 7, 21
+"""The edges of the area of a plot in SVG units, `_BELOW` from the lower edge of the picture."""
+_WIDTH = 432
 
 
 def loss_plot(curve: Curve, label: str, threshold: float | None = None) -> Markup:
@@ -33,176 +20,171 @@ def loss_plot(curve: Curve, label: str, threshold: float | None = None) -> Marku
 
     The loss to reach, `threshold`, is a dashed line; the final value stands at the end of the curve.
     """
-    low, high = curve.low or (), curve.high or ()
-
-    def draw(axes: Axes) -> None:
-        if low and high:
-            x = _progress(low)
-            axes.fill_between(x, drawable(low), drawable(high), color=_REFERENCE)
-            axes.plot(x, drawable(low), color=_REFERENCE, linewidth=3)
-        if threshold is not None:
-            axes.plot((0, 100), (threshold, threshold), color=_BAD, linewidth=1.2, dashes=(4, 3))
-        axes.plot(_progress(curve.values), mine, color=_MINE, linewidth=1.8)
-        axes.plot((100,), mine[-1:], "o", color=_MINE, ms=5, clip_on=False)
-        axes.annotate(
-            f"{curve.values[-1]:.3g}",
-            (100, mine[-1]),
-            xytext=(-4, 7),
-            textcoords="offset points",
-            ha="right",
-            color=_INK,
-            weight="bold",
+    mine, low, high = (drawable(each or ()) for each in (curve.values, curve.low, curve.high))
+    view = _losses_view([*mine, *low, *high, *(() if threshold is None else (threshold,))])
+    parts = []
+    if low and high:
+        band = "L".join((*_progress(view, low), *reversed(_progress(view, high))))
+        parts.append(
+            f'<path d="M{band}Z" fill="var(--reference)" stroke="var(--reference)" stroke-width="1.5" '
+            'stroke-linejoin="round"/>'
         )
-
-    mine = drawable(curve.values)
-    bounds = [curve.values, low, high, () if threshold is None else (threshold,)]
-    return _picture(draw, _losses_view(bounds), label)
+    if threshold is not None:
+        parts.append(
+            f'<path d="M{_LEFT} {view.down([threshold])[0]:.1f}H{_RIGHT}" stroke="var(--bad)" '
+            'stroke-width="1.2" stroke-dasharray="5 4"/>'
+        )
+    end = view.down(mine)[-1]
+    beside = end - 7 if end > _TOP + 12 else end + 15
+    parts.append(
+        f'<path d="M{"L".join(_progress(view, mine))}" fill="none" stroke="var(--mine)" '
+        'stroke-width="1.8" stroke-linejoin="round"/>'
+        f'<circle cx="{_RIGHT}" cy="{end:.1f}" r="2.5" fill="var(--mine)"/>'
+        f'<text x="{_RIGHT - 4}" y="{beside:.1f}" text-anchor="end" fill="currentColor" font-size="10" '
+        f'font-weight="bold">{curve.values[-1]:.3g}</text>'
+    )
+    return _picture(view, parts, label)
 
 
 def predictions_plot(curve: Curve, label: str) -> Markup:
     """Return a student's predictions as dots and the true values as rings, row by row."""
     true, predicted = drawable(curve.low or ()), drawable(curve.values)
     rows, values = max(len(true), len(predicted)), [*true, *predicted]
+    x = (0.6 - 0.03 * rows, 0.4 + 1.03 * rows)
+    y = (math.floor(min(values)) - 0.3, math.ceil(max(values)) + 0.3)
+    view = _View(x=x, y=y, ticks=_within(y, _ticks(*y, 5, whole=True)))
 
-    def draw(axes: Axes) -> None:
-        axes.plot(_rows(true), true, "o", mec=_REFERENCE, mfc="none", ms=9, mew=2.5)
-        axes.plot(_rows(predicted), predicted, "o", color=_MINE, ms=4)
+    def dots(values: Sequence[float], radius: float) -> str:
+        return "".join(
+            f'<circle cx="{view.right(row):.1f}" cy="{y:.1f}" r="{radius}"/>'
+            for row, y in enumerate(view.down(values), start=1)
+        )
 
-    view = _View(
-        scale="whole",
-        x=(0.6 - 0.03 * rows, 0.4 + 1.03 * rows),
-        y=(math.floor(min(values)) - 0.3, math.ceil(max(values)) + 0.3),
-    )
-    return _picture(draw, view, label)
+    parts = [
+        f'<g fill="none" stroke="var(--reference)" stroke-width="2.5">{dots(true, 4.5)}</g>',
+        f'<g fill="var(--mine)">{dots(predicted, 2.5)}</g>',
+    ]
+    return _picture(view, parts, label)
 
 
 def losses_plot(curves: Mapping[str, Curve], label: str) -> Markup:
     """Return the loss curves of a whole class; each curve's key is the id of its element."""
-
-    def draw(axes: Axes) -> None:
-        for key, curve in curves.items():
-            values = drawable(curve.values)[:: max(1, len(curve.values) // 60)]
-            axes.plot(_progress(values), values, color=_MINE, linewidth=1.2, gid=key)
-
-    view = _losses_view([curve.values for curve in curves.values()], height=3.6)
-    return _picture(draw, view, label)
-
-
-_WIDTH = 6.0  # inches, as heights are
-_Scale = Literal["linear", "log", "whole"]
+    losses = {
+        key: drawable(curve.values)[:: max(1, len(curve.values) // 60)]
+        for key, curve in curves.items()
+    }
+    view = _losses_view([value for each in losses.values() for value in each], height=259)
+    paths = "".join(
+        f'<path id="{key}" d="M{"L".join(_progress(view, each))}"/>' for key, each in losses.items()
+    )
+    return _picture(
+        view, [f'<g fill="none" stroke="var(--mine)" stroke-width="1.2">{paths}</g>'], label
+    )
 
 
 class _View(msgspec.Struct, frozen=True, kw_only=True):
-    """The axes of a plot. Limits are round, so that many plots share one frame."""
+    """What the axes of a plot show, and where."""
 
-    scale: _Scale
-    """The vertical scale; "whole" has ticks at whole numbers only."""
     x: tuple[float, float]
     y: tuple[float, float]
-    height: float = 2.4
+    ticks: Sequence[float]
+    """Those of the vertical axis."""
+    log: bool = False
+    """Whether the vertical axis is logarithmic."""
+    height: int = 173
+
+    def right(self, x: float) -> float:
+        """Where `x` is on the picture."""
+        first, last = self.x
+        return _LEFT + (x - first) / (last - first) * (_RIGHT - _LEFT)
+
+    def down(self, values: Sequence[float]) -> list[float]:
+        """Where values are on the picture."""
+        low, high = self.y
+        if self.log:
+            values = [math.log10(max(low, value)) for value in values]
+            low, high = math.log10(low), math.log10(high)
+        bottom = self.height - _BELOW
+        scale = (bottom - _TOP) / (high - low)
+        return [bottom - (value - low) * scale for value in values]
 
 
-def _losses_view(losses: Sequence[Sequence[float]], height: float = 2.4) -> _View:
+def _losses_view(values: Sequence[float], height: int = 173) -> _View:
     """Use a logarithmic scale if the losses span more than two powers of ten."""
-    values = [value for each in losses for value in drawable(each)]
-    if min(values) > 0 and max(values) > 100 * min(values):
-        low, high = (10.0 ** math.floor(math.log10(v)) for v in (min(values), 10 * max(values)))
-        y = (max(low, _LOWEST), max(high, 10 * _LOWEST))
-        return _View(scale="log", x=(0, 100), y=y, height=height)
-    return _View(scale="linear", x=(0, 100), y=_round_limits(values, 0.02), height=height)
+    least, most = min(values), max(values)
+    if least > 0 and most > 100 * least:
+        lowest = round(math.log10(_LOWEST))
+        low = max(lowest, math.floor(math.log10(least)))
+        high = max(lowest, math.floor(math.log10(most))) + 1
+        powers = [10.0**power for power in range(low, high + 1)]
+        every = 1 + (high - low) // 6
+        return _View(
+            x=(0, 100), y=(powers[0], powers[-1]), ticks=powers[::every], log=True, height=height
+        )
+    ticks = _ticks(least, most, 5)
+    margin = 0.02 * (ticks[-1] - ticks[0])
+    y = (ticks[0] - margin, ticks[-1] + margin)
+    return _View(x=(0, 100), y=y, ticks=ticks, height=height)
 
 
-def _round_limits(values: Sequence[float], margin: float) -> tuple[float, float]:
-    """The outermost ticks, extended by a fraction `margin` of their distance."""
-    first, *_, last = MaxNLocator(4).tick_values(min(values), max(values))
-    return first - margin * (last - first), last + margin * (last - first)
+def _progress(view: _View, values: Sequence[float]) -> list[str]:
+    """Points of a path: the values over the whole width."""
+    step = (_RIGHT - _LEFT) / max(1, len(values) - 1)
+    return [f"{_LEFT + i * step:.1f} {y:.1f}" for i, y in enumerate(view.down(values))]
 
 
-def _picture(draw: Callable[[Axes], object], view: _View, label: str) -> Markup:
+def _picture(view: _View, parts: Sequence[str], label: str) -> Markup:
     """An SVG element. Its text is digits only; labels are part of the page, in its language."""
-    box = f"0 0 {72 * _WIDTH:g} {72 * view.height:g}"
-    element = ElementTree.Element("svg", {"viewBox": box, "role": "img", "aria-label": label})
-    element.extend(_frame(view))
-    element.extend(_drawn(draw, view, frame=False))
-    return Markup(ElementTree.tostring(element, encoding="unicode"))
+    return Markup(
+        '<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{parts}{frame}</svg>'
+    ).format(
+        width=_WIDTH,
+        height=view.height,
+        label=label,
+        frame=Markup(_frame(view)),
+        parts=Markup("".join(parts)),
+    )
 
 
-@lru_cache(1000)
-def _frame(view: _View) -> tuple[ElementTree.Element, ...]:
-    """The axes with their ticks, cached because they take most of the time."""
-    return _drawn(lambda axes: None, view, frame=True)
+def _frame(view: _View) -> str:
+    """The axes with their ticks."""
+    bottom = view.height - _BELOW
+    across = [(tick, view.right(tick)) for tick in _within(view.x, _ticks(*view.x, 5, whole=True))]
+    up = list(zip(view.ticks, view.down(view.ticks), strict=True))
+    marks = [f"M{x:.1f} {bottom}v3.5" for _, x in across] + [
+        f"M{_LEFT} {y:.1f}h-3.5" for _, y in up
+    ]
+    return (
+        f'<path d="M{_LEFT} {_TOP}V{bottom}H{_RIGHT}{"".join(marks)}" fill="none" '
+        'stroke="currentColor" stroke-width=".8"/><g fill="currentColor" font-size="10">'
+        + "".join(
+            f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle">{tick:g}</text>'
+            for tick, x in across
+        )
+        + "".join(
+            f'<text x="{_LEFT - 7}" y="{y + 3.6:.1f}" text-anchor="end">{tick:g}</text>'
+            for tick, y in up
+        )
+        + "</g>"
+    )
 
 
-def _drawn(
-    draw: Callable[[Axes], object], view: _View, *, frame: bool
-) -> tuple[ElementTree.Element, ...]:
-    with mpl.rc_context(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "grader",
-            "font.size": 10,
-            "axes.edgecolor": _INK,
-            "axes.labelcolor": _INK,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "xtick.color": _INK,
-            "ytick.color": _INK,
-        }
-    ):
-        figure, axes = _axes(view.scale, view.height)
-        axes.set(xlim=view.x, ylim=view.y)
-        axes.axison = frame
-        try:
-            draw(axes)
-            file = io.BytesIO()
-            figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-        finally:
-            for artist in (*axes.lines, *axes.collections, *axes.patches, *axes.texts):
-                artist.remove()
-    return _plain(file.getvalue())
+def _within(limits: tuple[float, float], ticks: Sequence[float]) -> list[float]:
+    return [tick for tick in ticks if limits[0] <= tick <= limits[1]]
 
 
-@cache
-def _axes(scale: _Scale, height: float) -> tuple[Figure, Axes]:
-    """The axes that all plots share: creating new ones takes longer than drawing."""
-    figure = Figure(figsize=(_WIDTH, height))
-    axes = figure.add_axes((0.11, 0.12, 0.87, 0.84))
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    if scale == "log":
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_locator(NullLocator())
-    else:
-        axes.yaxis.set_major_locator(MaxNLocator(4, integer=scale == "whole"))
-    return figure, axes
+def _ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
+    """At least two round numbers in equal steps that enclose `low` and `high`, with at most `most` steps.
 
-
-def _plain(svg: bytes) -> tuple[ElementTree.Element, ...]:
-    """The elements of an SVG document without inline styles, which the page's content policy blocks."""
-    root = ElementTree.fromstring(svg)
-    drawn = [child for child in root if _local(child.tag) == "g"]
-    found = (*root.findall(f"{_SVG}defs[{_SVG}clipPath]"), *drawn)
-    for each in (element for top in found for element in top.iter()):
-        each.tag = _local(each.tag)
-        names = {_local(name): value for name, value in each.attrib.items()}
-        for declaration in filter(None, names.pop("style", "").split(";")):
-            name, value = map(str.strip, declaration.split(":", 1))
-            names[name] = _COLOURS.get(value, value)
-        if each.tag == "g" and "_" in names.get("id", ""):
-            del names["id"]  # the library's own names, the same in every picture
-        names.pop("font-family", None)
-        each.attrib.clear()
-        each.attrib.update(names)
-    return found
-
-
-def _local(name: str) -> str:
-    return name.rpartition("}")[2]
-
-
-def _progress(values: Sequence[float]) -> list[float]:
-    return [100 * i / max(1, len(values) - 1) for i in range(len(values))]
-
-
-def _rows(values: Sequence[float]) -> range:
-    return range(1, len(values) + 1)
+    Limits that differ in less than three digits are taken apart, so that the ticks differ in six.
+    """
+    apart = max(1e-3 * max(abs(low), abs(high)), 1e-12)
+    if high - low < apart:
+        low, high = (low + high - apart) / 2, (low + high + apart) / 2
+    power = 10.0 ** math.floor(math.log10((high - low) / most))
+    for factor in (1, 2, 2.5, 5, 10, 20):
+        step = max(1, round(factor * power)) if whole else factor * power
+        first, last = math.floor(low / step), math.ceil(high / step)
+        if last - first <= most:
+            break
+    return [number * step for number in range(first, last + 1)]

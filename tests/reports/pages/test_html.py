@@ -35,7 +35,7 @@ ELEMENTS = {
     *("table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "details"),
     *("summary", "pre", "ul", "ol", "li", "label", "input", "select", "option", "script"),
     *("fieldset", "legend", "aside", "h4"),
-    *("br", "svg", "g", "path", "text", "use", "defs", "clippath", "rect"),
+    *("br", "svg", "g", "path", "text", "circle", "rect"),
 }  # fmt: skip
 EMPTY = {"meta", "input", "br"}
 
@@ -174,9 +174,9 @@ def test_template_syntax_of_a_student_is_text(record, wine):
     assert "49" not in words
 
 
-def test_ids_are_unique_but_for_equal_marks_of_plots(pages):
+def test_ids_are_unique(pages):
     for page in pages:
-        ids = [name for name in Page(page).ids() if not re.fullmatch(r"[mpC][0-9a-f_]{6,}.*", name)]
+        ids = list(Page(page).ids())
 
         assert len(ids) == len(set(ids))
 
@@ -286,12 +286,12 @@ def test_lines_of_code_keep_their_numbers(record, wine):
     assert "\tx = 1\n" in page.text
 
 
-def test_huge_cell_is_shown_plain(record, wine):
+def test_a_huge_cell_is_shown(record, wine):
     source = ("x = 1" + " " * 50 + "\n") * 2_500
 
     page = student_page(record(cells=(Cell("kim.py", source),)), wine, "en")
 
-    assert page.count("x = 1") == 2_500
+    assert page.count("x = ") == 2_500
     assert '<span class="n">' not in page
 
 

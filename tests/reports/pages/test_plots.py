@@ -1,8 +1,10 @@
 """Plots of any numbers are elements that a strict content policy allows."""
 
+import re
 from xml.etree import ElementTree
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, settings
 
 from grader.model.score import Curve
@@ -57,7 +59,7 @@ def test_losses_over_powers_of_ten_are_on_a_logarithmic_scale():
 def test_each_curve_of_a_class_can_be_found():
     curves = {f"curve-0-{n}": Curve(kind="loss", values=(n + 1.0, 1.0)) for n in range(3)}
 
-    found = {e.get("id") for e in read(losses_plot(curves, "x")).iter("g")}
+    found = {e.get("id") for e in read(losses_plot(curves, "x")).iter("path")}
 
     assert curves.keys() <= found
 
@@ -72,3 +74,28 @@ def test_the_same_numbers_give_the_same_picture():
     curve = Curve(kind="loss", values=(2, 1))
 
     assert loss_plot(curve, "x") == loss_plot(curve, "x")
+
+
+def test_a_value_stands_at_its_tick():
+    root = read(loss_plot(Curve(kind="loss", values=(2, 1, 0.5)), "x"))
+
+    (dot,) = root.iter("circle")
+    ticks = {e.text: e for e in root.iter("text") if e.get("font-weight") is None}
+    assert dot.get("cx") == ticks["100"].get("x")
+    assert float(ticks["0.5"].get("y")) - float(dot.get("cy")) == pytest.approx(3.6, abs=0.1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(NUMBERS)
+def test_everything_drawn_is_within_the_picture_and_ticks_differ(values):
+    root = read(loss_plot(Curve(kind="loss", values=tuple(values)), "x"))
+
+    ticks = [e.text for e in root.iter("text") if e.get("font-weight") is None]
+    (dot,) = root.iter("circle")
+    paths = [e.get("d") for e in root.iter("path")]
+    points = [pair.split() for path in paths for pair in re.findall(r"[\d.-]+ [\d.-]+", path)]
+    across, up = ticks[: ticks.index("100") + 1], ticks[ticks.index("100") + 1 :]
+    assert across == ["0", "20", "40", "60", "80", "100"]
+    assert len(up) == len(set(up)) >= 2
+    assert all(47 <= float(x) <= 424 and 6 <= float(y) <= 156 for x, y in points)
+    assert 6 <= float(dot.get("cy")) <= 153
