@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
 
-.PHONY: grade test test-all test-hostile test-installed test-fast test-twice test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-pages benchmark-peers benchmark-replay benchmark-serve endurance slowest fuzz clean
+.PHONY: grade test test-all test-hostile test-installed test-fast test-twice test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-overhead benchmark-pages benchmark-peers benchmark-replay benchmark-serve benchmark-short endurance imports slowest fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -47,8 +47,17 @@ check: setup ## lint, format, types and the layers of the package
 audit: setup ## test the checks with variants, mistakes and mutants of every solution
 	$(BIN)/grader audit --jobs $(JOBS)
 
-benchmark: setup ## cost of grading on top of the student's own time
+benchmark: setup ## one table: costs of grading, grading again and pages, compared with the last run
+	$(BIN)/python benchmarks/table.py
+
+benchmark-short: setup ## the same table from fewer runs, in about a minute
+	$(BIN)/python benchmarks/table.py --short
+
+benchmark-overhead: setup ## cost of grading on top of the student's own time
 	$(BIN)/python benchmarks/overhead.py
+
+imports: setup ## the ten packages whose import takes longest in `grader grade`
+	$(BIN)/python tools/imports.py
 
 endurance: setup ## what 2,000 submissions in one batch leave behind
 	$(BIN)/python benchmarks/endurance.py

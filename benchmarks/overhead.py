@@ -14,7 +14,10 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
 
 from grader.grading.grader import Grader
 from grader.model.assignment import Limits, load_assignments
@@ -35,6 +38,22 @@ for _ in range(4):
     module.train(model, x, y)
     print("seconds", time.process_time() - begin)
 """
+
+
+class Overhead(msgspec.Struct, frozen=True):
+    """The CPU seconds of one grading."""
+
+    assignment: str
+    own: float
+    """Those of the submission's own code."""
+    all: float
+    """Those of every process involved."""
+    loop: float
+    """Those of an empty Python loop, measured in turns with the gradings."""
+
+    @property
+    def above(self) -> float:
+        return self.all - self.own
 
 
 def cpu_of_servers() -> float:
@@ -60,11 +79,8 @@ def loop_seconds() -> float:
     return 10 * (time.process_time() - begin)
 
 
-def grading(runs: int) -> None:
-    print(
-        f"{'assignment':<12} {'own ms':>8} {'all ms':>8} {'above own ms':>13} {'all / own':>10} "
-        f"{'loop ms':>8} {'above / loop':>13}"
-    )
+def overheads(runs: int) -> Iterator[Overhead]:
+    """Grade each assignment's reference solution so many times."""
     with Grader() as grader:
         for name, assignment in load_assignments(ROOT / "solutions").items():
             submission = read_submission(ROOT / "solutions" / name / "solution.py")
@@ -72,18 +88,26 @@ def grading(runs: int) -> None:
             before = cpu_of_servers()
             own = loop = 0.0
             for _ in range(runs):
-                loop += loop_seconds()
+                loop += statistics.mean(loop_seconds() for _ in range(5))
                 report = grader.grade(assignment, submission, "x").report
                 own += sum(item.seconds for item in report.items)
                 assert report.score == report.max_score
             time.sleep(0.2)
             everything = cpu_of_servers() - before
-            above = (everything - own) / runs
-            print(
-                f"{name:<12} {own / runs * 1e3:8.0f} {everything / runs * 1e3:8.0f} "
-                f"{above * 1e3:13.0f} {everything / own:10.2f} "
-                f"{loop / runs * 1e3:8.0f} {above / (loop / runs):13.2f}"
-            )
+            yield Overhead(name, own / runs, everything / runs, loop / runs)
+
+
+def grading(runs: int) -> None:
+    print(
+        f"{'assignment':<12} {'own ms':>8} {'all ms':>8} {'above own ms':>13} {'all / own':>10} "
+        f"{'loop ms':>8} {'above / loop':>13}"
+    )
+    for each in overheads(runs):
+        print(
+            f"{each.assignment:<12} {each.own * 1e3:8.0f} {each.all * 1e3:8.0f} "
+            f"{each.above * 1e3:13.0f} {each.all / each.own:10.2f} "
+            f"{each.loop * 1e3:8.0f} {each.above / each.loop:13.2f}"
+        )
 
 
 def fresh_state(runs: int) -> None:

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 from overhead import cpu_of_servers
 
 from grader.grading.grader import Grader
 from grader.grading.order import Graded
 from grader.model.assignment import Assignment, load_assignments
-from grader.model.submission import read_submission
+from grader.model.submission import Submission, read_submission
 
 ROOT = Path(__file__).parent.parent
 CLASS = 500
@@ -37,27 +38,39 @@ def cpu_ms(grade: Callable[[], Graded], runs: int) -> float:
     return (used() - before) / runs * 1e3
 
 
-def measure(grader: Grader, assignment: Assignment, runs: int) -> None:
+class Recorded(msgspec.Struct, frozen=True):
+    """The reference solution of an assignment with its recording."""
+
+    grader: Grader
+    assignment: Assignment
+    submission: Submission
+    recording: bytes
+
+    def run(self) -> Graded:
+        return self.grader.grade(self.assignment, self.submission, "x")
+
+    def replay(self) -> Graded:
+        return self.grader.grade(self.assignment, self.submission, "x", self.recording)
+
+
+def recorded(grader: Grader, assignment: Assignment) -> Recorded:
     submission = read_submission(assignment.folder / "solution.py")
-    jobs = len(os.sched_getaffinity(0))
-
-    def run() -> Graded:
-        return grader.grade(assignment, submission, "x")
-
-    def replay() -> Graded:
-        return grader.grade(assignment, submission, "x", recording)
-
-    recording = run().recording
+    recording = grader.grade(assignment, submission, "x").recording
     assert recording is not None
-    run_ms, replay_ms = cpu_ms(run, runs), cpu_ms(replay, 5 * runs)
+    return Recorded(grader, assignment, submission, recording)
+
+
+def measure(each: Recorded, runs: int) -> None:
+    jobs = len(os.sched_getaffinity(0))
+    run_ms, replay_ms = cpu_ms(each.run, runs), cpu_ms(each.replay, 5 * runs)
     begin = time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
-        graded = list(pool.map(lambda _: replay(), range(CLASS)))
+        graded = list(pool.map(lambda _: each.replay(), range(CLASS)))
     seconds = time.monotonic() - begin
-    assert {each.how for each in graded} == {"replayed"}
+    assert {done.how for done in graded} == {"replayed"}
     print(
-        f"{assignment.name:<12} {run_ms:8.0f} {replay_ms:10.0f} {run_ms / replay_ms:13.1f} "
-        f"{len(recording) / 1e3:12.0f} {seconds:15.0f}"
+        f"{each.assignment.name:<12} {run_ms:8.0f} {replay_ms:10.0f} {run_ms / replay_ms:13.1f} "
+        f"{len(each.recording) / 1e3:12.0f} {seconds:15.0f}"
     )
 
 
@@ -68,7 +81,7 @@ def main(runs: int) -> None:
     )
     with Grader() as grader:
         for assignment in load_assignments(ROOT / "solutions").values():
-            measure(grader, assignment, runs)
+            measure(recorded(grader, assignment), runs)
 
 
 if __name__ == "__main__":
