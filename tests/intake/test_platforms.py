@@ -88,6 +88,17 @@ def test_times_of_platforms_are_those_of_the_attempts(archive, find, wine):
     ]
 
 
+def test_what_is_handed_in_twice_has_the_platforms_later_time(archive, find, wine):
+    path = archive(
+        ("hw_kim_attempt_2026-11-30-23-58-01_wine.py", wine),
+        ("hw_kim_attempt_2026-12-01-08-10-00_wine.py", wine),
+    )
+
+    (kim,) = find(path).hand_ins
+
+    assert kim.handed_in.replace(tzinfo=None) == datetime(2026, 12, 1, 8, 10)
+
+
 def test_time_of_sakai_stands_beside_the_attachments(archive, find, wine):
     path = archive(
         ("hw/Kim, Minji(mkim)/Submission attachment(s)/wine.py", wine),
