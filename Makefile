@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
 
-.PHONY: grade test test-all test-hostile test-installed test-fast test-twice test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-overhead benchmark-pages benchmark-peers benchmark-replay benchmark-serve benchmark-short endurance imports slowest fuzz clean
+.PHONY: grade test test-all test-hostile test-installed test-fast test-twice test-user test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-overhead benchmark-pages benchmark-peers benchmark-replay benchmark-serve benchmark-short endurance imports slowest fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -25,8 +25,10 @@ test-hostile: setup ## every attack, as root, as an ordinary user, and on older 
 	tests/as_user.sh $(PYTEST) --all tests/hostile --ignore tests/hostile/web
 	for abi in 1 2 3 4 5; do $(PYTEST) --all tests/hostile --ignore tests/hostile/web --landlock $$abi || exit; done
 
-test-all: setup ## every test with all cases, the example class, long audits, batches under load; attacks also as an ordinary user on an old kernel
+test-all: test-user ## every test with all cases, the example class, long audits, batches under load; attacks also as an ordinary user
 	$(PYTEST) --all --ignore tests/installed
+
+test-user: setup ## a sample of the attacks as an ordinary user on an old kernel
 	tests/as_user.sh $(PYTEST) tests/hostile --landlock 1 -k "$(ATTACKS)"
 
 test-fast: setup ## the quick tests, without attacks
