@@ -292,10 +292,10 @@ class ForkedProcess:
         return first, self._read(bulk, clocks)
 
     def _read(self, count: int, clocks: "_Clocks") -> bytearray:
-        data = self._ahead[:count]
-        del self._ahead[:count]
-        done = len(data)
-        data += bytes(count - done)
+        data = bytearray(count)
+        done = min(count, len(self._ahead))
+        data[:done] = self._ahead[:done]
+        del self._ahead[:done]
         view = memoryview(data)
         while done < count:
             self._wait(clocks)
