@@ -207,7 +207,7 @@ def test_a_node_that_cannot_grade_gets_no_work_and_is_named(client, home):
 
     with ClusterExecutor(client, tell=told.append, node=StandInNode) as executor:
         state, records = run(home, executor, show=show)
-        flag.unlink()
+    client.run(lambda: os.environ.pop("FULL"), workers=[one])
 
     assert f"{one} gets no work: it can't grade: no space left on device" in told[0].en
     assert (state.graded, state.ungraded) == (60, 0)
