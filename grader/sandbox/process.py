@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import mmap
 import os
 import re
 import select
@@ -26,7 +27,7 @@ _MAX_WRITTEN = 2 * 2**30  # to files and output; its own file system, if it has 
 _MAX_THREADS = 256
 _READ_AHEAD = 65536  # bytes that are read with a frame's header
 _MAX_PROC = 8192  # bytes of a file below /proc that are read
-_PAGE = os.sysconf("SC_PAGESIZE")
+_PAGE = mmap.PAGESIZE
 _PATIENCE_WITH_FORKS = 5.0  # seconds, although it takes microseconds
 _DESCRIPTOR = struct.Struct("i")
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid of the sender, filled in by the kernel
