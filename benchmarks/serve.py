@@ -36,7 +36,6 @@ import psutil
 ROOT = Path(__file__).parent.parent
 SOLUTION = (ROOT / "solutions/binary/variants/double_precision.py").read_bytes()
 PARTS = ("idle", "rush", "kills", "waiting")
-RECOVERY_SECONDS = 75.0
 
 
 class Idle(msgspec.Struct, frozen=True):

@@ -92,11 +92,6 @@ def again(assignments: list[Assignment], size: Size) -> Iterator[Measurement]:
 
 
 def on_pages(assignments: list[Assignment], size: Size) -> Iterator[Measurement]:
-    def pages() -> float:
-        before = used()
-        write(results)
-        return used() - before
-
     with tempfile.TemporaryDirectory() as name:
         folder, results = Path(name, "in"), Path(name, "out")
         folder.mkdir()
@@ -105,7 +100,7 @@ def on_pages(assignments: list[Assignment], size: Size) -> Iterator[Measurement]
             (path,) = hand_ins(Path(name, assignment.name), assignment, 1)
             path.rename(folder / path.name)
         count = fill(results, size.students, folder)
-        yield Measurement(f"pages of {count} hand-ins", *in_turns(pages))
+        yield Measurement(f"pages of {count} hand-ins", *in_turns(lambda: write(results)))
 
 
 def measurements(size: Size) -> Iterator[Measurement]:

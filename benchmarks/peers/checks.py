@@ -289,15 +289,14 @@ def check_binary_training(student):
 
 
 @once
-def binary_trained(student):
+def trained(student, x, y):
     net = build(student)
-    losses = history(student.call("train", net, BINARY_X, BINARY_Y))
-    return net, losses
+    return net, history(student.call("train", net, x, y))
 
 
 @item("binary", "convergence", 20)
 def check_binary_convergence(student):
-    net, losses = binary_trained(student)
+    net, losses = trained(student, BINARY_X, BINARY_Y)
     loss = "binary_cross_entropy"
     assert losses[-1] <= 0.31
     assert model_loss(student, net, loss, BINARY_X, BINARY_Y) <= 0.31
@@ -305,10 +304,10 @@ def check_binary_convergence(student):
     assert model_loss(student, net, loss, nearby(BINARY_X), BINARY_Y) <= 0.62
 
 
-def trained_or_fitted(student, trained, loss, x, y, bound):
+def trained_or_fitted(student, loss, x, y, bound):
     """The student's trained model, or if it is of no use, one that our own loop trained."""
     try:
-        net, _ = trained(student)
+        net, _ = trained(student, x, y)
         if model_loss(student, net, loss, x, y) <= bound:
             return net
     except Exception:
@@ -320,9 +319,7 @@ def trained_or_fitted(student, trained, loss, x, y, bound):
 
 @item("binary", "predict", 10)
 def check_binary_predict(student):
-    net = trained_or_fitted(
-        student, binary_trained, "binary_cross_entropy", BINARY_X, BINARY_Y, 0.31
-    )
+    net = trained_or_fitted(student, "binary_cross_entropy", BINARY_X, BINARY_Y, 0.31)
     ten, rng = torch.tensor([[10.0]]), Hidden(17)
     assert tensor(student.call("predict", net, ten), 1, 1).item() == 1
     for x in (BINARY_X, 20 * rng.uniform(5, 1), 20 * rng.uniform(33, 1)):
@@ -402,16 +399,9 @@ def check_multinomial_training(student):
     check_gradients_are_cleared(student, x, least.repeat(32))
 
 
-@once
-def multinomial_trained(student):
-    net = build(student)
-    losses = history(student.call("train", net, MULTINOMIAL_X, MULTINOMIAL_Y))
-    return net, losses
-
-
 @item("multinomial", "convergence", 20)
 def check_multinomial_convergence(student):
-    net, losses = multinomial_trained(student)
+    net, losses = trained(student, MULTINOMIAL_X, MULTINOMIAL_Y)
     assert losses[-1] <= 0.36
     assert model_loss(student, net, "cross_entropy", MULTINOMIAL_X, MULTINOMIAL_Y) <= 0.36
     x = nearby(MULTINOMIAL_X)
@@ -419,9 +409,7 @@ def check_multinomial_convergence(student):
 
 
 def multinomial_model(student):
-    return trained_or_fitted(
-        student, multinomial_trained, "cross_entropy", MULTINOMIAL_X, MULTINOMIAL_Y, 0.36
-    )
+    return trained_or_fitted(student, "cross_entropy", MULTINOMIAL_X, MULTINOMIAL_Y, 0.36)
 
 
 @item("multinomial", "predict_proba", 15)

@@ -1,12 +1,10 @@
 """The own account: what is kept about it, as a download, and an end to all sessions."""
 
-from urllib.parse import quote
-
 from starlette.responses import Response
 
 from grader.gradebook import desk, people, uploads
 from grader.gradebook.opening import transaction
-from grader.web.visit import Address, Visit
+from grader.web.visit import Address, Visit, attachment
 
 
 def _account(visit: Visit) -> Response:
@@ -25,12 +23,7 @@ def _export(visit: Visit) -> Response:
             and site.visible(connection, person, each).everything
         }
     data = site.book.about(person.id).for_themselves(shown).zipped()
-    name = quote(f"{person.id}.zip", safe="")
-    return Response(
-        data,
-        media_type="application/zip",
-        headers={"Content-Disposition": f"attachment; filename*=utf-8''{name}"},
-    )
+    return attachment(data, f"{person.id}.zip", "application/zip")
 
 
 def _sign_out_everywhere(visit: Visit) -> Response:

@@ -5,6 +5,7 @@ import io
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import msgspec
@@ -24,7 +25,7 @@ from grader.reports.export import export
 from grader.reports.hand_back import to_canvas, to_moodle
 from grader.reports.similar import compare_hand_ins, similar_page
 from grader.web.visible import in_section
-from grader.web.visit import Address, Visit
+from grader.web.visit import Address, Visit, attachment
 
 _FORMATS = {
     "csv": ("text/csv", "csv"),
@@ -139,7 +140,8 @@ def _hand_back_page(visit: Visit) -> Response:
 
 def _hand_back(visit: Visit) -> Response:
     """Send a zip of what a platform takes back, with a text of what is left to do by hand."""
-    assignment, platform = _assignment(visit), visit.field("platform")
+    assignment = _assignment(visit)
+    platform = visit.choice("platform", Literal["canvas", "moodle"])
     text = _template(visit)
     if text is None:
         raise UserError(tr("choose the file that you downloaded from the platform"))
@@ -150,23 +152,16 @@ def _hand_back(visit: Visit) -> Response:
         folder, sheet = Path(place), Path(f"{platform}.csv")
         if platform == "canvas":
             done = to_canvas(record, sheet, text, folder, language)
-        elif platform == "moodle":
+        else:
             column = visit.field("column") or None
             done = to_moodle(record, sheet, text, column, folder, language)
-        else:
-            raise HTTPException(422)
         for path in done.paths:
             archive.write(path, path.name, zipfile.ZIP_DEFLATED)
         if lines := [each.in_(visit.language) for each in (*done.notes, *done.remarks)]:
             archive.writestr("notes.txt", "".join(f"{line}\r\n" for line in lines))
     with transaction(visit.site.book.engine) as connection:
         desk.log(connection, visit.person.id, "handed back", assignment.name, "", platform)
-    name = f"{assignment.name}-{platform}.zip"
-    return Response(
-        packed.getvalue(),
-        media_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return attachment(packed.getvalue(), f"{assignment.name}-{platform}.zip", "application/zip")
 
 
 def _scores(visit: Visit) -> Response:
@@ -174,12 +169,8 @@ def _scores(visit: Visit) -> Response:
     record = class_of(visit, assignment)
     with transaction(visit.site.book.engine) as connection:
         desk.log(connection, visit.person.id, "exported", assignment.name)
-    name = f"{assignment.name}.csv"
-    return Response(
-        export(record, "csv", visit.language).data,
-        media_type="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    data = export(record, "csv", visit.language).data
+    return attachment(data, f"{assignment.name}.csv", "text/csv")
 
 
 def _changes(visit: Visit) -> Response:

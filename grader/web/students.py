@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 import msgspec
 from anyio import to_thread
@@ -26,7 +25,7 @@ from grader.reports.html import student_page
 from grader.web import pages
 from grader.web.recognise import recognise, submitted_file
 from grader.web.visible import Visible, may_open
-from grader.web.visit import COOKIE, Address, Visit
+from grader.web.visit import COOKIE, Address, Visit, attachment
 
 _MAX_WORDS = 4000
 Changed = tuple[ItemChange, ...]
@@ -328,13 +327,7 @@ def _file(visit: Visit) -> Response:
     with transaction(visit.site.book.reading) as connection:
         upload = opened(visit, connection)
         content = uploads.content_of(connection, upload)
-    return Response(
-        content,
-        media_type="application/octet-stream",
-        headers={
-            "Content-Disposition": f"attachment; filename*=utf-8''{quote(upload.file, safe='')}"
-        },
-    )
+    return attachment(content, upload.file, "application/octet-stream")
 
 
 def _receipt(visit: Visit) -> Response:
@@ -351,12 +344,7 @@ def _receipt(visit: Visit) -> Response:
         sha256=upload.sha256,
         time=shown_time(upload.handed_in, visit.site.course),
     )
-    name = f"receipt-{upload.id}.txt"
-    return Response(
-        text.in_(visit.language),
-        media_type="text/plain",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return attachment(text.in_(visit.language), f"receipt-{upload.id}.txt", "text/plain")
 
 
 def _ask(visit: Visit) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
+from urllib.parse import quote
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -16,6 +17,12 @@ from grader.web.site import Site
 COOKIE = "grader_session"
 Anybody = Literal["anybody"]
 Handler = Callable[["Visit"], Response]
+
+
+def attachment(data: bytes | str, name: str, media_type: str) -> Response:
+    """Return a response that a browser stores as a file of this name."""
+    disposition = f"attachment; filename*=utf-8''{quote(name, safe='')}"
+    return Response(data, media_type=media_type, headers={"Content-Disposition": disposition})
 
 
 class Visit(msgspec.Struct, kw_only=True):

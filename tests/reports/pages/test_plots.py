@@ -85,7 +85,7 @@ def test_a_value_stands_at_its_tick():
     assert float(ticks["0.5"].get("y")) - float(dot.get("cy")) == pytest.approx(3.6, abs=0.1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(NUMBERS)
 def test_everything_drawn_is_within_the_picture_and_ticks_differ(values):
     root = read(loss_plot(Curve(kind="loss", values=tuple(values)), "x"))
