@@ -52,6 +52,12 @@ id = "double"
 title = {ko = "두 배", en = "Double"}
 points = 10
 """
+QUIET_WORKERS = {
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "60s",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+}
+"""What each of 200 machines does for itself a hundred times a second would keep this one busy."""
 SEED = 2025
 DYING = 0.02
 """The part of the workers that die."""
@@ -216,14 +222,17 @@ def machines(workers: int, seconds: float) -> Iterator[tuple[Client, psutil.Proc
         shares = [len(range(at, workers, 4)) for at in range(4)]
         for number, share in enumerate(shares):
             arguments = ["workers", client.scheduler.address, share, number, seconds]
-            stack.enter_context(started([sys.executable, __file__, *map(str, arguments)]))
+            command = [sys.executable, __file__, *map(str, arguments)]
+            stack.enter_context(started(command, os.environ | QUIET_WORKERS))
         client.wait_for_workers(workers)
         yield client, psutil.Process(scheduler.pid)
 
 
 @contextmanager
-def started(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=ROOT)
+def started(
+    command: list[str], env: dict[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=ROOT, env=env)
     try:
         yield process
     finally:

@@ -8,9 +8,12 @@ import tempfile
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import torch
 
 from grader.model.assignment import Limits
 from grader.model.score import Verdict
@@ -22,6 +25,8 @@ from grader.sandbox.proxy import Meter, Student, StudentCodeError
 from grader.sandbox.wire import Load, Loaded, Reply, Request, WireError
 from grader.sandbox.worker import Worker, adapt, hide_grader, prepare, without_widgets
 
+_START = "fork" if sys.platform == "linux" else "spawn"
+"""A fork has PyTorch loaded, but elsewhere libraries of the system don't survive one."""
 _NUMBER_BYTES = 4
 _MAX_FRAME = wire.HEADER.size + wire.MAX_STRUCTURE + wire.MAX_BULK + _NUMBER_BYTES
 
@@ -142,7 +147,7 @@ class PlainProcess:
 class _SharedProcess:
     def __init__(self, workdir: Path, output: Path) -> None:
         self.connection, theirs = multiprocessing.Pipe()
-        context = multiprocessing.get_context("spawn")
+        context: SpawnContext = multiprocessing.get_context(_START)  # type: ignore[assignment]
         self._process = context.Process(target=_serve, args=(theirs, workdir, output), daemon=True)
         self._process.start()
         theirs.close()
@@ -162,9 +167,10 @@ def _serve(connection: "Connection", workdir: Path, output: Path) -> None:
     sink = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(sink, 1)
     os.dup2(sink, 2)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)  # type: ignore[union-attr]
     sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
+    torch.set_num_threads(
+        1
+    )  # as in grading; and a fork has none of the threads that this process may have started
     adapt()
     without_widgets()
     prepare(workdir)

@@ -95,6 +95,8 @@ class Family:
         self._living.append(process)
         if not self._shared_at_start:
             self._shared_at_start = process.shared_memory()
+            # Pages that it shares with its server may become its own, by being written to or because others end.
+            self._most_memory += max(0, process.resident_memory() - self._shared_at_start)
             self._looked_at_shares = time.monotonic()
 
     def remove(self, process: "ForkedProcess") -> None:

@@ -201,8 +201,6 @@ def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) 
     workdir.mkdir()
     own_namespaces(workdir)
     prepare(workdir)
-    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
     for fd in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
         if fd not in (0, 1, 2, channel, hiding):
             with contextlib.suppress(OSError):

@@ -555,8 +555,11 @@ def adapt() -> None:
 
 
 def prepare(workdir: Path) -> None:
-    """Prepare what ordinary code expects: a folder of its own, plots without a display, a known random state."""
+    """Prepare what ordinary code expects: a folder of its own, output as UTF-8, plots without a display, a known random
+    state."""
     os.chdir(workdir)
+    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
     os.environ.update(
         dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR"), str(workdir)),
         MPLBACKEND="agg",
