@@ -56,6 +56,7 @@ QUIET_WORKERS = {
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
     "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "60s",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_LOGGING__DISTRIBUTED": "critical",
 }
 """What each of 200 machines does for itself a hundred times a second would keep this one busy."""
 SEED = 2025
@@ -232,7 +233,7 @@ def machines(workers: int, seconds: float) -> Iterator[tuple[Client, psutil.Proc
 def started(
     command: list[str], env: dict[str, str] | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=ROOT, env=env)
+    process = subprocess.Popen(command, stderr=None if env else subprocess.DEVNULL, cwd=ROOT, env=env)
     try:
         yield process
     finally:

@@ -24,8 +24,8 @@ from grader.model.submission import Submission, parse_submission
 from grader.sandbox import SandboxServer, server
 
 ROOT = Path(__file__).parent.parent
-hypothesis.settings.register_profile("grader", deadline=None)  # the machine may be busy
-hypothesis.settings.load_profile("grader")
+hypothesis.settings.register_profile("all", deadline=None)  # the machine may be busy
+hypothesis.settings.register_profile("some", deadline=None, max_examples=25)
 _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
 
@@ -36,6 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--landlock", type=int, metavar="ABI", help="as on a kernel with this version of Landlock"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.load_profile("all" if config.getoption("--all") else "some")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

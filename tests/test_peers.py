@@ -44,7 +44,7 @@ def test_the_items_and_points_are_those_of_the_settings():
 
 
 @pytest.mark.parametrize(
-    "assignment", ["binary", pytest.param("multinomial", marks=pytest.mark.slow), "wine"]
+    "assignment", ["binary", pytest.param("multinomial", marks=pytest.mark.long), "wine"]
 )
 def test_the_reference_gets_all_points(assignment):
     assert lost(assignment, "\n".join(hand_ins.reference_cells(assignment))) == set()

@@ -23,6 +23,7 @@ _TICK = 0.05  # seconds between clock checks
 _SHARES_TICK = 1.0  # seconds between looks at shares of memory, which take milliseconds
 _CLOSE_TICK = 0.2  # seconds between them where they may exceed the limit
 _LITTLE = 1 / 8  # of the limit: where memory can't be more, its largest process tells enough
+_SLACK = 9 / 8  # pages shared with the server become its own; and one process alone meets the kernel's limit first
 _MAX_WRITTEN = 2 * 2**30  # to files and output; its own file system, if it has one, is smaller
 _MAX_THREADS = 256
 _READ_AHEAD = 65536  # bytes that are read with a frame's header
@@ -83,7 +84,7 @@ class Family:
         """The largest observed rise of their memory since the start."""
         self.wall_left = wall_seconds
         """The remaining seconds to wait for them in total."""
-        self._most_memory = memory_bytes
+        self._most_memory = _SLACK * memory_bytes
         self._shared_at_start = 0
         self._living: list[ForkedProcess] = []
         self._ended_cpu = 0.0
@@ -95,8 +96,6 @@ class Family:
         self._living.append(process)
         if not self._shared_at_start:
             self._shared_at_start = process.shared_memory()
-            # Pages that it shares with its server may become its own, by being written to or because others end.
-            self._most_memory += max(0, process.resident_memory() - self._shared_at_start)
             self._looked_at_shares = time.monotonic()
 
     def remove(self, process: "ForkedProcess") -> None:

@@ -44,7 +44,7 @@ def servers():
     return {child.pid for child in psutil.Process().children(recursive=True)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_new_assignment_passes_as_it_stands(fresh, grader):
     assignment = load_assignment(fresh)
     grader.grade(assignment, parse_submission("x.py", b"x = 1"), "")
@@ -174,7 +174,7 @@ def test_a_mutant_that_no_longer_exists_is_reported(changed, grader):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_mutant_that_hangs_loses_its_points_in_seconds(changed, grader):
     assignment = changed(
         "solution.py",

@@ -298,7 +298,7 @@ def test_a_method_is_a_region_too(mean):
     assert [region.function for region in find_regions(mean(), source)] == ["Net.forward"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_good_release_is_verified(mean, grader):
     assignment = mean()
 

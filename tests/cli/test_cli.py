@@ -110,6 +110,7 @@ def test_check_runs_the_public_checks_without_solutions(cold_command, tmp_path):
     assert {i["verdict"] for i in json.loads(template.stdout)["items"]} == {"not_implemented"}
 
 
+@pytest.mark.long
 def test_python_m_grader_imports_nothing_from_the_current_folder(tmp_path):
     for library in ("typer", "msgspec", "rich", "torch", "numpy", "pytest", "json", "sqlalchemy"):
         (tmp_path / f"{library}.py").write_text("raise SystemExit('imported')")

@@ -685,6 +685,7 @@ def test_a_locked_gradebook_is_one_sentence(tmp_path):
         assert book.begin_run(["in"], {}) == 1
 
 
+@pytest.mark.long
 @settings(max_examples=30)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_any_name_is_kept_as_it_is(name):

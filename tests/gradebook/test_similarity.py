@@ -84,6 +84,7 @@ def parses(code):
     return True
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_disguised_copies_stand_above_all_honest_pairs(name):
     class_ = honest(name)

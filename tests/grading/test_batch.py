@@ -266,7 +266,7 @@ def test_results_that_cannot_be_written_are_one_sentence(batch, home):
         pass
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_log_gets_plain_lines(batch, home):
     hand_in(home, 2, SLOW.replace("0.3", "3"))
 
@@ -281,7 +281,7 @@ def test_a_log_gets_plain_lines(batch, home):
 # --- stopped at any moment
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(batch, home):
     hand_in(home, 12)
     for count in (1, 4):
@@ -365,7 +365,7 @@ def test_servers_and_grading_processes_that_are_killed_cost_nobody_points(batch,
         assert [r.score for r in book.class_record().records] == [10] * 10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(batch, home):
     noise = "import random\nprint(*(random.random() for _ in range(3000)))\n"
     hand_in(home, 12, noise + "def double(x): return 2 * x\n")

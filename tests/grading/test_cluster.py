@@ -177,6 +177,7 @@ def test_every_hand_in_lands_once_while_workers_are_killed(client, home):
     assert rows[-1].running == 0
 
 
+@pytest.mark.long
 def test_a_submission_that_kills_workers_is_found_and_the_rest_is_graded(client, home, monkeypatch):
     monkeypatch.setattr(cluster, "_FAILURES", 1)
     client.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 1))
@@ -194,6 +195,7 @@ def test_a_submission_that_kills_workers_is_found_and_the_rest_is_graded(client,
     assert {record.score for record in records.values()} == {10}
 
 
+@pytest.mark.long
 def test_a_node_that_cannot_grade_gets_no_work_and_is_named(client, home):
     flag = home / "full"
     one = next(iter(client.scheduler_info()["workers"]))

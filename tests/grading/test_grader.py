@@ -255,7 +255,7 @@ def test_sandbox_whose_folder_somebody_deletes_is_started_again(tiny, submit):
         assert own.grade(assignment, submission, "x").report.score == 10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_sandbox_that_dies_under_a_submission_is_not_its_fault(tiny, submit):
     others = children_of(os.getpid())
     with Grader() as own:
@@ -486,7 +486,9 @@ def test_place_of_a_missing_function_is_where_loading_stopped(grader, tiny, subm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["binary", "multinomial", "wine"])
+@pytest.mark.parametrize(
+    "name", ["binary", pytest.param("multinomial", marks=pytest.mark.long), "wine"]
+)
 def test_reference_gets_full_marks_and_is_drawn_within_its_band(grader, assignments, name):
     solution = read_submission(ROOT / "solutions" / name / "solution.py")
 

@@ -51,7 +51,7 @@ def test_the_checks_of_a_rubric_item_are_chosen_by_its_id():
     assert " deselected" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_checks_without_a_submission_say_what_is_missing():
     done = run_pytest("solutions/binary")
 

@@ -368,6 +368,7 @@ def test_a_loop_while_loading_keeps_what_was_defined_before_it(attacked):
     assert only_the_attack(Verdict.TIMEOUT) == verdicts(report)
 
 
+@pytest.mark.long
 def test_without_the_alarm_a_loop_while_loading_costs_everything(tried, server_with):
     source = f"{GOOD}\nwhile True: pass"
 
@@ -1263,6 +1264,7 @@ PLAIN_USER = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 SLEEPY = "import time\ndef double(x): time.sleep(1000)\nattack = double\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("prefix", [[], PLAIN_USER], ids=["this user", "a user without power"])
 @pytest.mark.parametrize("depth", [0, 2], ids=["the grader", "the grader and its servers"])
 def test_nothing_outlives_a_batch_that_is_killed(tmp_path, prefix, depth):

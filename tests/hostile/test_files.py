@@ -263,6 +263,7 @@ def test_contents_that_are_no_submission_are_reported_in_a_sentence(batch, folde
     assert told["good_quick.py"]["items"][0]["points"] == 10
 
 
+@pytest.mark.long
 def test_without_its_limit_a_large_file_would_be_graded(grade, folder, monkeypatch):
     (folder / "large_quick.py").write_text(GOOD + "#" * (21 * 2**20))
 
@@ -294,6 +295,7 @@ def cells(*sources: str) -> str:
     )
 
 
+@pytest.mark.long
 def test_hundreds_of_broken_cells_do_not_flood_the_reports(batch, folder):
     (folder / "evil_quick.ipynb").write_text(cells(*["1 / 0"] * 400))
 

@@ -274,6 +274,7 @@ def test_the_truth_earns_its_item(answered):
     assert found == {"number", "tensor", "history", "classes", "class_index", "matrix"}
 
 
+@pytest.mark.long
 def test_what_is_too_large_is_refused_by_its_shape(answered):
     report = answered("torch.zeros(6 * 10**7, dtype=torch.uint8)")
 

@@ -54,6 +54,7 @@ def test_notebook_with_50_mb_of_outputs_is_read(known, tmp_path, kind):
     assert submission.sha256 == one.sha256
 
 
+@pytest.mark.long
 def test_file_that_takes_too_much_memory_is_told_and_the_rest_read(known, tmp_path, monkeypatch):
     monkeypatch.setattr(apart, "MEGABYTES", 64)
     (tmp_path / "evil_wine.ipynb").write_text('{"cells": [' + "{}," * (6 * MB) + "{}]}")

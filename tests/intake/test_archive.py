@@ -384,7 +384,7 @@ def test_what_is_no_file_in_a_tar_is_refused(tmp_path, wine, who, kind, reason):
     assert "outside" in refused["a.tar.gz/../up_wine.py"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tar_that_unpacks_to_too_much_is_refused(tmp_path, who):
     header = tarfile.TarInfo("lee_wine.py")
     header.type, header.size = tarfile.XHDTYPE, 2**32

@@ -203,6 +203,7 @@ def test_wine_follows_the_model_it_is_given(wine):
     assert answers == [(y_test[0].item() + shift) % 3 for shift in range(3)]
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
 @pytest.mark.parametrize(
     "name, printed",

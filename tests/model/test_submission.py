@@ -242,6 +242,7 @@ def test_too_large_a_file_is_no_submission(name, words):
     assert problem(found) == f"the file is larger than 20 MB{words}"
 
 
+@pytest.mark.long
 def test_file_of_the_largest_size_is_read():
     assert script(b"#" * MAX_BYTES).problem is None
 

@@ -284,6 +284,7 @@ def test_a_card_is_shown_once_wherever_it_is_made(kernel):
     assert [len(each) for each in (once, kept, again, loop)] == [1, 1, 1, 2]
 
 
+@pytest.mark.long
 def test_a_second_check_takes_less_than_a_second(kernel):
     kernel.check('"sigmoid"')
     seconds = kernel.printed(

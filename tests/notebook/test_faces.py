@@ -27,6 +27,7 @@ def python(*arguments, folder, executable=sys.executable, **options):
     )
 
 
+@pytest.mark.long
 def test_a_plain_prompt_and_a_script_show_text_once(tmp_path):
     prompt = python("-i", "-q", folder=tmp_path, input=SIGMOID + CHECK).stdout
     script = python("-c", SIGMOID + CHECK, folder=tmp_path).stdout

@@ -47,6 +47,7 @@ def test_a_solved_notebook_is_graded_without_a_word_of_its_own_cells(grader, ass
     assert [n.en for n in report.notes if "demonstration" not in n.en] == []
 
 
+@pytest.mark.long
 def test_lost_tags_cost_nothing(grader, assignments):
     notebook = solved(assignments["binary"])
     for cell in notebook.cells:
@@ -64,7 +65,7 @@ def test_code_that_a_student_adds_to_the_first_cell_counts(grader, assignments):
     assert report.score == 100
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_cells_check_a_student_s_work_in_a_kernel(start_kernel, assignments, tmp_path):
     """On a machine that has nothing but the notebook and the package."""
     notebook = solved(assignments["wine"])

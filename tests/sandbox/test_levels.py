@@ -22,7 +22,7 @@ def sigmoid(z):
     return torch.sigmoid(z)
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.sampled(4)]
+pytestmark = [pytest.mark.slow, pytest.mark.sampled(8)]
 
 
 def grade(prefix, file, *options):
@@ -82,6 +82,7 @@ def test_isolation_is_full(tmp_path, prefix):
     assert (items["weighted_sum"], items["sigmoid"]) == ("passed", "forbidden")
 
 
+@pytest.mark.long
 def test_where_a_rule_is_refused_files_are_out_of_reach_but_a_user_must_accept_it(tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("x")

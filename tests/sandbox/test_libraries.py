@@ -39,7 +39,7 @@ def cold_server():
         yield running
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_server_loads_what_a_submission_mentions_before_it_is_forked(cold_server, submit):
     def loaded(source, name):
         with open_sandbox(cold_server.control, submit(source), LIMITS) as sandbox:

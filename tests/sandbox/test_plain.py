@@ -133,7 +133,7 @@ def wine(student: Student) -> list[object]:
     ]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.sampled(3)
 @pytest.mark.parametrize("use", [binary, multinomial, wine], ids=lambda use: use.__name__)
 def test_a_reference_solution_answers_as_in_the_real_sandbox(sandbox_server, use):

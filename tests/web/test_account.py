@@ -28,7 +28,7 @@ def settings(assignments):
     return {"binary": msgspec.structs.replace(assignments["binary"], feedback=feedback)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_student_downloads_everything_that_may_be_seen(graded, hand_in, wait_for_report):
     kim = graded.browser("kim")
     key = hand_in(kim, RIGHT)

@@ -194,6 +194,7 @@ def test_a_course_from_the_first_upload_to_the_export_in_two_browsers(
         assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE"] == []
 
 
+@pytest.mark.long
 def test_a_lost_connection_is_said_and_the_page_goes_on(chromium, served):
     sign_in(chromium, served.link("kim"))
     chromium.find_element(By.ID, "file-binary").send_keys(str(RIGHT))
@@ -209,6 +210,7 @@ def test_a_lost_connection_is_said_and_the_page_goes_on(chromium, served):
     assert "Yours is next" in text(chromium, "#progress")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_without_script_the_page_loads_itself_again_until_the_result_is_there(
     open_chromium, running, tmp_path

@@ -158,6 +158,7 @@ def wait_until(there):
         time.sleep(0.1)
 
 
+@pytest.mark.long
 def test_the_estimate_counts_what_is_before_a_hand_in(book, assignments, grader):
     first = hand_in(book, "kim")
     with Workers(book, LocalExecutor(grader, 1), {"binary": assignments["binary"]}):

@@ -126,7 +126,7 @@ def test_the_unit_for_systemd_is_valid(tmp_path):
     assert (done.returncode, complaints) == (0, [])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_image_installs_this_package_and_starts_an_option_that_exists(command):
     text = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")
     base = re.search(r"^FROM \S+/python:(3\.\d+)-slim", text, re.MULTILINE)[1]

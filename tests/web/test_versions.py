@@ -80,6 +80,7 @@ def test_a_threshold_is_previewed_and_changes_scores_only_when_confirmed(
     assert running.site.assignments["tiny"].thresholds == {"tolerance": 0.0001}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_folder_with_findings_goes_live_only_with_a_reason(running, solutions, tmp_path):
     prof = running.browser("prof")

@@ -74,6 +74,7 @@ def test_a_role_below_the_address_gets_nothing(shared, address):
 OPENED = [each for each in students.ROUTES if "{key}" in each.path]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("address", OPENED, ids=lambda each: f"{each.method} {each.path}")
 @pytest.mark.parametrize("who", ["lee", "ta-a"])
 def test_nobody_opens_the_work_of_a_student_who_is_not_theirs(shared, hand_in, address, who):
@@ -140,6 +141,7 @@ def test_a_link_is_used_by_the_button_and_once(shared):
     assert shared.browser().post(link).status_code == 404
 
 
+@pytest.mark.long
 def test_only_links_that_do_not_work_are_slowed_down(served):
     with transaction(served.site.book.engine) as connection:
         people.put_accounts(connection, [people.Account(id=f"s{n}") for n in range(40)])
@@ -215,6 +217,7 @@ def test_an_upload_is_bounded_while_it_arrives(shared, monkeypatch):
         assert answer.status_code == 413
 
 
+@pytest.mark.long
 def test_a_notebook_may_be_as_large_as_on_disk(shared, hand_in):
     picture = {"output_type": "stream", "name": "stdout", "text": "x" * (25 * 2**20)}
     cell = {"cell_type": "code", "source": RIGHT.decode(), "metadata": {}, "outputs": [picture]}

@@ -79,6 +79,7 @@ def pages(site):
     return [site / "index.html", *sorted(site.rglob("wine.html"))]
 
 
+@pytest.mark.long
 def test_nothing_is_written_to_the_console_and_nothing_of_a_student_runs(browser, site):
     for page in pages(site):
         browser.get(page.as_uri())
@@ -267,6 +268,7 @@ def test_without_scripts_the_table_is_plain(browser, site):
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
+@pytest.mark.long
 def test_pages_fit_a_phone(browser, site):
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
