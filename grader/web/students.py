@@ -108,7 +108,7 @@ class HandInView(msgspec.Struct, frozen=True):
     upload: Upload
     job: JobView
     record: Record | None
-    """None while it isn't graded, or where nothing of it may be shown."""
+    """The latest, also while it is graded again. None before, or where nothing of it may be shown."""
     visible: Visible
 
     @property
@@ -153,9 +153,7 @@ def hand_in_views(
         HandInView(
             upload,
             jobs[upload.id],
-            (by_origin.get(upload.origin) or by_content.get((upload.assignment, upload.sha256)))
-            if jobs[upload.id].state == "done"
-            else None,
+            by_origin.get(upload.origin) or by_content.get((upload.assignment, upload.sha256)),
             visit.site.visible(connection, visit.person, upload),
         )
         for upload in found

@@ -2,11 +2,12 @@
 
 import html
 import re
+import time
 from pathlib import Path
 
 import pytest
 
-from grader.gradebook import desk, people
+from grader.gradebook import desk, people, queue, uploads
 from grader.gradebook.opening import transaction
 
 RIGHT = (Path(__file__).parents[2] / "solutions/binary/variants/double_precision.py").read_bytes()
@@ -75,6 +76,21 @@ def test_regrading_runs_the_hand_in_again(graded, hand_in, wait_for_report):
     (second,) = graded.site.book.records_of("kim")
     assert second.graded_at > first.graded_at
     assert second.score == first.score
+
+
+def test_while_it_is_graded_again_the_last_result_stays(graded, hand_in, wait_for_report):
+    kim, ta = graded.browser("kim"), graded.browser("ta")
+    key = hand_in(kim, RIGHT)
+    wait_for_report(kim, key)
+    with transaction(graded.site.book.engine) as connection:
+        upload = uploads.find_upload(connection, key)
+        later = time.time() + 1000
+        queue.enqueue(connection, upload.id, "kim", "binary", bulk=True, not_before=later)
+
+    pages = [kim.get(f"/hand-ins/{key}"), kim.get("/"), ta.get("/students/kim")]
+    for page in pages:
+        assert "100" in text_of(page)
+        assert "being graded again" in text_of(page)
 
 
 def test_a_new_link_replaces_the_old_one_and_ends_sessions(served):
