@@ -2,6 +2,7 @@
 
     python benchmarks/cluster.py scaling [SUBMISSIONS]    1 worker against 2, and the engine's CPU time for a submission
     python benchmarks/cluster.py simulate [SUBMISSIONS] [WORKERS] [SPEED]
+    python benchmarks/cluster.py kills [SUBMISSIONS]      real grading while workers and the client are killed
     python benchmarks/cluster.py plan [SUBMISSIONS] [HOURS] [PRICE]    the machines that a MOOC needs
 
 The simulation runs the real client, gradebook, scheduler and workers over TCP. Only grading is a stand-in: it sleeps as
@@ -37,6 +38,7 @@ from grader.grading.node import Node
 from grader.grading.order import Graded
 from grader.grading.progress import State
 from grader.model.assignment import Assignment, load_assignment, load_assignments
+from grader.model.errors import UserError
 from grader.model.score import ItemResult, ScoreReport, Verdict
 from grader.model.submission import Submission, parse_submission
 from grader.model.text import Text
@@ -233,7 +235,9 @@ def machines(workers: int, seconds: float) -> Iterator[tuple[Client, psutil.Proc
 def started(
     command: list[str], env: dict[str, str] | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    process = subprocess.Popen(command, stderr=None if env else subprocess.DEVNULL, cwd=ROOT, env=env)
+    process = subprocess.Popen(
+        command, stderr=None if env else subprocess.DEVNULL, cwd=ROOT, env=env
+    )
     try:
         yield process
     finally:
@@ -321,6 +325,88 @@ def family_cpu() -> float:
     return total
 
 
+# --- real grading under kills
+
+CHECKS = """
+import pytest
+from grader.checks.expect import assert_close, number
+
+@pytest.mark.item("double")
+def test_double(student):
+    assert_close(number(student.double(2)), 4)
+"""
+ANSWERS = ("return 2 * x", "return x + x", "return 3 * x", "raise ValueError(x)", "return [x]")
+KILL_SECONDS = 60.0
+"""Between kills: a worker needs about 25 seconds to be warm again."""
+
+
+def kills(count: int) -> None:
+    """Grade small submissions while workers and, half-way, the client are killed; compare with a plain batch."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        (home / "solutions" / "tiny").mkdir(parents=True)
+        (home / "solutions" / "tiny" / "assignment.toml").write_text(SETTINGS, encoding="utf-8")
+        (home / "solutions" / "tiny" / "test_tiny.py").write_text(CHECKS, encoding="utf-8")
+        (home / "in").mkdir()
+        for number in range(count):
+            answer = f"def double(x): {ANSWERS[number % len(ANSWERS)]}\n# {number}\n"
+            (home / "in" / f"s{number:05}_tiny.py").write_text(answer, encoding="utf-8")
+        begin = time.monotonic()
+        batch(home, "plain", "--jobs", "2").wait()
+        print(f"plain batch: {count} submissions in {time.monotonic() - begin:.0f} s")
+        begin = time.monotonic()
+        client, ends, killed = batch(home, "cluster", "--cluster", "local:2"), 1, 0
+        next_kill = begin + KILL_SECONDS
+        while client.poll() is None:
+            time.sleep(0.5)
+            if ends == 1 and count_of(home / "cluster") >= count / 2:
+                client.kill()
+                client.wait()
+                client, ends = batch(home, "cluster", "--cluster", "local:2"), 2
+                next_kill = time.monotonic() + KILL_SECONDS
+            elif time.monotonic() > next_kill:
+                next_kill += KILL_SECONDS
+                killed += kill_worker(client)
+        seconds = time.monotonic() - begin
+        print(f"on a cluster: in {seconds:.0f} s, {killed} workers and the client killed half-way")
+        plain, found = landed(home / "plain"), landed(home / "cluster")
+        print(f"reports that count: {len(found)}; other than in the plain batch: {plain != found}")
+        assert len(found) == len(set(found)) == count
+        assert plain == found
+
+
+def batch(home: Path, results: str, *options: str) -> "subprocess.Popen[bytes]":
+    command = [Path(sys.executable).with_name("grader"), "batch", "in", "-o", results, *options]
+    return subprocess.Popen(command, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def kill_worker(client: "subprocess.Popen[bytes]") -> bool:
+    """Kill one of the client's workers: what a nanny has started with `multiprocessing`."""
+    for each in psutil.Process(client.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "spawn_main" in " ".join(each.cmdline()):
+                each.kill()
+                return True
+    return False
+
+
+def count_of(results: Path) -> int:
+    with contextlib.suppress(UserError), Gradebook(results) as book:
+        return sum(each.hand_ins for each in book.totals())
+    return 0
+
+
+def landed(results: Path) -> list[tuple[str, float | None, str]]:
+    """Return student, score and verdict of each report that counts."""
+    with contextlib.suppress(UserError), Gradebook(results) as book:
+        return sorted(
+            (each.report.student, each.score, str(each.report.items[0].verdict))
+            for each in book.class_record().records
+            if each.counts
+        )
+    return []
+
+
 # --- what a MOOC needs
 
 
@@ -344,6 +430,8 @@ def main(what: str, *words: str) -> None:
     elif what == "simulate":
         numbers = [*map(float, words), *(100_000, 200, 1)[len(words) :]]
         simulate(int(numbers[0]), int(numbers[1]), numbers[2])
+    elif what == "kills":
+        kills(int(words[0]) if words else 2000)
     elif what == "plan":
         numbers = [*map(float, words), *(100_000, 12, 0.05)[len(words) :]]
         plan(int(numbers[0]), numbers[1], numbers[2])
