@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
 
-.PHONY: grade test test-all test-hostile test-installed test-fast test-twice test-user test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-overhead benchmark-pages benchmark-peers benchmark-replay benchmark-serve benchmark-short endurance imports slowest fuzz clean
+.PHONY: grade test test-long test-all test-hostile test-installed test-fast test-twice test-user test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-overhead benchmark-pages benchmark-peers benchmark-replay benchmark-serve benchmark-short endurance imports slowest fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -27,6 +27,9 @@ test-hostile: setup ## every attack, as root, as an ordinary user, and on older 
 
 test-all: test-user ## every test with all cases, the example class, long audits, batches under load; attacks also as an ordinary user
 	$(PYTEST) --all --ignore tests/installed
+
+test-long: setup ## what make test leaves out because it takes long: browsers, kernels, kills, whole classes
+	$(PYTEST) --all -m long --ignore tests/installed
 
 test-user: setup ## a sample of the attacks as an ordinary user on an old kernel
 	tests/as_user.sh $(PYTEST) tests/hostile --landlock 1 -k "$(ATTACKS)"
