@@ -438,7 +438,7 @@ def show(found: Idle | Rush | Kills | Waiting) -> None:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=PARTS, default=PARTS)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--students", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pages", type=int, default=3000)
@@ -450,7 +450,7 @@ async def main() -> None:
         "kills": lambda: measure_kills(given.students, given.kills),
         "waiting": lambda: measure_waiting(given.pages),
     }
-    for part in given.parts:
+    for part in given.parts or PARTS:
         show(await measures[part]())
         sys.stdout.flush()
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from grader.authoring.release import Region
+from grader.model.syntax import parse
 
 Replacement = ast.expr | list[ast.stmt]
 
@@ -60,7 +61,7 @@ _OPERATORS: dict[str, Operator] = {}
 
 def make_mutants(source: str, regions: list[Region]) -> list[Mutant]:
     """Return the mutants of a source: one per operator and place in its regions, without duplicates."""
-    tree = ast.parse(source)
+    tree = parse(source)
     found: dict[str, Mutant] = {}
     places = list(_places(tree, regions))
     for name, operator in _OPERATORS.items():
@@ -153,11 +154,13 @@ def _operator(function: Operator) -> Operator:
 
 
 def _expr(template: str, *nodes: ast.AST) -> ast.expr:
-    return ast.parse(template.format(*map(ast.unparse, nodes)), mode="eval").body
+    (statement,) = _stmts(template, *nodes)
+    assert isinstance(statement, ast.Expr)
+    return statement.value
 
 
 def _stmts(template: str, *nodes: ast.AST) -> list[ast.stmt]:
-    return ast.parse(template.format(*map(ast.unparse, nodes))).body
+    return parse(template.format(*map(ast.unparse, nodes))).body
 
 
 def _called(node: ast.AST | None) -> str:

@@ -14,6 +14,7 @@ from grader.authoring.release import BEGIN, END, SOLUTION
 from grader.authoring.toml import settings_toml
 from grader.model.assignment import SETTINGS, Assignment, RubricItem
 from grader.model.errors import UserError, reading, writing
+from grader.model.syntax import parse
 from grader.model.text import Text, tr
 
 _MODULES = frozenset({"math", "numpy", "torch", "pytest"})
@@ -146,7 +147,7 @@ def _points(value: object) -> float:
 
 def _functions(source: str) -> list[str]:
     try:
-        return [n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)]
+        return [n.name for n in parse(source).body if isinstance(n, ast.FunctionDef)]
     except SyntaxError:
         return []
 
@@ -183,7 +184,7 @@ def _settings(assignment: Assignment) -> str:
 def _check(source: str, name: str, functions: frozenset[str]) -> str | None:
     """The test cell as a check that calls the student's functions, or None if it does anything else."""
     try:
-        tree = ast.parse(textwrap.dedent(source))
+        tree = parse(textwrap.dedent(source))
     except SyntaxError:
         return None
     if not _only_compares(tree, functions):

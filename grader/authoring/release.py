@@ -22,6 +22,7 @@ from grader.model.assignment import MAX_LOSS, SETTINGS, Assignment
 from grader.model.bilingual import code_in, markdown_in
 from grader.model.errors import AssignmentError, UserError, reading, writing
 from grader.model.submission import DEMO_TAG, SETUP_TAG, parse_submission, read_submission
+from grader.model.syntax import parse
 from grader.model.text import Language, tr
 
 SOLUTION = "solution.py"
@@ -82,7 +83,7 @@ def find_regions(assignment: Assignment, source: str) -> list[Region]:
     Raises:
         AssignmentError: a marker is unpaired, a region is outside a function, or there are no regions.
     """
-    functions = _functions(ast.parse(source))
+    functions = _functions(parse(source))
     regions: list[Region] = []
     begin = 0
     for number, line in enumerate(source.splitlines(), start=1):

@@ -107,7 +107,10 @@ SolutionsOption = Annotated[
 
 @contextmanager
 def grader_of(
-    context: typer.Context, isolation: Level = "full", tell: Callable[[Text], None] | None = None
+    context: typer.Context,
+    isolation: Level = "full",
+    tell: Callable[[Text], None] = lambda text: None,
+    niceness: int = 0,
 ) -> "Iterator[Grader]":
     """Return the warm grader passed by the caller of the command line, or start one.
 
@@ -118,7 +121,7 @@ def grader_of(
     if isinstance(context.obj, Grader):
         yield context.obj
     else:
-        with Grader(isolation, tell or (lambda text: None)) as grader:
+        with Grader(isolation, tell, niceness) as grader:
             yield grader
 
 
@@ -130,8 +133,9 @@ def executor_of(
     cluster: str | None,
     tls: tuple[Path, Path, Path] | None,
     language: Language,
+    niceness: int = 0,
 ) -> "Iterator[Executor]":
-    """Return where hand-ins are graded: on a cluster, or on this machine, `jobs` at a time.
+    """Return where hand-ins are graded: on a cluster, or on this machine with this niceness, `jobs` at a time.
 
     Raises:
         UserError: there is no such cluster, or the packages of the extra `cluster` aren't installed.
@@ -140,7 +144,7 @@ def executor_of(
         from grader.grading.executor import LocalExecutor
         from grader.grading.progress import processors
 
-        with grader_of(context, isolation) as grader:
+        with grader_of(context, isolation, niceness=niceness) as grader:
             yield LocalExecutor(grader, jobs or processors())
         return
     require_cluster()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_NICENESS = 10  # of grading beside the pages, which students wait for
 _Results = Annotated[
     Path,
     typer.Option("--output", "-o", metavar="RESULTS", help="The folder with the gradebook."),
@@ -124,14 +125,14 @@ def serve(
             _write_links(book, site, roster, results / LINKS, language)
         if grading:
             executor = stack.enter_context(
-                executor_of(context, isolation, jobs, cluster, tls, language)
+                executor_of(context, isolation, jobs, cluster, tls, language, _NICENESS)
             )
             workers = stack.enter_context(Workers(book, executor, assignments, _tell, note))
             site.look, site.workers = workers.look, executor.slots
             stack.enter_context(
                 Follower(book, assignments, site.follow, workers.replacing, tell=_tell)
             )
-            examine = partial(grader_of, context, isolation)
+            examine = partial(grader_of, context, isolation, niceness=_NICENESS)
             stack.enter_context(Examiner(book, examine, lambda: site.assignments, _tell))
         else:
             stack.enter_context(Follower(book, assignments, site.follow, tell=_tell))

@@ -2,9 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -57,7 +58,7 @@ def open_engine(url: URL, busy_seconds: float) -> Engine:
         UserError: it can't be opened, is some other database, or was written by a newer grader.
     """
     try:
-        engine = create_engine(url, hide_parameters=True)
+        engine = create_engine(url, hide_parameters=True, execution_options={"turn": Lock()})
     except ImportError as error:
         raise UserError(
             tr("{name} isn't installed: run `pip install {name}`", name=error.name)
@@ -82,7 +83,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         UserError: the database failed; its content is unchanged.
     """
     try:
-        with engine.begin() as connection:
+        with begin(engine) as connection:
             yield connection
     except DBAPIError as error:
         raise UserError(
@@ -93,6 +94,19 @@ def transaction(engine: Engine) -> Iterator[Connection]:
                 reason=" ".join(str(error.orig).split()),
             )
         ) from error
+
+
+@contextmanager
+def begin(engine: Engine) -> Iterator[Connection]:
+    """Run the block in a transaction, like `transaction`, but let exceptions of the database through.
+
+    Threads that write to SQLite take turns. Left to itself, each looks now and then whether the database is free, which
+    takes seconds when many want to write.
+    """
+    options = engine.get_execution_options()
+    writes = engine.dialect.name == "sqlite" and not options.get("reads")
+    with options["turn"] if writes else nullcontext(), engine.begin() as connection:
+        yield connection
 
 
 def _configure_sqlite(

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from grader.gradebook.opening import transaction
+from grader.gradebook.opening import begin, transaction
 from grader.gradebook.schema import HAND_IN, JOB, REPORT, UPLOAD
 from grader.model.score import ItemResult
 
@@ -115,7 +115,7 @@ def claim(engine: Engine, assignments: Collection[str]) -> Job | None:
     with transaction(engine) as connection:
         connection.execute(expired.values(state="waiting", claim=""))
     try:
-        with engine.begin() as connection:
+        with begin(engine) as connection:
             found = connection.execute(following).scalar()
             if found is None:
                 return None

@@ -11,6 +11,7 @@ from math import log
 import msgspec
 
 from grader.model.submission import Cell
+from grader.model.syntax import statements_of
 
 GRAM = 12
 """Tokens in a fragment: about two statements. Shorter fragments match by chance."""
@@ -160,7 +161,7 @@ def _digest(tokens: list[tuple[str, int]]) -> bytes:
 
 def _streams(cells: Sequence[Cell]) -> Iterator[list[tuple[str, int]]]:
     """The words of each function with their lines, and those between functions. What doesn't parse has none."""
-    parsed = [(cell.source, _statements(cell.source)) for cell in cells]
+    parsed = [(cell.source, statements_of(cell.source)) for cell in cells]
     own = {
         node.attr
         for _, statements in parsed
@@ -180,13 +181,6 @@ def _streams(cells: Sequence[Cell]) -> Iterator[list[tuple[str, int]]]:
         above += source.count("\n") + 1
     if between:
         yield between
-
-
-def _statements(source: str) -> list[ast.stmt]:
-    try:
-        return ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
 
 
 def _tokens(root: ast.AST, own: set[str]) -> Iterator[tuple[str, int]]:

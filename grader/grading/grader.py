@@ -38,11 +38,18 @@ class Grader:
     """Grades submissions with warm processes. Use it in a `with` statement. Threads may share it."""
 
     def __init__(
-        self, minimum: Level = "full", tell: Callable[[Text], None] = lambda text: None
+        self,
+        minimum: Level = "full",
+        tell: Callable[[Text], None] = lambda text: None,
+        niceness: int = 0,
     ) -> None:
-        """`minimum` is the isolation level below which nothing runs; `tell` is called with what is waited for."""
+        """`minimum` is the isolation level below which nothing runs; `tell` is called with what is waited for.
+
+        With a `niceness`, as nice(1) has it, all that grades leaves processors to whoever needs them more.
+        """
         self._minimum: Level = minimum
         self._tell = tell
+        self._niceness = niceness
         self._sandbox: SandboxServer | None = None
         self._checks: ForkServer | None = None
         self._servers: dict[Path, _GradingServer] = {}
@@ -159,7 +166,7 @@ class Grader:
         with self._lock:
             self._refuse_if_closed()
             if self._sandbox is None or not self._sandbox.alive:
-                self._sandbox = self._stack.enter_context(SandboxServer())
+                self._sandbox = self._stack.enter_context(SandboxServer(self._niceness))
                 self._servers.clear()  # they are connected to the old one
             return self._sandbox
 
@@ -181,6 +188,7 @@ class Grader:
                 ForkServer(
                     ["-P", "-c", _BOOT],
                     os.environ | {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+                    self._niceness,
                 )
             )
         return self._checks

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from grader.model.assignment import Assignment
 from grader.model.score import Flag, Place, Suspicion
-from grader.model.submission import Cell, Submission
+from grader.model.submission import Submission
+from grader.model.syntax import statements_of
 
 _MAX_CHARACTERS = 200_000
 """Code with more than this isn't looked at."""
@@ -38,7 +39,9 @@ def suspicions(submission: Submission, assignment: Assignment) -> tuple[Flag, ..
     if sum(len(cell.source) for cell in submission.cells) > _MAX_CHARACTERS:
         return ()
     statements = [
-        (cell, each, _nodes(each)) for cell in submission.cells for each in _statements(cell)
+        (cell, each, _nodes(each))
+        for cell in submission.cells
+        for each in statements_of(cell.source)
     ]
     graded = _reached(
         {each.name: nodes for _, each, nodes in statements if isinstance(each, Definition)},
@@ -65,13 +68,6 @@ def _nodes(statement: ast.stmt) -> list[ast.AST]:
             ):
                 nodes.append(value)
     return nodes
-
-
-def _statements(cell: Cell) -> list[ast.stmt]:
-    try:
-        return ast.parse(cell.source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
 
 
 def _reached(definitions: Mapping[str, list[ast.AST]], names: Iterable[str]) -> set[str]:

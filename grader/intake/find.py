@@ -36,6 +36,7 @@ from grader.model.submission import (
     read_submission,
     readable,
 )
+from grader.model.syntax import statements_of
 from grader.model.text import Text, natural, tr
 
 MAX_ATTEMPTS = 50
@@ -441,17 +442,12 @@ class _Finder:
 
 def is_template(submission: Submission, assignment: Assignment) -> bool:
     """Return whether every function of the assignment is unchanged from the template."""
-    bodies = []
-    for cell in submission.cells:
-        try:
-            tree = ast.parse(cell.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        bodies += [
-            each.body
-            for each in tree.body
-            if isinstance(each, ast.FunctionDef) and each.name in assignment.functions
-        ]
+    bodies = [
+        each.body
+        for cell in submission.cells
+        for each in statements_of(cell.source)
+        if isinstance(each, ast.FunctionDef) and each.name in assignment.functions
+    ]
     return bool(bodies) and all(
         isinstance(body[-1], ast.Raise)
         and "NotImplementedError" in ast.dump(body[-1])

@@ -123,8 +123,11 @@ class Server:
 class ForkServer(Server):
     """A server in a Python process of its own."""
 
-    def __init__(self, argv: list[str], env: dict[str, str]) -> None:
-        """Start `python *argv CONTROL`, where CONTROL is the number of the control socket's descriptor."""
+    def __init__(self, argv: list[str], env: dict[str, str], niceness: int = 0) -> None:
+        """Start `python *argv CONTROL`, where CONTROL is the number of the control socket's descriptor.
+
+        It and all that it forks have this niceness.
+        """
         super().__init__()
         with self._theirs:
             self._process = subprocess.Popen(
@@ -136,6 +139,8 @@ class ForkServer(Server):
                 start_new_session=True,
                 cwd="/",
             )
+        if niceness:
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
 
     @property
     def alive(self) -> bool:

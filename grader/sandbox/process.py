@@ -23,7 +23,9 @@ _TICK = 0.05  # seconds between clock checks
 _SHARES_TICK = 1.0  # seconds between looks at shares of memory, which take milliseconds
 _CLOSE_TICK = 0.2  # seconds between them where they may exceed the limit
 _LITTLE = 1 / 8  # of the limit: where memory can't be more, its largest process tells enough
-_SLACK = 9 / 8  # pages shared with the server become its own; and one process alone meets the kernel's limit first
+_SLACK = (
+    9 / 8
+)  # pages shared with the server become its own; and one process alone meets the kernel's limit first
 _MAX_WRITTEN = 2 * 2**30  # to files and output; its own file system, if it has one, is smaller
 _MAX_THREADS = 256
 _READ_AHEAD = 65536  # bytes that are read with a frame's header
@@ -84,7 +86,7 @@ class Family:
         """The largest observed rise of their memory since the start."""
         self.wall_left = wall_seconds
         """The remaining seconds to wait for them in total."""
-        self._most_memory = _SLACK * memory_bytes
+        self._most_memory = memory_bytes
         self._shared_at_start = 0
         self._living: list[ForkedProcess] = []
         self._ended_cpu = 0.0
@@ -137,7 +139,7 @@ class Family:
         self._looked_at_shares = now
         shares = sum(process.shared_memory() for process in self._living)
         self.memory_bytes = max(self.memory_bytes, shares - self._shared_at_start)
-        if self.memory_bytes > self._most_memory:
+        if self.memory_bytes > _SLACK * self._most_memory:
             raise ProcessMemoryError
 
 

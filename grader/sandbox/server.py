@@ -36,9 +36,9 @@ class WorkerLimits(msgspec.Struct, frozen=True):
 class SandboxServer(ForkServer):
     """The server of sandboxed processes, as the trusted side sees it. Use it in a `with` statement."""
 
-    def __init__(self) -> None:
-        """Start the server. Loading PyTorch takes a few seconds; only the first request waits for it."""
-        super().__init__(["-s", "-P", "-c", _BOOT], _environment())
+    def __init__(self, niceness: int = 0) -> None:
+        """Start the server, with this niceness. Loading PyTorch takes seconds, for which the first request waits."""
+        super().__init__(["-s", "-P", "-c", _BOOT], _environment(), niceness)
 
     @property
     def isolation(self) -> Isolation:

@@ -226,6 +226,11 @@ def decode_reply(structure: bytes, bulk: bytearray) -> Reply:
     return reply
 
 
+def is_honest(value: object) -> bool:
+    """Whether an object is of the class that it says: `isinstance` believes its `__class__`."""
+    return value.__class__ is type(value)
+
+
 class _Array(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     dtype: str
     shape: tuple[int, ...]
@@ -247,6 +252,8 @@ class _Bulk:
             return float(value) if value.bit_length() > 63 else value
         if depth > MAX_DEPTH:
             raise WireError("the value is nested too deeply")
+        if not is_honest(value):
+            return self._reference(value)
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
         if isinstance(value, np.generic | np.ndarray | memoryview):
@@ -269,6 +276,9 @@ class _Bulk:
             return self.pack(plain, depth + 1)
         if not isinstance(value, torch.nn.Module) and hasattr(type(value), "__array__"):
             return self._array(value, depth)
+        return self._reference(value)
+
+    def _reference(self, value: object) -> object:
         if self.refer is None:
             raise WireError(f"a {type(value).__name__} can't be sent")
         return self.pack(self.refer(value))
@@ -300,7 +310,10 @@ class _Bulk:
     def _array(self, given: object, depth: int) -> object:
         if np.ma.is_masked(given) and given.dtype.kind in "biuf":  # type: ignore[attr-defined]
             given = np.ma.filled(given.astype(np.float64), np.nan)  # type: ignore[attr-defined]
-        value = np.asarray(given)
+        try:
+            value = np.asarray(given)
+        except (TypeError, ValueError) as error:  # its `__array__` gives no array
+            raise WireError(f"the value can't be sent: {error}") from error
         if value.dtype.kind in "fc" and value.dtype.name not in _NUMPY_DTYPES:  # longer than others
             value = value.astype(np.float64 if value.dtype.kind == "f" else np.complex128)
         if value.dtype == object or value.dtype.name not in _NUMPY_DTYPES:

@@ -265,7 +265,7 @@ class Worker:
 
     def _refer(self, value: object) -> Ref:
         self._objects.append(value)
-        module = isinstance(value, torch.nn.Module)
+        module = wire.is_honest(value) and isinstance(value, torch.nn.Module)
         return Ref(len(self._objects) - 1, type(value).__name__, module)
 
     def _resolve(self, ref: Ref) -> object:
@@ -337,7 +337,9 @@ class Worker:
         return [
             p
             for p in {id(p): p for p in parameters}.values()
-            if isinstance(p, torch.Tensor) and not torch.nn.parameter.is_lazy(p)
+            if wire.is_honest(p)
+            and isinstance(p, torch.Tensor)
+            and not torch.nn.parameter.is_lazy(p)
         ]
 
     def input_gradient(self, function: str, *args: torch.Tensor) -> list[object]:
@@ -576,6 +578,7 @@ def hide_grader() -> None:
     """Replace this package by one module whose `check` does nothing, because a notebook may still call it."""
     for name in _own_modules():
         del sys.modules[name]
+    linecache.clearcache()
     stub = types.ModuleType(_GRADER)
     stub.__dict__["check"] = lambda *args, **kwargs: None
     sys.modules[_GRADER] = stub

@@ -268,10 +268,11 @@ def _changes(view: HandInView, earlier: tuple[HandInView, ...]) -> tuple[Upload,
 def _hand_in_page(visit: Visit) -> Response:
     *earlier, view = _views(visit)
     site = visit.site
-    with transaction(site.book.engine) as connection:
+    with transaction(site.book.reading) as connection:
         asked = desk.questions(connection, view.upload.id)
         due = site.due(connection, view.upload.student, site.assignments[view.upload.assignment])
-        if visit.person.id != view.upload.student:
+    if visit.person.id != view.upload.student:
+        with transaction(site.book.engine) as connection:
             desk.log(
                 connection, visit.person.id, "viewed", view.upload.student, "", view.upload.origin
             )

@@ -304,7 +304,7 @@ def test_a_loop_hits_the_cpu_time_limit(tried, monkeypatch, watched):
     limits = Limits(cpu_seconds=0.3, train_cpu_seconds=5, wall_factor=10, memory_mb=256)
     assert tried(GOOD) == 1
     if not watched:
-        monkeypatch.setattr(process.ForkedProcess, "_cpu", lambda _: 0.0)
+        monkeypatch.setattr(process.ForkedProcess, "cpu", lambda _: 0.0)
     begin = time.monotonic()
 
     result = tried(

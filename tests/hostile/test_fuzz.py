@@ -164,7 +164,7 @@ def check(grader: Grader, assignment: Assignment, source: str) -> None:
     "name, examples",
     [
         ("binary", 4),
-        *(pytest.param(n, 150, marks=pytest.mark.long) for n in ("binary", "multinomial", "wine")),
+        *(pytest.param(n, 50, marks=pytest.mark.long) for n in ("binary", "multinomial", "wine")),
     ],
 )
 def test_no_lie_stops_the_grading(grader, assignments, name, examples):

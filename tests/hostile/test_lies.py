@@ -144,6 +144,10 @@ class Changing(nn.Module):
         Changing.count += 1
         return iter([nn.Parameter(torch.zeros(Changing.count))])
 
+class Hidden(nn.Module):
+    def forward(self, x): return x
+    def parameters(self, recurse=True): return iter([Pretends(torch.Tensor)])
+
 def nested(value, depth):
     for _ in range(depth): value = [value]
     return value
@@ -185,7 +189,7 @@ LIES = {
     "complex column": "torch.tensor([[4.125 + 0j], [2]])",
     "complex array": "np.array([4.125 + 0j, 2])",
     "complex in a list": "[4.125 + 0j, 2]",
-    "sparse": "torch.tensor([4.125, 2]).to_sparse()",
+    "sparse": "torch.tensor([4.25, 2]).to_sparse()",
     "meta": "torch.empty(2, device='meta')",
     "expanded without strides": "torch.zeros(()).expand(10**8)",
     "broadcast without strides": "np.broadcast_to(np.zeros(()), (10**4, 10**8))",
@@ -227,6 +231,7 @@ LIES = {
     "16 dimensions": "torch.zeros([1] * 16)",
     "60 dimensions": "torch.zeros([1] * 60)",
     "bfloat16": "torch.zeros(2, dtype=torch.bfloat16)",
+    "a model with a parameter that pretends": "Hidden()",
     "a conjugate": "torch.tensor([4.125 + 1j, 2]).conj().imag",
 }
 
@@ -266,7 +271,10 @@ def test_a_lie_earns_nothing_and_never_stops_the_grading(answered, name):
 def test_the_truth_earns_its_item(answered):
     found = {
         item.id
-        for expression in ("4.125", "[4.125, 2.0]", "[4, 2]", "4", "[[4.125, 2], [1, 1]]")
+        for expression in (
+            *("4.125", "torch.tensor([4.125, 2]).to_sparse()", "[4, 2]", "4"),
+            "[[4.125, 2], [1, 1]]",
+        )
         for item in answered(expression).items
         if item.verdict == Verdict.PASSED
     }

@@ -132,11 +132,12 @@ IMPORTS = {
 
 @pytest.mark.parametrize("name", IMPORTS)
 def test_the_package_is_not_imported(installed_server, assault, submit, name):
-    for server_ in (installed_server(), installed_server("files")):  # nor where it can be read
+    readable = installed_server("namespaces", "files")
+    for server_ in (installed_server(), readable):
         for outcome in assault(server_, submit, IMPORTS[name]):
             assert outcome.how in ("ModuleNotFoundError", "ImportError")
 
-    unguarded = installed_server("guard", "files")
+    unguarded = installed_server("guard", "namespaces", "files")
     if name not in ("after the stub is gone", "reload"):
         assert "done" in {o.how for o in assault(unguarded, submit, IMPORTS[name])}
 

@@ -5,8 +5,6 @@ import re
 import time
 from pathlib import Path
 
-import pytest
-
 from grader.gradebook import desk, people, queue, uploads
 from grader.gradebook.opening import transaction
 

@@ -1,0 +1,38 @@
+"""Code is read by several threads at a time."""
+
+import gc
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from grader.model.syntax import statements_of
+
+SOURCE = "".join(f"def f{n}(x):\n    return {'(' * 20}x{')' * 20}\n" for n in range(300))
+
+
+@pytest.fixture
+def threads_take_turns() -> Iterator[None]:
+    """Let another thread run whenever garbage is collected, which happens while a tree is made."""
+
+    def let_others_run(*_: object) -> None:
+        time.sleep(0)
+
+    gc.callbacks.append(let_others_run)
+    try:
+        yield
+    finally:
+        gc.callbacks.remove(let_others_run)
+
+
+def test_threads_read_code_side_by_side(threads_take_turns):
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda _: len(statements_of(SOURCE)), range(40)))
+
+    assert set(counts) == {300}
+
+
+def test_what_python_cannot_read_has_no_statements():
+    assert statements_of("def f(:") == []
+    assert statements_of("x = '\0'") == []
