@@ -19,6 +19,7 @@ from grader.model.errors import UserError
 from grader.model.text import tr
 
 FILE = "gradebook.db"
+_CONNECTIONS = 20  # kept open at most
 
 
 def address(results: Path, url: str | None) -> URL:
@@ -58,7 +59,9 @@ def open_engine(url: URL, busy_seconds: float) -> Engine:
         UserError: it can't be opened, is some other database, or was written by a newer grader.
     """
     try:
-        engine = create_engine(url, hide_parameters=True, execution_options={"turn": Lock()})
+        engine = create_engine(
+            url, hide_parameters=True, execution_options={"turn": Lock()}, pool_size=_CONNECTIONS
+        )
     except ImportError as error:
         raise UserError(
             tr("{name} isn't installed: run `pip install {name}`", name=error.name)
@@ -96,6 +99,11 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         ) from error
 
 
+def losable(engine: Engine) -> Engine:
+    """Return the same database for what may be lost when the machine loses power: it needn't wait for the disk."""
+    return engine.execution_options(losable=True)
+
+
 @contextmanager
 def begin(engine: Engine) -> Iterator[Connection]:
     """Run the block in a transaction, like `transaction`, but let exceptions of the database through.
@@ -116,7 +124,6 @@ def _configure_sqlite(
     for pragma in (
         f"busy_timeout = {1000 * busy_seconds:.0f}",
         "journal_mode = WAL",
-        "synchronous = FULL",
         "foreign_keys = ON",
         "secure_delete = ON",
     ):
@@ -124,8 +131,13 @@ def _configure_sqlite(
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("reads")
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("reads"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    synchronous = "NORMAL" if options.get("losable") else "FULL"
+    connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _upgrade(connection: Connection) -> None:

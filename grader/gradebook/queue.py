@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from grader.gradebook.opening import begin, transaction
+from grader.gradebook.opening import begin, losable, transaction
 from grader.gradebook.schema import HAND_IN, JOB, REPORT, UPLOAD
 from grader.model.score import ItemResult
 
@@ -112,10 +112,10 @@ def claim(engine: Engine, assignments: Collection[str]) -> Job | None:
     )
     expired = update(JOB).where(JOB.c.state == "running", JOB.c.lease < now)
     secret = secrets.token_hex(16)
-    with transaction(engine) as connection:
+    with transaction(losable(engine)) as connection:
         connection.execute(expired.values(state="waiting", claim=""))
     try:
-        with begin(engine) as connection:
+        with begin(losable(engine)) as connection:
             found = connection.execute(following).scalar()
             if found is None:
                 return None
@@ -133,13 +133,13 @@ def claim(engine: Engine, assignments: Collection[str]) -> Job | None:
 
 def renew(engine: Engine, job: Job) -> bool:
     """Extend the lease of a job. Return False if the job is no longer this process's."""
-    with transaction(engine) as connection:
+    with transaction(losable(engine)) as connection:
         return _change(connection, job, lease=time.time() + LEASE_SECONDS)
 
 
 def report_progress(engine: Engine, job: Job, items: Sequence[ItemResult]) -> None:
     """Show these finished rubric items to whoever watches the job."""
-    with transaction(engine) as connection:
+    with transaction(losable(engine)) as connection:
         _change(connection, job, progress=msgspec.json.encode(items).decode())
 
 

@@ -46,6 +46,7 @@ def render(template: str, language: Language, **values: object) -> str:
 def environment() -> Environment:
     """Return the environment of the templates."""
     found = Environment(
+        auto_reload=False,
         loader=ChoiceLoader(
             [
                 PackageLoader("grader.web"),
