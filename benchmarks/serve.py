@@ -34,7 +34,7 @@ import msgspec
 import psutil
 
 ROOT = Path(__file__).parent.parent
-SOLUTION = (ROOT / "solutions/binary/variants/double_precision.py").read_bytes()
+SOLUTION = (ROOT / "solutions/binary/solution.py").read_bytes()
 PARTS = ("idle", "rush", "kills", "waiting")
 
 

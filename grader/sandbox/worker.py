@@ -183,7 +183,7 @@ class Worker:
         self._cells = {name: name for name, _ in request.cells}
         accelerators.asked = False
         sys.modules[MODULE] = self._module
-        sys.modules["grader"] = stub = _stub()
+        sys.modules[_GRADER] = stub = _stub()
         shell = _Shell(self._module.__dict__)
         self._module.__dict__["get_ipython"] = lambda: shell  # also for scripts that were notebooks
         guard = Guard()
@@ -432,7 +432,7 @@ class _InternalError(Exception):
 
 def _stub() -> types.ModuleType:
     """The `grader` module that a submission sees: checks in its notebook do nothing while it is graded."""
-    stub = types.ModuleType("grader")
+    stub = types.ModuleType(_GRADER)
     stub.check = lambda *_, **__: None  # type: ignore[attr-defined]
     return stub
 
@@ -579,9 +579,7 @@ def hide_grader() -> None:
     for name in _own_modules():
         del sys.modules[name]
     linecache.clearcache()
-    stub = types.ModuleType(_GRADER)
-    stub.__dict__["check"] = lambda *args, **kwargs: None
-    sys.modules[_GRADER] = stub
+    sys.modules[_GRADER] = _stub()
     sys.meta_path.insert(0, _Refusal())
 
 

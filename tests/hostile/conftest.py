@@ -34,7 +34,7 @@ SWITCHES = {
     "fork": "lockdown.deny_fork = lambda: None",
     "descriptors": "lockdown.deny_descriptors = lambda: None",
     "cleaning": "server._remove = lambda folder: None",
-    "guard": "worker.hide_grader = lambda: None",
+    "guard": "import sys\nworker.hide_grader = lambda: None\nworker._stub = lambda: sys.modules['grader']",
     "closing": "server.Path = type('Blind', (type(server.Path()),), {'iterdir': lambda self: []})",
 }
 """The code that switches a defence off."""

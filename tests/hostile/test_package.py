@@ -139,7 +139,8 @@ def test_the_package_is_not_imported(installed_server, assault, submit, name):
 
     unguarded = installed_server("guard", "namespaces", "files")
     if name not in ("after the stub is gone", "reload"):
-        assert "done" in {o.how for o in assault(unguarded, submit, IMPORTS[name])}
+        found = assault(unguarded, submit, IMPORTS[name])
+        assert "done" in {o.how for o in found}, found
 
 
 def test_a_call_of_check_that_was_left_costs_nothing(installed_server, assault, submit):
