@@ -28,8 +28,8 @@ test-hostile: setup ## every attack, as root, as an ordinary user, and on older 
 test-all: test-user ## every test with all cases, the example class, long audits, batches under load; attacks also as an ordinary user
 	$(PYTEST) --all --ignore tests/installed
 
-test-long: setup ## what make test leaves out because it takes long: browsers, kernels, kills, whole classes
-	$(PYTEST) --all -m long --ignore tests/installed
+test-long: setup ## what make test leaves out because it takes long, except the whole class: browsers, kernels, kills
+	$(PYTEST) --all -m long --ignore tests/installed --ignore tests/test_class.py
 
 test-user: setup ## a sample of the attacks as an ordinary user on an old kernel
 	tests/as_user.sh $(PYTEST) tests/hostile --landlock 1 -k "$(ATTACKS)"
