@@ -1,6 +1,6 @@
 """Compare the grader with other graders: time, memory, and what awkward hand-ins do to them.
 
-    python benchmarks/peers/compare.py [--quick] [--class 20] [--only NAME ...]
+    python benchmarks/peers/compare.py [--quick] [--costs] [--class 20] [--only NAME ...]
 
 Each grader is installed in its own environment below `.venv-peers`, with the versions in `benchmarks/peers/NAME.txt`
 (`make benchmark-peers` does it). All grade the same notebooks. `one` is a single hand-in from a cold start; `class` is
@@ -81,7 +81,7 @@ def verdict(hand_in: HandIn, score: float | None) -> str:
     return f"{score:g} instead of {hand_in.right or 0:g}"
 
 
-def main(peers: list[type[Peer]], count: int, names: tuple[str, ...]) -> None:
+def main(peers: list[type[Peer]], count: int, names: tuple[str, ...], awkward_too: bool) -> None:
     """Measure all graders in turns, and print the tables."""
     begin = time.monotonic()
     load = os.getloadavg()[0]
@@ -92,7 +92,7 @@ def main(peers: list[type[Peer]], count: int, names: tuple[str, ...]) -> None:
                 cost = cost_of(peer, assignment, class_of(assignment, size))
                 costs[peer, assignment, size] = cost
                 print(f"  {peer.name}, {size} {assignment}: {cost}", file=os.sys.stderr, flush=True)
-    outcomes = {peer: verdicts(peer) for peer in peers}
+    outcomes = {peer: verdicts(peer) for peer in peers} if awkward_too else {}
 
     def times(peer: type[Peer], size: int, field: str) -> str:
         return " / ".join(f"{getattr(costs[peer, name, size], field) / size:.1f}" for name in names)
@@ -112,22 +112,19 @@ def main(peers: list[type[Peer]], count: int, names: tuple[str, ...]) -> None:
                     f"{peer.name} {peer.version()}", times(peer, 1, "cpu"), times(peer, 1, "wall"),
                     times(peer, count, "cpu"), times(peer, count, "wall"),
                     f"{max(costs[peer, name, count].peak for name in names):.0f}",
-                    f"{sum(found == 'right' for found in outcomes[peer].values())} of 10",
+                    f"{sum(found == 'right' for found in outcomes[peer].values())} of 10"
+                    if awkward_too
+                    else "–",
                 )
                 for peer in peers
             ),
         )
     )  # fmt: skip
-    print()
-    print(
-        table(
-            ("awkward hand-in", *(peer.name for peer in peers)),
-            (
-                (each.name, *(outcomes[peer][each.name] for peer in peers))
-                for each in awkward()[:-1]
-            ),
+    if awkward_too:
+        rows = (
+            (each.name, *(outcomes[peer][each.name] for peer in peers)) for each in awkward()[:-1]
         )
-    )
+        print("\n" + table(("awkward hand-in", *(peer.name for peer in peers)), rows))
     print("\n" + "\n".join(f"- {peer.name} {peer.version()}: {peer.note}" for peer in peers))
     print(f"\nThe whole run took {(time.monotonic() - begin) / 60:.0f} minutes.")
 
@@ -135,12 +132,13 @@ def main(peers: list[type[Peer]], count: int, names: tuple[str, ...]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a class of 4, binary only")
+    parser.add_argument("--costs", action="store_true", help="no awkward hand-ins")
     parser.add_argument("--class", dest="count", type=int, default=20)
     parser.add_argument("--only", nargs="*", help="names of graders")
     given = parser.parse_args()
     adopt_orphans()
     chosen = [peer for peer in PEERS if not given.only or peer.name in given.only]
     if given.quick:
-        main(chosen, 4, ASSIGNMENTS[:1])
+        main(chosen, 4, ASSIGNMENTS[:1], not given.costs)
     else:
-        main(chosen, given.count, ASSIGNMENTS)
+        main(chosen, given.count, ASSIGNMENTS, not given.costs)
