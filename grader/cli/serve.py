@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _SWITCH_SECONDS = 0.0005
-"""A thread waits so long for the interpreter after each of its statements to the database. Python's 5 ms add up."""
+"""A thread waits up to this long for its turn after each statement to the database. Python's 5 ms would add up."""
 _NICENESS = 10  # of grading beside the pages, which students wait for
 _Results = Annotated[
     Path,

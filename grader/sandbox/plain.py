@@ -168,9 +168,8 @@ def _serve(connection: "Connection", workdir: Path, output: Path) -> None:
     os.dup2(sink, 1)
     os.dup2(sink, 2)
     sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
-    torch.set_num_threads(
-        1
-    )  # as in grading; and a fork has none of the threads that this process may have started
+    # As in grading. A fork has none of the threads that PyTorch may have started before.
+    torch.set_num_threads(1)
     adapt()
     without_widgets()
     prepare(workdir)

@@ -23,9 +23,9 @@ _TICK = 0.05  # seconds between clock checks
 _SHARES_TICK = 1.0  # seconds between looks at shares of memory, which take milliseconds
 _CLOSE_TICK = 0.2  # seconds between them where they may exceed the limit
 _LITTLE = 1 / 8  # of the limit: where memory can't be more, its largest process tells enough
-_SLACK = (
-    9 / 8
-)  # pages shared with the server become its own; and one process alone meets the kernel's limit first
+_SLACK = 9 / 8
+"""How much more than the limit all processes may take: pages shared with the server become their own, and one process
+alone shall meet the kernel's limit first."""
 _MAX_WRITTEN = 2 * 2**30  # to files and output; its own file system, if it has one, is smaller
 _MAX_THREADS = 256
 _READ_AHEAD = 65536  # bytes that are read with a frame's header
