@@ -312,7 +312,9 @@ class _Bulk:
             given = np.ma.filled(given.astype(np.float64), np.nan)  # type: ignore[attr-defined]
         try:
             value = np.asarray(given)
-        except (TypeError, ValueError) as error:  # its `__array__` gives no array
+        except (TypeError, ValueError) as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # by its own `__array__`; otherwise that gives no array
             raise WireError(f"the value can't be sent: {error}") from error
         if value.dtype.kind in "fc" and value.dtype.name not in _NUMPY_DTYPES:  # longer than others
             value = value.astype(np.float64 if value.dtype.kind == "f" else np.complex128)
