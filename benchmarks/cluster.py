@@ -186,12 +186,17 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def tiny_assignment(folder: Path, checks: str = "") -> Assignment:
+    """Write a small assignment into a new folder and return it."""
+    folder.mkdir(parents=True)
+    (folder / "assignment.toml").write_text(SETTINGS, encoding="utf-8")
+    (folder / "test_tiny.py").write_text(checks, encoding="utf-8")
+    return load_assignment(folder)
+
+
 def simulated_work(folder: Path, students: list[str]) -> Work:
     """Return a class whose files aren't on disk."""
-    (folder / "tiny").mkdir()
-    (folder / "tiny" / "assignment.toml").write_text(SETTINGS, encoding="utf-8")
-    (folder / "tiny" / "test_tiny.py").touch()
-    tiny = load_assignment(folder / "tiny")
+    tiny = tiny_assignment(folder / "tiny")
     digest = digest_of(tiny)
     source = "def double(x): return 2 * x\n" * 40
     tasks = tuple(
@@ -344,9 +349,7 @@ def kills(count: int) -> None:
     """Grade small submissions while workers and, half-way, the client are killed; compare with a plain batch."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        (home / "solutions" / "tiny").mkdir(parents=True)
-        (home / "solutions" / "tiny" / "assignment.toml").write_text(SETTINGS, encoding="utf-8")
-        (home / "solutions" / "tiny" / "test_tiny.py").write_text(CHECKS, encoding="utf-8")
+        tiny_assignment(home / "solutions" / "tiny", CHECKS)
         (home / "in").mkdir()
         for number in range(count):
             answer = f"def double(x): {ANSWERS[number % len(ANSWERS)]}\n# {number}\n"
