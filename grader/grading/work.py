@@ -16,7 +16,7 @@ from grader.gradebook.queue import Job
 from grader.gradebook.uploads import Upload
 from grader.grading.batch import task_of
 from grader.grading.executor import Done, Executor, Request, failed
-from grader.intake.apart import read_content
+from grader.intake.reader import read_content
 from grader.model.assignment import Assignment
 from grader.model.errors import GraderError, InfrastructureError
 from grader.model.hand_in import HandIn

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Self
 
 import msgspec
 
@@ -33,12 +34,37 @@ _NO_MEMORY = 1  # exit code
 _FORK = Lock()  # so that no other child holds the end of a pipe
 
 
-class _Answer(msgspec.Struct):
+class Answer(msgspec.Struct):
+    """What a process that reads a file sends to the one that asked for it."""
+
     submission: Submission | None = None
     error: Text | None = None
     """Why the file can't be read."""
     transformed: bool = False
     """Whether the transformer of magics was loaded, which takes long and is worth doing once for all."""
+
+    @classmethod
+    def of(cls, read: Callable[[], Submission]) -> Self:
+        """Return what `read` returns, or the reason why it can't."""
+        answer = cls()
+        try:
+            answer.submission = read()
+        except UserError as error:
+            answer.error = error.text
+        except (RuntimeError, ValueError, TypeError, LookupError) as error:  # our own fault
+            answer.error = tr("can't be read: {reason}", reason=repr(error))
+        answer.transformed = TRANSFORMER in sys.modules
+        return answer
+
+    def result(self) -> Submission:
+        """Return the submission.
+
+        Raises:
+            UserError: the file can't be read.
+        """
+        if self.submission is None:
+            raise UserError(self.error or ended())
+        return self.submission
 
 
 def read_apart(entry: File, file: str, sha256: str) -> Submission:
@@ -94,29 +120,17 @@ def _read(read: Callable[[], Submission]) -> Submission | None:
         UserError: the file can't be read.
     """
 
-    def work() -> bytes:
-        answer = _Answer()
-        try:
-            answer.submission = read()
-        except UserError as error:
-            answer.error = error.text
-        except (RuntimeError, ValueError, TypeError, LookupError) as error:  # our own fault
-            answer.error = tr("can't be read: {reason}", reason=repr(error))
-        answer.transformed = TRANSFORMER in sys.modules
-        return msgspec.msgpack.encode(answer)
-
-    data = in_child(work)
+    data = in_child(lambda: msgspec.msgpack.encode(Answer.of(read)))
     if data is None:
         return None
-    answer = msgspec.msgpack.decode(data, type=_Answer)
+    answer = msgspec.msgpack.decode(data, type=Answer)
     if answer.transformed:
         load_transformer()
-    if answer.submission is None:
-        raise UserError(answer.error or _ended())
-    return answer.submission
+    return answer.result()
 
 
-def _ended() -> Text:
+def ended() -> Text:
+    """Return the reason why a file isn't read whose reader was ended by something else than its limits."""
     return tr("can't be read now, because this machine is too busy; run the same command again")
 
 
@@ -141,7 +155,7 @@ def in_child(work: Callable[[], bytes]) -> bytes | None:
         return data
     if os.waitstatus_to_exitcode(status) in (_NO_MEMORY, -signal.SIGXCPU):
         return None
-    raise UserError(_ended())
+    raise UserError(ended())
 
 
 def _end(child: int) -> int:

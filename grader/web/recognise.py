@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from grader.intake.apart import read_content
 from grader.intake.archive import File, is_archive, walk
 from grader.intake.find import is_template
+from grader.intake.reader import read_content
 from grader.model.assignment import Assignment
 from grader.model.errors import UserError
 from grader.model.submission import (

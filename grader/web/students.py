@@ -15,7 +15,7 @@ from grader.gradebook.desk import Question
 from grader.gradebook.opening import transaction
 from grader.gradebook.queue import JobView
 from grader.gradebook.uploads import Upload
-from grader.intake.apart import read_content
+from grader.intake.reader import read_content
 from grader.model.assignment import Assignment
 from grader.model.course import shown_time
 from grader.model.errors import UserError

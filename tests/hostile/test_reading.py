@@ -5,12 +5,16 @@ import json
 import resource
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from grader.intake import Intake, apart, find_hand_ins, hand_in
+from grader.intake.reader import read_content
 from grader.model.assignment import Assignment, load_assignments
+from grader.model.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 WINE = "def load_data(): ...\ndef build_model(): ...\ndef train(): ...\n"
@@ -88,6 +92,27 @@ def test_one_file_that_takes_too_much_is_told_too(known, tmp_path, monkeypatch):
 
     assert "seconds or 64 MB" in evil.problem.en
     assert evil.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_upload_that_takes_long_holds_up_no_other_and_a_killed_reader_starts_again():
+    read_content("wine.py", WINE.encode())
+    (reader,) = (
+        each for each in psutil.Process().children() if "grader.intake.reader" in each.cmdline()
+    )
+    slow = notebook(WINE, "[" * (19 * MB)).encode()
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_content, "evil_wine.ipynb", slow)
+        while not reader.children():
+            time.sleep(0.01)
+
+        assert read_content("wine.py", WINE.encode()).cells
+        assert not reading.done()
+
+        for each in (*reader.children(), reader):
+            each.kill()
+        with pytest.raises(UserError, match="too busy"):
+            reading.result()
+    assert read_content("wine.py", WINE.encode()).cells
 
 
 @pytest.mark.parametrize("line", ["/f x", "; f x", ", f x", "%f", "!f", "x = !f", "f?"])
