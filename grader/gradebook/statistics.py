@@ -55,12 +55,15 @@ def message_groups(results: Iterable[tuple[str, ItemResult]]) -> tuple[MessageGr
 
     Results without a message are left out, such as passed ones.
     """
-    found: dict[tuple[Verdict, str], list[tuple[str, Text]]] = {}
+    same: dict[tuple[Verdict, str, Text], list[str]] = {}
     for student, result in results:
         if result.message.en:
-            reason = _each(_without_call, result.message)
-            key = (result.verdict, result.cause or _NUMBER.sub("…", _PLACE.sub("…", reason.en)))
-            found.setdefault(key, []).append((student, reason))
+            same.setdefault((result.verdict, result.cause, result.message), []).append(student)
+    found: dict[tuple[Verdict, str], list[tuple[str, Text]]] = {}
+    for (verdict, cause, message), students in same.items():
+        reason = _each(_without_call, message)
+        key = (verdict, cause or _NUMBER.sub("…", _PLACE.sub("…", reason.en)))
+        found.setdefault(key, []).extend((student, reason) for student in students)
     groups = (
         MessageGroup(
             verdict=verdict,

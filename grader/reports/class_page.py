@@ -8,7 +8,7 @@ from statistics import fmean, median
 from typing import Any
 
 import msgspec
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from grader.gradebook.statistics import (
     ItemStatistics,
@@ -19,7 +19,7 @@ from grader.gradebook.statistics import (
 from grader.model.assignment import Assignment, RubricItem
 from grader.model.record import ClassRecord, Record, RosterEntry, Standing, Unmatched
 from grader.model.score import ItemResult, Verdict
-from grader.model.text import Language, Text, tr
+from grader.model.text import Language, Text, tr, visible
 from grader.reports.page import render
 from grader.reports.plots import losses_plot
 from grader.reports.words import concerns, late_text
@@ -37,7 +37,7 @@ class Student(msgspec.Struct, frozen=True):
     name: str
     """The name, or the id where the roster has none."""
     id: str
-    address: str | None
+    link: Markup
     section: str
 
 
@@ -49,6 +49,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     student: Student
     record: Record | None
     """None if nothing was handed in, or if the student is excused."""
+    score: float
+    """That of the record, 0 without one."""
     standing: Standing
     results: tuple[ItemResult | None, ...]
     """In the order of the columns."""
@@ -142,19 +144,21 @@ def assignment_view(
         entry.id: Student(
             entry.name or entry.id,
             entry.id,
-            address(entry.id, assignment.name),
+            _link(entry.name or entry.id, address(entry.id, assignment.name)),
             entry.section,
         )
         for entry in entries
     }
-    scores = {name: each.score for name, each in counting.items() if not each.report.ungraded}
-    middles = (fmean(scores.values()), median(scores.values())) if scores else (0.0, 0.0)
+    scores = {name: each.score for name, each in counting.items()}
+    graded = [scores[name] for name, each in counting.items() if not each.report.ungraded]
+    middles = (fmean(graded), median(graded)) if graded else (0.0, 0.0)
     rows = tuple(
         _row(
             position,
             student,
             assignment,
             counting.get(id_),
+            scores.get(id_, 0.0),
             standings[id_, assignment.name],
             attempts.get(id_, 0),
             middles,
@@ -178,8 +182,8 @@ def assignment_view(
         number=number,
         assignment=assignment,
         sections=record.sections,
-        tiles=_tiles(rows, scores, middles, len(record.roster)),
-        bars=_bars(list(scores.values()), assignment.max_score),
+        tiles=_tiles(rows, middles if graded else None, len(record.roster)),
+        bars=_bars(graded, assignment.max_score),
         rows=rows,
         items=_items(assignment, record, students),
         waiting=tuple(
@@ -229,6 +233,11 @@ def class_page(record: ClassRecord, language: Language, address: Address) -> str
     )
 
 
+def _link(name: str, address: str | None) -> Markup:
+    words = f"<bdi>{escape(visible(name))}</bdi>"
+    return Markup(f'<a href="{escape(address)}">{words}</a>' if address else words)
+
+
 def by_name(students: Iterable[RosterEntry]) -> list[RosterEntry]:
     """Return students sorted by what a table calls them."""
     return sorted(students, key=lambda entry: (entry.name or entry.id, entry.id))
@@ -239,6 +248,7 @@ def _row(
     student: Student,
     assignment: Assignment,
     record: Record | None,
+    score: float,
     standing: Standing,
     attempts: int,
     middles: tuple[float, float],
@@ -250,6 +260,7 @@ def _row(
             position=position,
             student=student,
             record=None,
+            score=score,
             standing=standing,
             results=nothing,
             marks=unusable if standing is Standing.MISSING else (),
@@ -272,16 +283,17 @@ def _row(
         "ungraded": record.report.ungraded,
     }
     if not record.report.ungraded:
-        bar = min(_BARS - 1, int(_BARS * record.score / assignment.max_score))
+        bar = min(_BARS - 1, int(_BARS * score / assignment.max_score))
         conditions |= {
-            "mean": record.score < middles[0],
-            "median": record.score < middles[1],
+            "mean": score < middles[0],
+            "median": score < middles[1],
             f"bar{bar}": True,
         }
     return Row(
         position=position,
         student=student,
         record=record,
+        score=score,
         standing=standing,
         results=tuple(results.get(item.id) for item in assignment.items),
         marks=tuple(marks),
@@ -290,7 +302,7 @@ def _row(
 
 
 def _tiles(
-    rows: Sequence[Row], scores: dict[str, float], middles: tuple[float, float], roster: int
+    rows: Sequence[Row], middles: tuple[float, float] | None, roster: int
 ) -> tuple[Tile, ...]:
     def count(key: str) -> int:
         return sum(key in row.filters for row in rows)
@@ -306,7 +318,7 @@ def _tiles(
     ]
     if excused := count("excused"):
         values.insert(3, ("excused", str(excused), Standing.EXCUSED.text))
-    if scores:
+    if middles:
         values[3:3] = [
             ("mean", f"{middles[0]:.1f}", tr("mean; {count} below", count=count("mean"))),
             ("median", f"{middles[1]:.1f}", tr("median; {count} below", count=count("median"))),

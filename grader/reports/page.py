@@ -116,12 +116,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    environment.filters["number"] = lambda value: "–" if value is None else f"{value:g}"
-    environment.filters["short"] = lambda value: "–" if value is None else f"{value:.2f}"
-    environment.filters["digits"] = lambda value: "–" if value is None else f"{value:.4g}"
+    environment.filters |= number_filters()
     environment.filters["shorten"] = lambda words: printable(words, MAX_SUMMARY)
     environment.filters["time"] = shown_time
     return environment
+
+
+def number_filters() -> dict[str, Callable[[float | None], Markup]]:
+    """Return the filters that show numbers; what they return needs no escaping, which large tables notice."""
+
+    def shown(form: str) -> Callable[[float | None], Markup]:
+        return lambda value: Markup("–" if value is None else format(value, form))
+
+    return {"number": shown("g"), "short": shown(".2f"), "digits": shown(".4g")}
 
 
 @cache

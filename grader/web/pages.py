@@ -17,7 +17,7 @@ from markupsafe import Markup
 from grader.model.course import shown_time
 from grader.model.score import Verdict
 from grader.model.text import Language, Text, printable, tr, visible
-from grader.reports.page import MARKS, MAX_SUMMARY
+from grader.reports.page import MARKS, MAX_SUMMARY, number_filters
 
 _ROLES = {
     "student": tr("student"),
@@ -68,8 +68,7 @@ def environment() -> Environment:
     }
     found.globals["mark"] = lambda verdict: MARKS.get(verdict, "✗")
     found.globals["ungraded"] = Verdict.UNGRADED
-    found.filters["number"] = lambda value: "–" if value is None else f"{value:g}"
-    found.filters["short"] = lambda value: "–" if value is None else f"{value:.2f}"
+    found.filters |= number_filters()
     found.filters["shorten"] = lambda words: printable(words, MAX_SUMMARY)
     found.filters["time"] = shown_time
     return found
