@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -64,12 +64,14 @@ class ClusterExecutor:
     ) -> None:
         """Use workers that have at least the isolation `minimum`; `tell` is called with each that gets no work."""
         self.client = client
-        self.plugin = f"{_PLUGIN}{uuid4().hex}-{client.id}"
+        self.plugin = ""
+        """The name of the plugin on the workers. Each set of assignments has its own."""
         self.usual: dict[str, float] = {}
         """The usual seconds for a hand-in, by assignment: as measured here."""
         self._minimum: Level = minimum
         self._tell = tell
         self._node = node
+        self._sent: Collection[str] = ()
         self._slots = 0
         self._looked = 0.0
         self._told_waiting = False
@@ -78,7 +80,6 @@ class ClusterExecutor:
         self._watched: dict[str, _Batch] = {}
 
     def __enter__(self) -> Self:
-        self.client.subscribe_topic(self.plugin, self._hear)
         return self
 
     def __exit__(
@@ -87,9 +88,8 @@ class ClusterExecutor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.client.status == "running":
-            self.client.run_on_scheduler(_forget, [self.plugin])
-            self.client.unsubscribe_topic(self.plugin)
+        if self.plugin and self.client.status == "running":
+            self._end_plugin()
 
     @property
     def slots(self) -> int:
@@ -98,7 +98,7 @@ class ClusterExecutor:
         return self._slots
 
     def start(self, assignments: Iterable[Assignment]) -> None:
-        """Send the assignments to the workers, and wait until the first worker is ready.
+        """Send the assignments to the workers, unless they have them, and wait until the first worker is ready.
 
         Raises:
             UserError: no worker is fit to grade, somebody else uses the cluster, or it is lost.
@@ -110,7 +110,10 @@ class ClusterExecutor:
             for each in assignments
         }
         try:
-            if self.client.run_on_scheduler(_take, self.plugin, _FAILURES):
+            if packed.keys() != self._sent:
+                self._name_plugin()
+                self._sent = packed.keys()
+            if self.client.run_on_scheduler(_take, self.plugin, self.client.id, _FAILURES):
                 raise UserError(
                     tr("another `grader` uses this cluster; wait until it has finished")
                 )
@@ -164,6 +167,18 @@ class ClusterExecutor:
         """Return how often workers began a batch that is over."""
         self._watched.pop(batch.key, None)
         return self._began.pop(batch.key, 0)
+
+    def _name_plugin(self) -> None:
+        """Let the workers begin anew: what they keep of other assignments is removed."""
+        if self.plugin:
+            self._end_plugin()
+        self._refused.clear()
+        self.plugin = f"{_PLUGIN}{uuid4().hex}-{self.client.id}"
+        self.client.subscribe_topic(self.plugin, self._hear)
+
+    def _end_plugin(self) -> None:
+        self.client.run_on_scheduler(_forget, [self.plugin])
+        self.client.unsubscribe_topic(self.plugin)
 
     def _look(self) -> int:
         """Count the slots every now and then."""
@@ -365,11 +380,12 @@ class _Flow:
             yield failed(batch.hand_ins[0].request, reason)
 
 
-def _take(plugin: str, failures: int, dask_scheduler: Scheduler) -> bool:
+def _take(plugin: str, client: str, failures: int, dask_scheduler: Scheduler) -> bool:
     """Remove what graders left here that were killed; return whether one of them is alive."""
     plugins = dask_scheduler.worker_plugins
     others = [name for name in plugins if name.startswith(_PLUGIN) and name != plugin]
-    alive = [name for name in others if name.endswith(tuple(dask_scheduler.clients))]
+    clients = tuple(each for each in dask_scheduler.clients if each != client)
+    alive = [name for name in others if name.endswith(clients)]
     _forget([name for name in others if name not in alive], dask_scheduler)
     dask_scheduler.allowed_failures = max(failures, dask_scheduler.allowed_failures)
     return bool(alive)

@@ -263,6 +263,18 @@ def test_assignments_are_removed_when_the_batch_ends_and_one_uses_a_cluster(clie
     assert not any(client.run(look).values())
 
 
+def test_a_new_version_of_an_assignment_takes_the_place_of_the_old_one(client, home):
+    hand_in(home, 1)
+    with ClusterExecutor(client, node=StandInNode) as executor:
+        run(home, executor)
+        settings = home / "solutions" / "tiny" / "assignment.toml"
+        settings.write_text(SETTINGS.replace("points = 10", "points = 20"), encoding="utf-8")
+        state, records = run(home, executor)
+
+    assert state.graded == 1
+    assert records["s00000"].report.items[0].verdict is Verdict.PASSED
+
+
 def test_files_that_were_changed_on_the_way_are_refused(home):
     packed = pack({"assignment.toml": SETTINGS.encode()})
     changed = type(packed)(packed.sha256, packed.data + b" ")
