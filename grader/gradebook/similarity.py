@@ -161,7 +161,7 @@ def _digest(tokens: list[tuple[str, int]]) -> bytes:
 
 def _streams(cells: Sequence[Cell]) -> Iterator[list[tuple[str, int]]]:
     """The words of each function with their lines, and those between functions. What doesn't parse has none."""
-    parsed = [(cell.source, statements_of(cell.source)) for cell in cells]
+    parsed = [(each.source, found) for each, found in zip(cells, statements_of(cells), strict=True)]
     own = {
         node.attr
         for _, statements in parsed

@@ -9,8 +9,6 @@ from grader.model.score import Flag, Place, Suspicion
 from grader.model.submission import Submission
 from grader.model.syntax import statements_of
 
-_MAX_CHARACTERS = 200_000
-"""Code with more than this isn't looked at."""
 _MAX_FLAGS = 20
 _LOADS_DATA = "load_data"
 """The function in which public data sets are loaded, if an assignment has it."""
@@ -36,12 +34,10 @@ _TELLING = (ast.Attribute, ast.Name, ast.Import, ast.ImportFrom)
 
 def suspicions(submission: Submission, assignment: Assignment) -> tuple[Flag, ...]:
     """Return the flags of a submission's code, at most one of a kind for each line."""
-    if sum(len(cell.source) for cell in submission.cells) > _MAX_CHARACTERS:
-        return ()
     statements = [
         (cell, each, _nodes(each))
-        for cell in submission.cells
-        for each in statements_of(cell.source)
+        for cell, found in zip(submission.cells, statements_of(submission.cells), strict=True)
+        for each in found
     ]
     graded = _reached(
         {each.name: nodes for _, each, nodes in statements if isinstance(each, Definition)},

@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -24,6 +23,7 @@ from grader.model.submission import (
     read_submission,
     readable,
 )
+from grader.model.syntax import SyntaxProblem, is_template, syntax_problems
 from grader.model.text import Text, tr
 
 CPU_SECONDS = 30
@@ -34,21 +34,31 @@ _NO_MEMORY = 1  # exit code
 _FORK = Lock()  # so that no other child holds the end of a pipe
 
 
+class Examined(msgspec.Struct, frozen=True):
+    """A submission, with what its syntax tells where somebody asked for it."""
+
+    submission: Submission
+    problems: tuple[SyntaxProblem, ...] = ()
+    """What Python can't read of it."""
+    template: bool = False
+    """Whether no function is filled in."""
+
+
 class Answer(msgspec.Struct):
     """What a process that reads a file sends to the one that asked for it."""
 
-    submission: Submission | None = None
+    examined: Examined | None = None
     error: Text | None = None
     """Why the file can't be read."""
     transformed: bool = False
     """Whether the transformer of magics was loaded, which takes long and is worth doing once for all."""
 
     @classmethod
-    def of(cls, read: Callable[[], Submission]) -> Self:
+    def of(cls, read: Callable[[], Examined]) -> Self:
         """Return what `read` returns, or the reason why it can't."""
         answer = cls()
         try:
-            answer.submission = read()
+            answer.examined = read()
         except UserError as error:
             answer.error = error.text
         except (RuntimeError, ValueError, TypeError, LookupError) as error:  # our own fault
@@ -56,15 +66,15 @@ class Answer(msgspec.Struct):
         answer.transformed = TRANSFORMER in sys.modules
         return answer
 
-    def result(self) -> Submission:
-        """Return the submission.
+    def result(self) -> Examined:
+        """Return what was read.
 
         Raises:
             UserError: the file can't be read.
         """
-        if self.submission is None:
+        if self.examined is None:
             raise UserError(self.error or ended())
-        return self.submission
+        return self.examined
 
 
 def read_apart(entry: File, file: str, sha256: str) -> Submission:
@@ -74,11 +84,12 @@ def read_apart(entry: File, file: str, sha256: str) -> Submission:
         UserError: the file can't be read.
     """
 
-    def read() -> Submission:
+    def read() -> Examined:
         with entry.opened() as stream:
-            return parse_submission(file, stream)
+            return Examined(parse_submission(file, stream))
 
-    return _read(read) or _too_much(file, sha256)
+    found = _read(read)
+    return found.submission if found else _too_much(file, sha256)
 
 
 def read_file(path: Path) -> Submission:
@@ -87,20 +98,28 @@ def read_file(path: Path) -> Submission:
     Raises:
         UserError: the file doesn't exist, can't be read, or is neither a script nor a notebook.
     """
-    if (found := _read(partial(read_submission, path))) is not None:
-        return found
+    if (found := _read(lambda: Examined(read_submission(path)))) is not None:
+        return found.submission
     with reading(path), path.open("rb") as stream:
         return _too_much(path.name, digest_of(stream))
 
 
-def read_content(file: str, content: bytes) -> Submission:
+def read_content(file: str, content: bytes, functions: tuple[str, ...]) -> Examined:
     """Read the code in `content`, that of a file of this name, as `parse_submission` does.
+
+    Its syntax is looked at if an assignment's `functions` are given.
 
     Raises:
         UserError: the machine is too busy to read it.
     """
-    found = _read(partial(parse_submission, file, content))
-    return found or _too_much(file, digest_of(io.BytesIO(content)))
+
+    def read() -> Examined:
+        found = parse_submission(file, content)
+        if not functions:
+            return Examined(found)
+        return Examined(found, syntax_problems(found), is_template(found, functions))
+
+    return _read(read) or Examined(_too_much(file, digest_of(io.BytesIO(content))))
 
 
 def _too_much(file: str, sha256: str) -> Submission:
@@ -113,7 +132,7 @@ def _too_much(file: str, sha256: str) -> Submission:
     return Submission(file=readable(file), sha256=sha256, notebook=notebook, problem=reason)
 
 
-def _read(read: Callable[[], Submission]) -> Submission | None:
+def _read(read: Callable[[], Examined]) -> Examined | None:
     """What `read` returns in a process with limits, or None if it reaches one.
 
     Raises:

@@ -1,6 +1,5 @@
 """Turn files into hand-ins: identify the student, the assignment and the time of each."""
 
-import ast
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -36,7 +35,7 @@ from grader.model.submission import (
     read_submission,
     readable,
 )
-from grader.model.syntax import statements_of
+from grader.model.syntax import is_template
 from grader.model.text import Text, natural, tr
 
 MAX_ATTEMPTS = 50
@@ -398,7 +397,7 @@ class _Finder:
             (key(each), each.origin)
             for each in hand_ins
             if (key(each), each.origin) in sure
-            and not is_template(each.submission, each.assignment)
+            and not is_template(each.submission, each.assignment.functions)
         }
         helped, done = {key for key, _ in sure}, {key for key, _ in answered}
         kept = []
@@ -438,25 +437,6 @@ class _Finder:
             for start in range(len(words))
             for end in range(start + 1, len(words) + 1)
         )
-
-
-def is_template(submission: Submission, assignment: Assignment) -> bool:
-    """Return whether every function of the assignment is unchanged from the template."""
-    bodies = [
-        each.body
-        for cell in submission.cells
-        for each in statements_of(cell.source)
-        if isinstance(each, ast.FunctionDef) and each.name in assignment.functions
-    ]
-    return bool(bodies) and all(
-        isinstance(body[-1], ast.Raise)
-        and "NotImplementedError" in ast.dump(body[-1])
-        and all(
-            isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
-            for each in body[:-1]
-        )
-        for body in bodies
-    )
 
 
 def _released(assignment: Assignment) -> set[str]:

@@ -12,7 +12,7 @@ from threading import Lock, Thread
 import msgspec
 
 from grader.intake import apart
-from grader.intake.apart import Answer
+from grader.intake.apart import Answer, Examined
 from grader.model.errors import UserError
 from grader.model.submission import Submission
 
@@ -22,6 +22,7 @@ _CHUNK = 2**20  # bytes
 class _Request(msgspec.Struct):
     file: str
     content: bytes
+    functions: tuple[str, ...]
 
 
 class _Reader:
@@ -81,7 +82,16 @@ def read_content(file: str, content: bytes) -> Submission:
     Raises:
         UserError: the machine is too busy to read it.
     """
-    data = _READER.ask(msgspec.msgpack.encode(_Request(file, content)))
+    return examine(file, content, ()).submission
+
+
+def examine(file: str, content: bytes, functions: tuple[str, ...]) -> Examined:
+    """Read the code in `content` and look at its syntax: an assignment's `functions` may be as in the template.
+
+    Raises:
+        UserError: the machine is too busy to read it.
+    """
+    data = _READER.ask(msgspec.msgpack.encode(_Request(file, content, functions)))
     if not data:
         raise UserError(apart.ended())
     return msgspec.msgpack.decode(data, type=Answer).result()
@@ -89,10 +99,8 @@ def read_content(file: str, content: bytes) -> Submission:
 
 def serve(requests: socket.socket) -> None:
     """Read for each connection that `requests` brings, until its other end is closed."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # it ends with its parent, whatever the terminal says
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for each in (signal.SIGINT, signal.SIGTERM):  # it ends with its parent
+        signal.signal(each, signal.SIG_IGN)
     while found := socket.recv_fds(requests, 1, 1)[1]:
         connection = socket.socket(fileno=found[0])
         Thread(target=_answer, args=(connection,), daemon=True).start()
@@ -102,7 +110,7 @@ def _answer(connection: socket.socket) -> None:
     with connection, suppress(OSError):
         try:
             request = msgspec.msgpack.decode(_all_of(connection), type=_Request)
-            answer = Answer.of(partial(apart.read_content, request.file, request.content))
+            answer = Answer.of(partial(apart.read_content, *msgspec.structs.astuple(request)))
             connection.sendall(msgspec.msgpack.encode(answer))
         finally:
             connection.shutdown(socket.SHUT_RDWR)  # children that read something else hold it open

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from grader.model.submission import Cell, Submission
 
+MAX_CHARACTERS = 200_000
+"""Longer code isn't looked at: the syntax tree of a million characters can take 6 s and 600 MB to build."""
 _one_at_a_time = threading.Lock()
 
 
@@ -27,12 +30,40 @@ def parse(source: str) -> ast.Module:
         return ast.parse(source)
 
 
-def statements_of(source: str) -> list[ast.stmt]:
-    """Return the statements of some code, none if this Python can't read it."""
+def statements_of(cells: Sequence[Cell]) -> list[list[ast.stmt]]:
+    """Return the statements of each cell: none of a cell that this Python can't read, and none of very long code."""
+    return [_statements_of(cell.source) if is_examined(cells) else [] for cell in cells]
+
+
+def _statements_of(source: str) -> list[ast.stmt]:
     try:
         return parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
+
+
+def is_examined(cells: Sequence[Cell]) -> bool:
+    """Return whether the code is short enough for its syntax to be looked at."""
+    return sum(len(cell.source) for cell in cells) <= MAX_CHARACTERS
+
+
+def is_template(submission: Submission, functions: Collection[str]) -> bool:
+    """Return whether every one of an assignment's functions is unchanged from the template."""
+    bodies = [
+        each.body
+        for statements in statements_of(submission.cells)
+        for each in statements
+        if isinstance(each, ast.FunctionDef) and each.name in functions
+    ]
+    return bool(bodies) and all(
+        isinstance(body[-1], ast.Raise)
+        and "NotImplementedError" in ast.dump(body[-1])
+        and all(
+            isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
+            for each in body[:-1]
+        )
+        for body in bodies
+    )
 
 
 class SyntaxProblem(msgspec.Struct, frozen=True):
@@ -51,7 +82,9 @@ class SyntaxProblem(msgspec.Struct, frozen=True):
 
 
 def syntax_problems(submission: Submission) -> tuple[SyntaxProblem, ...]:
-    """Return what this Python can't read, one problem a cell, in their order."""
+    """Return what this Python can't read, one problem a cell, in their order; nothing of very long code."""
+    if not is_examined(submission.cells):
+        return ()
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if submission.notebook else 0
     found = (_problem(cell, flags) for cell in submission.cells)
     return tuple(problem for problem in found if problem is not None)

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import msgspec
 
+from grader.intake.apart import Examined
 from grader.intake.archive import File, is_archive, walk
-from grader.intake.find import is_template
-from grader.intake.reader import read_content
+from grader.intake.reader import examine, read_content
 from grader.model.assignment import Assignment
 from grader.model.errors import UserError
 from grader.model.submission import (
     MAX_BYTES,
     SUFFIXES,
-    Submission,
     match_assignment,
     mentions_any,
 )
-from grader.model.syntax import syntax_problems
 from grader.model.text import Text, printable, tr
 
 _MAX_NAME = 150
@@ -56,26 +54,32 @@ def submitted_file(name: str, content: bytes, assignment: Assignment) -> tuple[s
 
 
 def recognise(
-    submission: Submission, assignment: Assignment, assignments: Mapping[str, Assignment]
+    file: str, content: bytes, assignment: Assignment, assignments: Mapping[str, Assignment]
 ) -> Recognised:
-    """Look at a submission for `assignment`; `assignments` are all that it could belong to."""
+    """Look at a file for `assignment`; `assignments` are all that it could belong to.
+
+    Raises:
+        UserError: the machine is too busy to read it.
+    """
+    examined = examine(file, content, assignment.functions)
+    submission = examined.submission
     found = {name: mentions_any(submission, (name,)) for name in assignment.functions}
     return Recognised(
         cells=len(submission.cells),
         notebook=submission.notebook,
         functions=found,
-        warnings=tuple(_warnings(submission, assignment, assignments, any(found.values()))),
+        warnings=tuple(_warnings(examined, assignment, assignments, any(found.values()))),
     )
 
 
 def _warnings(
-    submission: Submission,
+    examined: Examined,
     assignment: Assignment,
     assignments: Mapping[str, Assignment],
     any_found: bool,
 ) -> list[Text]:
     found = []
-    other = match_assignment(submission, dict(assignments))
+    other = match_assignment(examined.submission, dict(assignments))
     if other is not None and other.name != assignment.name:
         found.append(
             tr("This looks like a file for another assignment: {title}.", title=other.title)
@@ -84,9 +88,9 @@ def _warnings(
         found.append(
             tr("This file defines none of the assignment's functions. Is it the right one?")
         )
-    if is_template(submission, assignment):
+    if examined.template:
         found.append(tr("This is the template as you received it: no function is filled in."))
-    for problem in syntax_problems(submission):
+    for problem in examined.problems:
         where = tr("line {line}: {words}", line=problem.line, words=problem.words)
         found.append(tr("Python can't read {cell}, {where}", cell=problem.cell, where=where))
     return found

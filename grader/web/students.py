@@ -15,7 +15,6 @@ from grader.gradebook.desk import Question
 from grader.gradebook.opening import transaction
 from grader.gradebook.queue import JobView
 from grader.gradebook.uploads import Upload
-from grader.intake.reader import read_content
 from grader.model.assignment import Assignment
 from grader.model.course import shown_time
 from grader.model.errors import UserError
@@ -184,7 +183,7 @@ def _recognised(visit: Visit) -> Response:
         due = site.due(connection, upload.student, site.assignments[upload.assignment])
         waits = _waits(visit, connection, upload)
     assignment = site.assignments[upload.assignment]
-    found = recognise(read_content(upload.file, content), assignment, site.assignments)
+    found = recognise(upload.file, content, assignment, site.assignments)
     late = due is not None and datetime.now().astimezone() > due
     return visit.page(
         "upload.html.j2",
