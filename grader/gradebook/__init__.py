@@ -51,7 +51,7 @@ from grader.gradebook.schema import (
     TEAM,
     UNMATCHED,
 )
-from grader.gradebook.teams import members, shared
+from grader.gradebook.teams import shared
 from grader.model.assignment import Assignment
 from grader.model.errors import UserError
 from grader.model.hand_in import HandIn
@@ -546,14 +546,15 @@ class Gradebook:
     def records_of(self, student: str) -> tuple[Record, ...]:
         """Return all hand-ins of one student and of the student's team, those for one assignment in order."""
         with transaction(self.reading) as connection:
-            known = {each.name: each for each in _assignments(connection)}
-            everyone = [entry for entry, _ in _roster(connection).values()]
-            teams = members(everyone, _teams(connection))
-            points, _ = decisions.in_force(connection)
+            teams = _members(connection)
             own = {each.team for each in teams if each.student == student}
             mates = {each.student for each in teams if each.team in own}
             theirs = HAND_IN.c.student.in_({student, *mates})
-            found = _records(connection, known, everyone, points, None, theirs)
+            if connection.execute(select(HAND_IN.c.id).where(theirs).limit(1)).first() is None:
+                return ()
+            known = {each.name: each for each in _assignments(connection)}
+            points, _ = decisions.in_force(connection)
+            found = _records(connection, known, teams, points, None, theirs)
             return tuple(each for each in found if each.report.student == student)
 
     # --- steps of these
@@ -643,7 +644,7 @@ def _class_record(
     found = _records(
         connection,
         {each.name: each for each in assignments},
-        roster,
+        _members(connection),
         points,
         then.id if then else None,
         *((HAND_IN.c.assignment == assignment,) if assignment else ()),
@@ -753,7 +754,7 @@ def _assignments(connection: Connection) -> tuple[Assignment, ...]:
 def _records(
     connection: Connection,
     assignments: dict[str, Assignment],
-    roster: Iterable[RosterEntry],
+    teams: Iterable[TeamMember],
     adjustments: Mapping[tuple[str, str], tuple[Adjustment, ...]],
     until: int | None,
     *where: ColumnElement[bool],
@@ -788,7 +789,6 @@ def _records(
             natural(row.origin),
         )
         found.setdefault(key, []).append((record, order))
-    teams = members(roster, _teams(connection))
     return tuple(
         record
         for (_, name), attempts in sorted(shared(found, teams, adjustments, said).items())
@@ -866,9 +866,11 @@ def _roster(connection: Connection) -> dict[str, tuple[RosterEntry, bool]]:
     return {row.id: (RosterEntry(*row[:-1]), row.dropped) for row in connection.execute(query)}
 
 
-def _teams(connection: Connection) -> list[TeamMember]:
-    rows = connection.execute(select(TEAM.c.student, TEAM.c.team, TEAM.c.assignment))
-    return [TeamMember(*row) for row in rows]
+def _members(connection: Connection) -> list[TeamMember]:
+    """The teams of the roster's column, then those of the file of teams, which replace them."""
+    of_roster = select(ROSTER.c.id, ROSTER.c.team).where(ROSTER.c.team != "")
+    of_file = select(TEAM.c.student, TEAM.c.team, TEAM.c.assignment)
+    return [TeamMember(*row) for each in (of_roster, of_file) for row in connection.execute(each)]
 
 
 def _unmatched(connection: Connection) -> tuple[Unmatched, ...]:

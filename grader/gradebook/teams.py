@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from grader.gradebook.comments import placed
-from grader.model.record import Adjustment, Comment, Record, RosterEntry, TeamMember
+from grader.model.record import Adjustment, Comment, Record, TeamMember
 
 Order = TypeVar("Order")
 
@@ -43,11 +43,6 @@ def shared(
                     for record, order in pool
                 ]
     return found
-
-
-def members(roster: Iterable[RosterEntry], teams: Iterable[TeamMember]) -> list[TeamMember]:
-    """Return the teams of the roster's column, then those of the file of teams, which replace them."""
-    return [*(TeamMember(each.id, each.team) for each in roster if each.team), *teams]
 
 
 def _given(
