@@ -222,6 +222,8 @@ def _end(number: int, _: object) -> None:
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         made = socket.create_server((host, port), backlog=1024)
+        # The body of a page doesn't wait 40 ms until its head has arrived. Sockets of asyncio's own have this.
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(

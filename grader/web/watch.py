@@ -1,4 +1,4 @@
-"""Tell waiting pages about their jobs: one look at the queue for all of them, twice a second while somebody waits."""
+"""Tell waiting pages about their jobs: one look at the queue for all of them, several times a second."""
 
 import asyncio
 import time
@@ -12,7 +12,8 @@ from grader.gradebook import Gradebook
 from grader.gradebook.opening import transaction
 from grader.gradebook.queue import JobView, jobs_of
 
-_TICK = 0.5
+_SHORTEST_TICK, _LONGEST_TICK = 0.1, 0.5
+"""Seconds between looks at the queue, for one page and for many."""
 _MOVES_A_SECOND = 100
 _ALIVE_SECONDS = 15.0
 
@@ -68,7 +69,7 @@ class Watch:
                         self._now[upload], self._told[upload] = job, time.monotonic()
                         for event in self._waiting[upload]:
                             event.set()
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(min(_LONGEST_TICK, _SHORTEST_TICK * max(1, len(self._waiting))))
 
     def _is_news(self, upload: int, job: JobView) -> bool:
         """Whether to tell it now. Each job that ends moves all that wait: of these, only so many are told a second."""
