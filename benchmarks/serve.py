@@ -175,10 +175,9 @@ class Student:
         self.key = ""
 
     async def page(self, method: str, path: str, **options: object) -> httpx.Response:
-        """Open a page and note its time."""
-        begin = time.monotonic()
+        """Open a page and note its time, and that of each page that led there."""
         answer = await self.http.request(method, path, **options)
-        self.pages.append(time.monotonic() - begin)
+        self.pages += [each.elapsed.total_seconds() for each in (*answer.history, answer)]
         answer.raise_for_status()
         return answer
 
