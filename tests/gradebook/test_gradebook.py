@@ -474,6 +474,17 @@ def test_a_hand_in_counts_for_the_whole_team(book, tiny):
     assert scores == {"kim": 4, "lee": 1.5}  # the last one of the team
 
 
+def test_a_team_keeps_its_hand_in_when_the_member_who_handed_it_in_drops_the_course(book, tiny):
+    kim, lee = RosterEntry("kim", team="가"), RosterEntry("lee", team="가")
+    book.begin_run(["in"], {}, roster=[kim, lee])
+    grade(book, hand_in(tiny()))
+
+    book.begin_run(["other"], {}, roster=[lee])
+
+    assert list(book.class_record().counting) == [("lee", "tiny")]
+    assert [each.score for each in book.records_of("lee")] == [10]
+
+
 def test_teams_of_a_file_may_be_for_one_assignment(book, tiny):
     other = tiny(SETTINGS.replace('"tiny"', '"other"'))
     grade(book, hand_in(other, file="other.py"))
