@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
 
-.PHONY: grade test test-long test-all test-hostile test-installed test-fast test-twice test-user test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-overhead benchmark-pages benchmark-peers benchmark-replay benchmark-serve benchmark-short endurance imports slowest fuzz clean
+.PHONY: grade test test-long test-load test-all test-hostile test-installed test-fast test-twice test-user test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-overhead benchmark-pages benchmark-peers benchmark-replay benchmark-serve benchmark-short endurance imports slowest fuzz clean
 
 grade: setup ## set up and grade the example class
 	$(BIN)/grader batch examples/class -o results
@@ -28,8 +28,11 @@ test-hostile: setup ## every attack, as root, as an ordinary user, and on older 
 test-all: test-user ## every test with all cases, the example class, long audits, batches under load; attacks also as an ordinary user
 	$(PYTEST) --all --ignore tests/installed
 
-test-long: setup ## what make test leaves out because it takes long, except the whole class: browsers, kernels, kills
-	$(PYTEST) --all -m long --ignore tests/installed --ignore tests/test_class.py
+test-long: setup ## what make test leaves out because it takes long, except the whole class and load: browsers, kernels, kills
+	$(PYTEST) --all -m "long and not load" --ignore tests/installed --ignore tests/test_class.py
+
+test-load: setup ## rushes, thousands of pages and of submissions, nodes that fail
+	$(PYTEST) --all -m load
 
 test-user: setup ## a sample of the attacks as an ordinary user on an old kernel
 	tests/as_user.sh $(PYTEST) tests/hostile --landlock 1 -k "$(ATTACKS)"

@@ -305,6 +305,7 @@ def test_a_good_release_is_verified(mean, grader):
     verify_release(grader, assignment, make_release(assignment))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "changed, words",

@@ -189,6 +189,7 @@ def test_batch_lists_what_it_cannot_match(command, tmp_path):
 NOWHERE = "/proc/nowhere/x"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "args",
     [

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_new_audit_and_release(command, cold_command, tmp_path):
     made = cold_command("new", "error", cwd=tmp_path)

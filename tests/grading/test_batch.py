@@ -418,6 +418,7 @@ def test_a_file_that_may_not_grow_stops_with_one_sentence(batch, home):
     assert landed(home) == names(8)
 
 
+@pytest.mark.load
 @pytest.mark.long
 def test_three_thousand_submissions_take_linear_time_and_flat_memory(home):
     costs = {}

@@ -223,6 +223,7 @@ def test_no_message_shows_an_expected_value(grader, tiny, submit):
     assert "double(int) returned int" in shown
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_servers_that_are_killed_are_started_again(tiny, submit):
     others, told = children_of(os.getpid()), []

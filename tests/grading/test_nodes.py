@@ -17,7 +17,7 @@ import pytest
 from grader.gradebook import Gradebook
 from grader.model.errors import UserError
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.load]
 BRIDGE = "gradertest"
 NODES = {"gradertest1": "10.213.7.2", "gradertest2": "10.213.7.3"}
 HEAD = "10.213.7.1"

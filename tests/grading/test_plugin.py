@@ -23,6 +23,7 @@ def run_pytest(*args, cwd=ROOT, lack=None):
     )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_checks_of_a_right_submission_pass():
     done = run_pytest("solutions/binary", "--submission", "solutions/binary/solution.py")

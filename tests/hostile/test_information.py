@@ -454,6 +454,7 @@ def hidden_lines() -> list[bytes]:
     return [line.encode() for line in found]
 
 
+@pytest.mark.long
 def test_nothing_of_the_checks_or_of_another_submission_is_in_its_memory(
     grader, assignments, memory_of
 ):

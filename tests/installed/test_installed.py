@@ -89,6 +89,7 @@ def test_a_notebook_is_checked_in_a_folder_without_an_assignment(installed, tmp_
     assert "grader-card" in shown.data["text/html"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_course_is_laid_out_and_grades(installed, tmp_path):
     script = f"""

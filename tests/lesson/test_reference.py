@@ -95,6 +95,7 @@ def test_binary_data(binary):
     assert torch.equal(binary.y_train, PASSED)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_binary_figures(binary, lesson_run):
     model, history = lesson_run["binary"]

@@ -36,6 +36,7 @@ def submission(notebook):
     return parse_submission("kim_binary.ipynb", nbformat.writes(notebook).encode())
 
 
+@pytest.mark.long
 def test_a_solved_notebook_is_graded_without_a_word_of_its_own_cells(grader, assignments):
     notebook = solved(assignments["binary"])
     own = 'import grader\nfrom grader import check\nimport math\ngrader.check("train")\ncheck()\nLIMIT = 3'
@@ -56,6 +57,7 @@ def test_lost_tags_cost_nothing(grader, assignments):
     assert grader.grade(assignments["binary"], submission(notebook), "kim").report.score == 100
 
 
+@pytest.mark.long
 def test_code_that_a_student_adds_to_the_first_cell_counts(grader, assignments):
     notebook = solved(assignments["binary"])
     notebook.cells[0].source += "\nimport torch\nfrom torch import nn"

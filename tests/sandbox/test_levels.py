@@ -99,6 +99,7 @@ def test_where_a_rule_is_refused_files_are_out_of_reach_but_a_user_must_accept_i
     assert json.loads(accepted.stdout)["not_blocked"] == ["capabilities can't be dropped"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "lack, attempt, hole",
     [
@@ -122,6 +123,7 @@ def test_without_landlock_or_seccomp_nothing_is_promised(tmp_path, lack, attempt
     assert hole in json.loads(accepted.stdout)["not_blocked"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lack, word", [("landlock", "lsm="), ("seccomp", "isolation: none")])
 def test_doctor_says_what_is_missing(lack, word):
     done = subprocess.run(

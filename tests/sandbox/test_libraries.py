@@ -79,6 +79,7 @@ def compiled():
 """
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "use, result",

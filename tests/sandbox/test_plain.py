@@ -153,6 +153,7 @@ def test_a_reference_solution_answers_as_in_the_real_sandbox(sandbox_server, use
 # --- calls
 
 
+@pytest.mark.long
 def test_each_student_gets_a_fresh_module(sandbox):
     with fresh(sandbox) as one, fresh(sandbox) as two:
         assert [one.count(), one.count(), two.count(), one.count()] == [1, 2, 1, 3]
@@ -218,6 +219,7 @@ def test_what_loading_raised_is_noted(sandbox, student):
 # --- output and files
 
 
+@pytest.mark.long
 def test_what_is_printed_is_kept_and_not_shown(capfd):
     with PlainSandbox(submission(SOURCE), LIMITS) as sandbox:
         with fresh(sandbox) as student:
@@ -229,6 +231,7 @@ def test_what_is_printed_is_kept_and_not_shown(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.long
 def test_what_was_printed_is_known_after_the_end():
     with PlainSandbox(submission("print('said')"), LIMITS) as sandbox:
         sandbox.student()
@@ -236,6 +239,7 @@ def test_what_was_printed_is_known_after_the_end():
     assert sandbox.output == "said\n"
 
 
+@pytest.mark.long
 def test_its_files_are_in_a_folder_of_its_own_that_is_gone_afterwards():
     with PlainSandbox(submission(SOURCE), LIMITS) as sandbox, fresh(sandbox) as student:
         student.write()
@@ -265,6 +269,7 @@ def test_a_call_that_takes_too_long_is_a_timeout_and_the_next_student_works():
             assert student.count() == 1
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_death_is_a_crash_and_the_next_student_works():
     with PlainSandbox(submission(SOURCE), LIMITS) as sandbox:
@@ -274,6 +279,7 @@ def test_a_death_is_a_crash_and_the_next_student_works():
             assert student.count() == 1
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_loading_that_does_not_end_is_a_timeout():
     limits = Limits(train_cpu_seconds=0.5, wall_factor=2)

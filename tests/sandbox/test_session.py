@@ -563,6 +563,7 @@ def f():
         assert error_of(student.f).verdict == Verdict.TIMEOUT
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "body", ["time.sleep(1000)", "signal.raise_signal(signal.SIGSTOP)", "threading.Event().wait()"]
 )
@@ -1327,6 +1328,7 @@ def test_a_forged_answer_that_is_none_is_a_crash(student_of, parts):
         assert error_of(student.f).verdict == Verdict.CRASHED
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "parts",
     [

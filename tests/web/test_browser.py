@@ -79,6 +79,7 @@ def serious_problems(driver):
     ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("chromium", ["1280,1000", "390,844"], indirect=True)
 def test_a_student_hands_in_and_sees_the_result_without_reloading(chromium, graded):
     sign_in(chromium, graded.link("kim"))

@@ -198,6 +198,7 @@ def test_similar_hand_ins_stand_side_by_side(course, keys):
     assert "<mark>" in page.text
 
 
+@pytest.mark.long
 def test_a_regrade_of_an_item_runs_those_that_lost_points_and_nothing_has_changed(
     course, keys, wait_for_report
 ):

@@ -22,6 +22,7 @@ sys.modules[spec.name] = bench
 spec.loader.exec_module(bench)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_whoever_hands_in_at_the_last_moment_gets_a_receipt_and_a_report():
     found = asyncio.run(bench.measure_rush(4, 1.0))
@@ -30,6 +31,7 @@ def test_whoever_hands_in_at_the_last_moment_gets_a_receipt_and_a_report():
     assert max(found.memory) < found.memory[0] + 40
 
 
+@pytest.mark.load
 @pytest.mark.long
 def test_a_rush_ends_without_an_error_and_keeps_its_memory_flat():
     found = asyncio.run(bench.measure_rush(60, 20))
@@ -39,6 +41,7 @@ def test_a_rush_ends_without_an_error_and_keeps_its_memory_flat():
     assert bench.quantile(found.estimates, 0.8) < 1.5
 
 
+@pytest.mark.load
 @pytest.mark.long
 def test_what_is_killed_costs_nobody_a_grading():
     found = asyncio.run(bench.measure_kills(30, 5))
@@ -46,6 +49,7 @@ def test_what_is_killed_costs_nobody_a_grading():
     assert found.ungraded == 0
 
 
+@pytest.mark.load
 @pytest.mark.long
 def test_three_thousand_pages_may_wait():
     found = asyncio.run(bench.measure_waiting(3000))

@@ -51,6 +51,7 @@ FORM = {"points.mean_squared_error": "100", "threshold.tolerance": "0.01", "coun
 FORM |= {"show": "at_once", "attempts_per_day": ""}
 
 
+@pytest.mark.sampled(2)
 def test_a_threshold_is_previewed_and_changes_scores_only_when_confirmed(
     running, solutions, hand_in, wait_for_report
 ):

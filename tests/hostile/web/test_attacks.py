@@ -275,6 +275,7 @@ def test_an_archive_that_is_a_bomb_is_refused_and_holds_nobody_up(shared, bomb):
     assert not Path("/tmp/binary.py").exists()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "content",
     [

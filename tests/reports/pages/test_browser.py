@@ -118,6 +118,7 @@ def test_table_is_sorted_by_keys(overview):
     assert len(overview.find_elements(By.CSS_SELECTOR, "th[aria-sort]")) == 1
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     "words, found",
     [
@@ -142,6 +143,7 @@ def test_search_shows_the_rows_that_hold_the_words(overview, words, found):
     assert len(rows(overview)) == everyone
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     "key, found",
     [
