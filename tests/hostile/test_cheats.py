@@ -67,6 +67,21 @@ def test_without_the_defence_the_cheat_earns_the_item(
     assert item not in lost_items(report), [(i.id, i.message.en) for i in report.items]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "assignment, cheat",
+    [("wine", "pretrained_and_permuted"), ("wine", "nearest_row"), ("binary", "weights_known")],
+)
+def test_a_cheat_loses_what_it_fakes(grader, assignments, assignment, cheat):
+    path = f"{CHEATS}/{cheat}.py"
+    submission = read_submission(SOLUTIONS / assignment / path)
+
+    report = grader.grade(assignments[assignment], submission, "x").report
+
+    (sample,) = (each for each in read_samples(assignments[assignment]) if each.name == path)
+    assert set(lost_items(report)) == set(sample.loses)
+
+
 def test_there_are_cheats_of_every_kind(assignments):
     for assignment in assignments.values():
         cheats = {each.name for each in read_samples(assignment) if each.name.startswith(CHEATS)}
