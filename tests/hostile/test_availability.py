@@ -293,7 +293,10 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_a_call_that_never_returns_is_a_timeout_and_costs_only_its_item(attacked, name):
+def test_a_call_that_never_returns_is_a_timeout_and_costs_only_its_item(
+    attacked, skip_refused_signals, name
+):
+    skip_refused_signals(ENDLESS[name])
     report = attacked(call(ENDLESS[name]))
 
     assert only_the_attack(Verdict.TIMEOUT) == verdicts(report)
@@ -324,7 +327,8 @@ def test_a_sleep_hits_the_wall_clock_limit(tried, monkeypatch, watched):
 
 
 @pytest.mark.parametrize("name", ["loop", "sleep", "stops itself"])
-def test_endless_items_share_one_time_limit(grader, quick, submit, name):
+def test_endless_items_share_one_time_limit(grader, quick, submit, skip_refused_signals, name):
+    skip_refused_signals(ENDLESS[name])
     source = PRELUDE + f"def double(x):\n    {ENDLESS[name]}\nattack = double"
     begin = time.monotonic()
 
@@ -356,7 +360,8 @@ while True: pass""",
 
 
 @pytest.mark.parametrize("name", SLOW_LOADS)
-def test_endless_loading_is_a_timeout_for_all_items(attacked, name):
+def test_endless_loading_is_a_timeout_for_all_items(attacked, skip_refused_signals, name):
+    skip_refused_signals(SLOW_LOADS[name])
     report = attacked(f"{GOOD}\n{SLOW_LOADS[name]}")
 
     assert verdicts(report) == [Verdict.TIMEOUT] * 3
@@ -416,7 +421,10 @@ def test_what_loading_leaves_running_costs_nothing(attacked, source):
         "descriptors",
     ],
 )
-def test_a_process_that_cannot_be_copied_is_a_crash(sandbox_server, submit, monkeypatch, source):
+def test_a_process_that_cannot_be_copied_is_a_crash(
+    sandbox_server, submit, monkeypatch, skip_refused_signals, source
+):
+    skip_refused_signals(source)
     monkeypatch.setattr(live, "_FORK_SECONDS", 1.0)
 
     def run() -> list[object]:
@@ -860,7 +868,8 @@ DEATHS = {
 
 
 @pytest.mark.parametrize("name", DEATHS)
-def test_dying_in_a_call_costs_only_its_item(attacked, name):
+def test_dying_in_a_call_costs_only_its_item(attacked, skip_refused_signals, name):
+    skip_refused_signals(DEATHS[name])
     report = attacked(call(DEATHS[name]))
 
     assert only_the_attack(Verdict.CRASHED) == verdicts(report)
@@ -873,7 +882,8 @@ def test_dying_in_a_call_costs_only_its_item(attacked, name):
         "segmentation fault", "abort", "closes the channel", "closes everything",
     ],
 )  # fmt: skip
-def test_dying_while_loading_costs_everything(attacked, name):
+def test_dying_while_loading_costs_everything(attacked, skip_refused_signals, name):
+    skip_refused_signals(DEATHS[name])
     report = attacked(f"{GOOD}\ndef die():\n    {DEATHS[name]}\ndie()")
 
     assert verdicts(report) == [Verdict.CRASHED] * 3

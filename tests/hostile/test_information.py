@@ -215,7 +215,7 @@ def test_a_secret_is_not_read(strong_server, assault, submit, targets, name, sec
 
 @pytest.mark.parametrize("name", READINGS)
 def test_the_secret_is_read_without_the_defence(
-    server_without, assault, submit, targets, name, secret
+    server_without, assault, submit, targets, skip_refused_moves, name, secret
 ):
     body, defences = READINGS[name]
     if name == "attributes" and not os.listxattr(targets["path"]):
@@ -223,6 +223,7 @@ def test_the_secret_is_read_without_the_defence(
 
     outcomes = assault(server_without("namespaces", *defences), submit, body, **targets)
 
+    skip_refused_moves(outcomes)
     assert any(secret in str(outcome.value) for outcome in outcomes), outcomes
 
 
@@ -260,6 +261,8 @@ def test_no_file_of_the_system_is_read(strong_server, assault, submit, everywher
 def test_files_of_the_system_are_read_without_the_defence(
     server_without, assault, submit, everywhere
 ):
+    if everywhere == "/etc/shadow" and os.geteuid():
+        pytest.skip("only root reads it")
     server = server_without("namespaces", "files", "capabilities")
 
     assert {outcome.how for outcome in assault(server, submit, LOOK, path=everywhere)} == {"done"}
