@@ -1,5 +1,6 @@
 """Grade on the workers of a Dask cluster: hand-ins travel there in batches, and reports come back as they are done."""
 
+import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
@@ -45,6 +46,8 @@ _SHARES = 4
 """Into how many batches for each slot the rest is divided near the end."""
 _FAILURES = 5
 """Lost workers that a batch survives before it is suspected. A cluster that shrinks loses some, too."""
+_LEAVING_SECONDS = 10.0
+"""How long workers may take to end their graders before the cluster is left alone, or closed."""
 _LOOK_SECONDS = 2.0  # between looks at the workers
 
 
@@ -177,7 +180,7 @@ class ClusterExecutor:
         self.client.subscribe_topic(self.plugin, self._hear)
 
     def _end_plugin(self) -> None:
-        self.client.run_on_scheduler(_forget, [self.plugin])
+        self.client.run_on_scheduler(_end, self.plugin)
         self.client.unsubscribe_topic(self.plugin)
 
     def _look(self) -> int:
@@ -394,12 +397,16 @@ def _take(plugin: str, client: str, failures: int, dask_scheduler: Scheduler) ->
 def _forget(plugins: list[str], dask_scheduler: Scheduler) -> None:
     """Remove plugins, on workers without waiting for it."""
     for name in plugins:
-        dask_scheduler.loop.add_callback(_unregister, dask_scheduler, name)
+        dask_scheduler.loop.add_callback(_end, name, dask_scheduler)
 
 
-async def _unregister(scheduler: Scheduler, name: str) -> None:
-    with suppress(OSError):  # a worker that has ended meanwhile removed its plugins itself
-        await scheduler.unregister_worker_plugin(None, name)
+async def _end(plugin: str, dask_scheduler: Scheduler) -> None:
+    """Remove a plugin, and wait for a while until the workers have."""
+    # It may not have been sent, and a worker that has ended meanwhile has removed it itself.
+    with suppress(ValueError, OSError, TimeoutError):
+        await asyncio.wait_for(
+            dask_scheduler.unregister_worker_plugin(None, plugin), _LEAVING_SECONDS
+        )
 
 
 def _count(plugin: str, dask_scheduler: Scheduler) -> tuple[list[str], int]:

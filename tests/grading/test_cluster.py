@@ -304,6 +304,19 @@ def test_the_queue_is_graded_on_a_cluster_and_watched(client, home, tmp_path):
 
 
 @pytest.mark.long
+def test_a_cluster_of_this_machine_grades_and_ends_without_a_word_of_its_own(home):
+    hand_in(home, 3)
+    program = Path(sys.executable).with_name("grader")
+    command = [program, "batch", "in", "-o", "out", "--cluster", "local:1", "--lang", "en"]
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "graded now: 3 (ungraded: 0)" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "distributed" not in done.stderr
+
+
+@pytest.mark.long
 def test_a_simulated_class_lands_while_workers_die():
     simulation = [sys.executable, ROOT / "benchmarks" / "cluster.py", "simulate", "600", "12", "4"]
     done = subprocess.run(simulation, capture_output=True, text=True, check=False)
