@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import cloudpickle
+import msgspec
 import pytest
 from distributed import Client
 
@@ -106,6 +107,20 @@ class StandInNode(Node):
         return StandIn()
 
 
+class Slow(StandIn):
+    def grade(self, *order, **options):
+        time.sleep(1)
+        graded = super().grade(*order, **options)
+        return Graded(msgspec.structs.replace(graded.report, output="slow"))
+
+
+class OneSlowNode(Node):
+    """The first of the workers takes fifty times as long as the others."""
+
+    def open_grader(self):
+        return Slow() if str(self._worker.name) == "0" else StandIn()
+
+
 class OpenNode(Node):
     """A worker that isn't closed enough."""
 
@@ -193,6 +208,20 @@ def test_a_submission_that_kills_workers_is_found_and_the_rest_is_graded(client,
     assert "that graded it died" in poisoned.report.items[0].detail
     assert "no memory" in broken.report.items[0].detail
     assert {record.score for record in records.values()} == {10}
+
+
+@pytest.mark.long
+def test_a_slow_node_does_what_it_can_and_the_others_do_the_rest(client, home):
+    hand_in(home, 60)
+    with ClusterExecutor(client, node=OneSlowNode) as executor:
+        executor.start([load_assignment(home / "solutions" / "tiny")])
+        while executor.slots < 2:
+            time.sleep(0.1)
+        state, records = run(home, executor)
+
+    slow = [each.report.student for each in records.values() if each.report.output == "slow"]
+    assert state.graded == len(records) == 60
+    assert 0 < len(slow) < 20
 
 
 @pytest.mark.long
