@@ -389,15 +389,11 @@ def _take(plugin: str, client: str, failures: int, dask_scheduler: Scheduler) ->
     others = [name for name in plugins if name.startswith(_PLUGIN) and name != plugin]
     clients = tuple(each for each in dask_scheduler.clients if each != client)
     alive = [name for name in others if name.endswith(clients)]
-    _forget([name for name in others if name not in alive], dask_scheduler)
+    for name in others:
+        if name not in alive:
+            dask_scheduler.loop.add_callback(_end, name, dask_scheduler)  # without waiting for it
     dask_scheduler.allowed_failures = max(failures, dask_scheduler.allowed_failures)
     return bool(alive)
-
-
-def _forget(plugins: list[str], dask_scheduler: Scheduler) -> None:
-    """Remove plugins, on workers without waiting for it."""
-    for name in plugins:
-        dask_scheduler.loop.add_callback(_end, name, dask_scheduler)
 
 
 async def _end(plugin: str, dask_scheduler: Scheduler) -> None:

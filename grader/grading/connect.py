@@ -19,12 +19,12 @@ _SECONDS = 30
 _PATIENCE = "10 minutes"
 """How long a worker process that died may take to be there again: on a busy machine, PyTorch's import alone is long."""
 
-_QUIET = {
+QUIET = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "10s",
 }
-"""Of what a worker process does to watch itself, which takes a tenth of a core, nothing is read here."""
+"""A worker process spends a tenth of a core on watching itself, and nobody reads what it finds."""
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def connect(
     """
     for handler in logging.getLogger("distributed").handlers:
         handler.setLevel(logging.CRITICAL)  # what matters is said in our words
-    dask.config.set({"distributed.deploy.lost-worker-timeout": _PATIENCE, **_QUIET})
+    dask.config.set({"distributed.deploy.lost-worker-timeout": _PATIENCE, **QUIET})
     kind, _, rest = address.partition(":")
     if kind not in ("tcp", "tls", "slurm", "ssh", "local"):
         raise _unknown(address)

@@ -32,7 +32,8 @@ def parse(source: str) -> ast.Module:
 
 def statements_of(cells: Sequence[Cell]) -> list[list[ast.stmt]]:
     """Return the statements of each cell: none of a cell that this Python can't read, and none of very long code."""
-    return [_statements_of(cell.source) if is_examined(cells) else [] for cell in cells]
+    examined = is_examined(cells)
+    return [_statements_of(cell.source) if examined else [] for cell in cells]
 
 
 def _statements_of(source: str) -> list[ast.stmt]:

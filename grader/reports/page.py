@@ -28,7 +28,7 @@ CUT = tr(
     characters=f"{MAX_CHARACTERS:,}",
 )
 
-MARKS = {
+_MARKS = {
     Verdict.PASSED: "✓",
     Verdict.PARTIAL: "◐",
     Verdict.UNGRADED: "?",
@@ -58,7 +58,7 @@ def render(
             say=say,
             t={name: text.in_(language) for name, text in words.items()},
             days=days,
-            mark=_mark,
+            mark=mark,
             style=Markup(style),
             script=Markup(code),
             policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(code)}'; "
@@ -95,14 +95,15 @@ def write_page(path: Path, page: str) -> None:
     Path(file.name).replace(path)
 
 
-def _mark(verdict: Verdict) -> str:
-    return MARKS.get(verdict, "✗")
+def mark(verdict: Verdict) -> str:
+    """Return the sign of a verdict."""
+    return _MARKS.get(verdict, "✗")
 
 
 @cache
 def style_sheet() -> str:
     """Return the style sheet, with the marks of verdicts in tables: an element for each would slow large ones down."""
-    marks = (f'.scroll td.{v}::before {{ content: "{_mark(v)}" / ""; }}' for v in Verdict)
+    marks = (f'.scroll td.{v}::before {{ content: "{mark(v)}" / ""; }}' for v in Verdict)
     return "\n".join((_asset("page.css"), *marks))
 
 
@@ -116,19 +117,23 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    environment.filters |= number_filters()
-    environment.filters["shorten"] = lambda words: printable(words, MAX_SUMMARY)
-    environment.filters["time"] = shown_time
+    environment.filters |= filters()
     return environment
 
 
-def number_filters() -> dict[str, Callable[[float | None], Markup]]:
-    """Return the filters that show numbers; what they return needs no escaping, which large tables notice."""
+def filters() -> dict[str, Callable[..., str]]:
+    """Return the filters of all pages. Numbers need no escaping, which large tables notice."""
 
     def shown(form: str) -> Callable[[float | None], Markup]:
         return lambda value: Markup("–" if value is None else format(value, form))
 
-    return {"number": shown("g"), "short": shown(".2f"), "digits": shown(".4g")}
+    return {
+        "number": shown("g"),
+        "short": shown(".2f"),
+        "digits": shown(".4g"),
+        "shorten": lambda words: printable(words, MAX_SUMMARY),
+        "time": shown_time,
+    }
 
 
 @cache

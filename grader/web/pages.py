@@ -14,10 +14,9 @@ from jinja2 import (
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from grader.model.course import shown_time
 from grader.model.score import Verdict
-from grader.model.text import Language, Text, printable, tr, visible
-from grader.reports.page import MARKS, MAX_SUMMARY, number_filters
+from grader.model.text import Language, Text, tr, visible
+from grader.reports.page import filters, mark
 
 _ROLES = {
     "student": tr("student"),
@@ -66,11 +65,9 @@ def environment() -> Environment:
     found.globals["titles_of"] = lambda assignment: {
         each.id: each.title for each in assignment.items
     }
-    found.globals["mark"] = lambda verdict: MARKS.get(verdict, "✗")
+    found.globals["mark"] = mark
     found.globals["ungraded"] = Verdict.UNGRADED
-    found.filters |= number_filters()
-    found.filters["shorten"] = lambda words: printable(words, MAX_SUMMARY)
-    found.filters["time"] = shown_time
+    found.filters |= filters()
     return found
 
 

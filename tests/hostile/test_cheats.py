@@ -73,12 +73,11 @@ def test_without_the_defence_the_cheat_earns_the_item(
     [("wine", "pretrained_and_permuted"), ("wine", "nearest_row"), ("binary", "weights_known")],
 )
 def test_a_cheat_loses_what_it_fakes(grader, assignments, assignment, cheat):
-    path = f"{CHEATS}/{cheat}.py"
-    submission = read_submission(SOLUTIONS / assignment / path)
+    path, known = f"{CHEATS}/{cheat}.py", assignments[assignment]
+    (sample,) = (each for each in read_samples(known) if each.name == path)
 
-    report = grader.grade(assignments[assignment], submission, "x").report
+    report = grader.grade(known, sample.submission, "x").report
 
-    (sample,) = (each for each in read_samples(assignments[assignment]) if each.name == path)
     assert set(lost_items(report)) == set(sample.loses)
 
 
