@@ -54,7 +54,6 @@ class Grader:
         self._checks: ForkServer | None = None
         self._servers: dict[Path, _GradingServer] = {}
         self._lock = threading.Lock()
-        self._stack = ExitStack()
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -68,7 +67,11 @@ class Grader:
     ) -> None:
         with self._lock:
             self._closed = True
-        self._stack.close()
+            servers = [self._sandbox, self._checks, *self._servers.values()]
+        with ExitStack() as stack:
+            for server in servers:
+                if server is not None:
+                    stack.callback(server.close)
 
     @property
     def isolation(self) -> Isolation:
@@ -166,7 +169,7 @@ class Grader:
         with self._lock:
             self._refuse_if_closed()
             if self._sandbox is None or not self._sandbox.alive:
-                self._sandbox = self._stack.enter_context(SandboxServer(self._niceness))
+                self._sandbox = SandboxServer(self._niceness)
                 self._servers.clear()  # they are connected to the old one
             return self._sandbox
 
@@ -178,19 +181,14 @@ class Grader:
             if server is None or not server.alive:
                 refuse_readable(assignment.folder)
                 origin = self._server_of_checks()
-                server = self._stack.enter_context(_GradingServer(assignment, origin, sandbox))
+                server = _GradingServer(assignment, origin, sandbox)
+                # The one before is closed as soon as no thread uses it.
                 self._servers[assignment.folder] = server
             return server
 
     def _server_of_checks(self) -> ForkServer:
         if self._checks is None or not self._checks.alive:
-            self._checks = self._stack.enter_context(
-                ForkServer(
-                    ["-P", "-c", _BOOT],
-                    os.environ | {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-                    self._niceness,
-                )
-            )
+            self._checks = ForkServer(["-P", "-c", _BOOT], _environment(), self._niceness)
         return self._checks
 
     def _refuse_if_closed(self) -> None:
@@ -214,6 +212,12 @@ def grade_one(
         report = ungraded(assignment, submission, student, reason_of(error))
         return Graded(report), error if isinstance(error, GraderError) else None
     return graded, None
+
+
+def _environment() -> dict[str, str]:
+    """Return the caller's variables without options and plugins for the caller's own tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return kept | {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def reason_of(error: BaseException) -> str:

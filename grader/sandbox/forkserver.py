@@ -65,10 +65,13 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether the child and its server are still running."""
-        return not select.select([self._lifeline], [], [], 0)[0]
+        return not _is_readable(self._lifeline)
 
     def close(self) -> None:
         """Kill the child, if it is still running, and everything that it started."""
+        self._lifeline.close()
+
+    def __del__(self) -> None:
         self._lifeline.close()
 
 
@@ -106,7 +109,7 @@ class Server:
     @property
     def greeted(self) -> bool:
         """Whether the greeting has arrived, so that reading it doesn't block."""
-        return self._greeting is not None or bool(select.select([self.control], [], [], 0)[0])
+        return self._greeting is not None or _is_readable(self.control)
 
     @property
     def alive(self) -> bool:
@@ -117,6 +120,9 @@ class Server:
         """End the server and all its children, even if another thread is waiting for its greeting."""
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
+        self.control.close()
+
+    def __del__(self) -> None:
         self.control.close()
 
 
@@ -181,6 +187,13 @@ class ForkedServer(Server):
         super().close()
         self._child.wait(_CLOSE_SECONDS)
         self._child.close()
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    # A server with many open pages has descriptors beyond 1023, where select() fails.
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def request_child(control: socket.socket, fds: list[int], note: bytes = b"") -> Child:

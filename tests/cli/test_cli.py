@@ -15,8 +15,12 @@ EXAMPLES = ROOT / "examples" / "class"
 
 @pytest.mark.slow
 def test_grade_in_a_process_of_its_own(cold_command):
+    own_tests = {"PYTEST_ADDOPTS": "-vv -n 3", "PYTEST_PLUGINS": "not_installed"}
     done = cold_command(
-        "grade", EXAMPLES / "s06_binary.ipynb", "--format", "json", LANG="ko_KR.UTF-8"
+        "grade",
+        *(EXAMPLES / "s06_binary.ipynb", "--format", "json"),
+        **own_tests,
+        LANG="ko_KR.UTF-8",
     )
 
     report = json.loads(done.stdout)

@@ -1,6 +1,8 @@
 """Grading one submission gives a result for every item, whatever the submission does."""
 
+import contextlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -184,6 +186,36 @@ def test_a_grading_process_that_dies_leaves_everything_ungraded(grader, tiny, su
 def test_checks_that_do_not_parse_are_the_authors_error(grader, tiny, submit):
     with pytest.raises(AssignmentError, match="SyntaxError"):
         grader.grade(tiny("def test(:"), submit("x = 1"), "x")
+
+
+def test_checks_that_do_not_run_leave_no_descriptor_open(grader, tiny, submit):
+    assignment = tiny("def test(:")
+
+    def fail():
+        with pytest.raises(AssignmentError):
+            grader.grade(assignment, submit("x = 1"), "x")
+        while grader._servers[assignment.folder].alive:
+            time.sleep(0.01)
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    assert fail() == fail() == fail()
+
+
+def test_a_process_with_many_open_descriptors_grades(grader, tiny, submit):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    with contextlib.ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        taken = os.open(os.devnull, os.O_RDONLY)
+        stack.callback(os.close, taken)
+        while (another := os.dup(taken)) < 1100:
+            stack.callback(os.close, another)
+        stack.callback(os.close, another)
+        checks = CHECKS + "# on a server of its own\n"
+
+        report = grader.grade(tiny(checks), submit("def double(x): return 2 * x"), "x").report
+
+        assert report.score == 10
 
 
 def test_a_check_of_no_item_is_the_authors_error(grader, tiny, submit):
