@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CATALOGUE := grader/locale/ko/LC_MESSAGES/grader
 JOBS ?= 2
+unexport PYTHONDONTWRITEBYTECODE  # each of the many processes of a test run would compile everything again
 
 .PHONY: grade test test-long test-load test-all test-hostile test-installed test-fast test-twice test-user test-slurm check audit setup messages bands screenshots benchmark benchmark-batch benchmark-cluster benchmark-overhead benchmark-pages benchmark-peers benchmark-replay benchmark-serve benchmark-short endurance imports slowest fuzz clean
 

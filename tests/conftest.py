@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -18,12 +19,22 @@ import pytest
 from typer.testing import CliRunner
 
 from grader.cli import app
+from grader.gradebook import Gradebook
 from grader.grading.grader import Grader
 from grader.model.assignment import Assignment, load_assignments
 from grader.model.submission import Submission, parse_submission
 from grader.sandbox import SandboxServer, server
 
 ROOT = Path(__file__).parent.parent
+# A disk that waits for each commit of a database would take a third of the time of the tests.
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 * 2**30
+if (
+    _MEMORY.is_dir()
+    and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
+    and shutil.disk_usage(_MEMORY).free > _ROOM
+):
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 hypothesis.settings.register_profile("all", deadline=None)  # the machine may be busy
 hypothesis.settings.register_profile("some", deadline=None, max_examples=25)
 _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
@@ -170,7 +181,9 @@ def postgresql() -> Iterator[Path]:
     if os.getuid() == 0 and shutil.which("runuser") is None:
         pytest.skip("PostgreSQL does not run as root, and there is no runuser")
     user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    folder = Path(tempfile.mkdtemp(prefix="gradebook-"))
+    folder = Path(
+        tempfile.mkdtemp(prefix="gradebook-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+    )
     if user:
         shutil.chown(folder, "postgres")
 
@@ -189,16 +202,42 @@ def postgresql() -> Iterator[Path]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty gradebook."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/book.db"
         return
-    folder = request.getfixturevalue("postgresql")
-    name = f"book{abs(hash(tmp_path))}"
-    with psycopg.connect(host=str(folder), user="postgres", autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-        yield f"postgresql://postgres@/{name}?host={folder}"
+    with database(request.getfixturevalue("postgresql"), "template1") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def new_gradebook(postgresql: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a PostgreSQL database with the tables of a gradebook and no entries, to be copied."""
+    with psycopg.connect(host=str(postgresql), user="postgres", autocommit=True) as connection:
+        connection.execute("create database new_gradebook")
+    url = f"postgresql://postgres@/new_gradebook?host={postgresql}"
+    with Gradebook(tmp_path_factory.mktemp("new"), url, create=True):
+        return "new_gradebook"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a gradebook without entries."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/book.db"
+        return
+    folder, template = map(request.getfixturevalue, ("postgresql", "new_gradebook"))
+    with database(folder, template) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def database(server: Path, template: str) -> Iterator[str]:
+    name = f"book{secrets.token_hex(8)}"
+    with psycopg.connect(host=str(server), user="postgres", autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}")
+        yield f"postgresql://postgres@/{name}?host={server}"
         connection.execute(f"drop database {name} with (force)")
 
 

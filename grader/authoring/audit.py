@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from grader.authoring.mutants import make_mutants
-from grader.authoring.release import SOLUTION, find_regions
+from grader.authoring.regions import SOLUTION, find_regions
 from grader.authoring.toml import settings_toml
 from grader.grading.grader import Grader
 from grader.grading.progress import State, processors, with_report

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from grader.authoring.release import Region
+from grader.authoring.regions import Region
 from grader.model.syntax import parse
 
 Replacement = ast.expr | list[ast.stmt]

@@ -10,7 +10,7 @@ import jupytext
 import msgspec
 import nbformat
 
-from grader.authoring.release import BEGIN, END, SOLUTION
+from grader.authoring.regions import BEGIN, END, SOLUTION
 from grader.authoring.toml import settings_toml
 from grader.model.assignment import SETTINGS, Assignment, RubricItem
 from grader.model.errors import UserError, reading, writing

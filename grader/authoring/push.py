@@ -16,14 +16,19 @@ from typing import Any, Self
 import msgspec
 
 from grader.authoring.audit import audit
-from grader.authoring.release import is_beside
 from grader.gradebook import Gradebook, counted_again, digest_of, uploads, versions
 from grader.gradebook.changes import Change, changes
 from grader.gradebook.opening import transaction
 from grader.gradebook.versions import Claim, Examined, Live
 from grader.grading.grader import Grader
 from grader.grading.work import task_of_upload
-from grader.model.assignment import SETTINGS, Assignment, load_assignment, load_assignments
+from grader.model.assignment import (
+    SETTINGS,
+    Assignment,
+    is_beside,
+    load_assignment,
+    load_assignments,
+)
 from grader.model.errors import AssignmentError, GraderError, UserError, reading
 from grader.model.score import ScoreReport
 from grader.model.text import Text, printable, tr

@@ -1,6 +1,5 @@
 """Make the students' files from a solution: the same cells as a script and a notebook, without the answers."""
 
-import ast
 import io
 import json
 import re
@@ -16,20 +15,18 @@ import msgspec
 import nbformat
 
 from grader.authoring.readme import PACKAGE, README, released_readme
+from grader.authoring.regions import SOLUTION, find_regions, not_releasable
 from grader.authoring.toml import settings_toml
 from grader.grading.grader import Grader
-from grader.model.assignment import MAX_LOSS, SETTINGS, Assignment
+from grader.model.assignment import MAX_LOSS, SETTINGS, Assignment, is_beside
 from grader.model.bilingual import code_in, markdown_in
-from grader.model.errors import AssignmentError, UserError, reading, writing
+from grader.model.errors import UserError, reading, writing
 from grader.model.submission import DEMO_TAG, SETUP_TAG, parse_submission, read_submission
-from grader.model.syntax import parse
 from grader.model.text import Language, tr
 
-SOLUTION = "solution.py"
 PUBLIC = "public"
 """The folder of an assignment whose files students get unchanged: the README, public checks, data."""
 
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _TODO = {
     "ko": "여기에 코드를 쓰고 아래 줄을 지우세요.",
     "en": "Write your code here and delete the next line.",
@@ -66,50 +63,6 @@ _COMMON = re.compile(r"import |from |@|def |class |#|\"\"\"")
 Languages = Language | Literal["both"]
 
 
-class Region(msgspec.Struct, frozen=True):
-    """A part of the solution that students write."""
-
-    first: int
-    """The line of its begin marker, starting at 1."""
-    last: int
-    """The line of its end marker."""
-    function: str
-    """The function that contains it, `Class.method` for a method."""
-
-
-def find_regions(assignment: Assignment, source: str) -> list[Region]:
-    """Return the solution regions of a source in order.
-
-    Raises:
-        AssignmentError: a marker is unpaired, a region is outside a function, or there are no regions.
-    """
-    functions = _functions(parse(source))
-    regions: list[Region] = []
-    begin = 0
-    for number, line in enumerate(source.splitlines(), start=1):
-        if line.strip() not in (BEGIN, END):
-            continue
-        around = [name for name, node in functions if _spans(node, number)]
-        if (line.strip() == BEGIN) == bool(begin) or not around:
-            raise _wrong(
-                assignment,
-                tr(
-                    "{file}, line {line}: each solution region needs one {begin} and one "
-                    "{end}, both inside the same function",
-                    line=number,
-                    file=SOLUTION,
-                    begin=BEGIN,
-                    end=END,
-                ),
-            )
-        if begin:
-            regions.append(Region(begin, number, around[-1]))
-        begin = 0 if begin else number
-    if begin or not regions:
-        raise _wrong(assignment, tr("{file} has no complete solution region", file=SOLUTION))
-    return regions
-
-
 def make_release(
     assignment: Assignment, languages: Languages = "both", url: str = ""
 ) -> dict[str, bytes]:
@@ -140,7 +93,7 @@ def make_release(
                 data = markdown_in(data.decode(), language).encode()
             files[target] = data
     if README not in files:
-        raise _wrong(assignment, tr("{file} is missing", file=f"{PUBLIC}/{README}"))
+        raise not_releasable(assignment, tr("{file} is missing", file=f"{PUBLIC}/{README}"))
     _refuse_leaks(assignment, source, files)
     return files
 
@@ -154,20 +107,22 @@ def verify_release(grader: Grader, assignment: Assignment, files: dict[str, byte
     for name in (f"{assignment.name}.py", f"{assignment.name}.ipynb"):
         report = grader.grade(assignment, parse_submission(name, files[name]), "").report
         if why := [item.message for item in report.items if item.points is None]:
-            raise _wrong(
+            raise not_releasable(
                 assignment,
                 tr("the empty template {file} can't be graded: {reason}", file=name, reason=why[0]),
             )
         if report.score > 0:
-            raise _wrong(
+            raise not_releasable(
                 assignment,
                 tr("the empty template {file} gets {score} points", file=name, score=report.score),
             )
     report = grader.grade(assignment, read_submission(assignment.folder / SOLUTION), "").report
     if lost := [item.id for item in report.items if item.points != item.max_points]:
-        raise _wrong(assignment, tr("the solution loses points in {items}", items=", ".join(lost)))
+        raise not_releasable(
+            assignment, tr("the solution loses points in {items}", items=", ".join(lost))
+        )
     if lost := _lost_in_public(assignment, files):
-        raise _wrong(
+        raise not_releasable(
             assignment,
             tr(
                 "the solution loses points in {items} with the public checks", items=", ".join(lost)
@@ -183,11 +138,6 @@ def differences(files: dict[str, bytes], folder: Path) -> list[str]:
         if path.is_file() and not is_beside(path.relative_to(folder))
     }
     return sorted(name for name in files | there if files.get(name) != there.get(name))
-
-
-def is_beside(path: Path) -> bool:
-    """Whether a path belongs to a tool, such as a cache or version control."""
-    return any(part.startswith((".", "__pycache__")) for part in path.parts)
 
 
 def write_release(files: dict[str, bytes], folder: Path) -> None:
@@ -332,7 +282,7 @@ def _refuse_leaks(assignment: Assignment, source: str, files: dict[str, bytes]) 
     for name, data in files.items():
         for line in _text(name, data).splitlines():
             if found := next((each for each in sorted(telling) if each in line), None):
-                raise _wrong(
+                raise not_releasable(
                     assignment,
                     tr("{file} would reveal a hidden line: {line}", file=name, line=found),
                 )
@@ -358,7 +308,9 @@ def _lost_in_public(assignment: Assignment, files: dict[str, bytes]) -> list[str
             check=False,
         )
     if not run.stdout:
-        raise _wrong(assignment, tr("can't run the public checks: {path}", path=run.stderr.strip()))
+        raise not_releasable(
+            assignment, tr("can't run the public checks: {path}", path=run.stderr.strip())
+        )
     items = json.loads(run.stdout)["items"]
     return [item["id"] for item in items if item["points"] != item["max_points"]]
 
@@ -367,24 +319,3 @@ def _read(assignment: Assignment, name: str) -> str:
     path = assignment.folder / name
     with reading(path):
         return path.read_text(encoding="utf-8")
-
-
-def _functions(tree: ast.AST, outer: str = "") -> list[tuple[str, ast.stmt]]:
-    found: list[tuple[str, ast.stmt]] = []
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found.append((outer + node.name, node))
-        prefix = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
-        found.extend(_functions(node, outer + prefix))
-    return found
-
-
-def _spans(node: ast.stmt, line: int) -> bool:
-    # An end marker is a comment after the last statement, which is one line beyond the end of the node.
-    return node.lineno < line <= (node.end_lineno or 0) + 1
-
-
-def _wrong(assignment: Assignment, reason: object) -> AssignmentError:
-    return AssignmentError(
-        tr("{name} can't be released: {reason}", name=assignment.name, reason=reason)
-    )

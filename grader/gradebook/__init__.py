@@ -52,7 +52,7 @@ from grader.gradebook.schema import (
     UNMATCHED,
 )
 from grader.gradebook.teams import shared
-from grader.model.assignment import Assignment
+from grader.model.assignment import Assignment, is_beside
 from grader.model.errors import UserError
 from grader.model.hand_in import HandIn
 from grader.model.record import (
@@ -104,9 +104,7 @@ def files_of(assignment: Assignment) -> Iterator[Path]:
     """Yield the files that grading depends on, relative to the assignment's folder, in order."""
     for path in sorted(assignment.folder.rglob("*")):
         name = path.relative_to(assignment.folder)
-        beside = name.parts[0] in _BESIDE
-        hidden = any(part.startswith((".", "__pycache__")) for part in name.parts)
-        if path.is_file() and not beside and not hidden:
+        if path.is_file() and name.parts[0] not in _BESIDE and not is_beside(name):
             yield name
 
 

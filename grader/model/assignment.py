@@ -190,3 +190,8 @@ def load_assignments(folder: Path) -> dict[str, Assignment]:
             assignment, course=course, lang=assignment.lang or course.lang
         )
     return by_name
+
+
+def is_beside(path: Path) -> bool:
+    """Whether a path belongs to a tool, such as a cache or version control."""
+    return any(part.startswith((".", "__pycache__")) for part in path.parts)

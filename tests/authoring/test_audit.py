@@ -68,6 +68,7 @@ def test_a_new_assignment_passes_as_it_stands(fresh, grader):
     assert result.margins == ()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_lax_checks_let_mutants_survive(changed, grader):
     assignment = changed("test_error.py", LAX, LAX.split("(", 1)[1].split(", expected")[0])
@@ -161,6 +162,7 @@ def test_what_a_threshold_refuses_is_lost_and_recorded_on_the_wrong_side(changed
     assert [(each.threshold, each.margin) for each in item.measures] == [("least", -0.5)]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_mutant_that_no_longer_exists_is_reported(changed, grader):
     assignment = changed("equivalent.toml", "", "")

@@ -1,12 +1,13 @@
 """Mutants have one fault each, only inside solution regions, and stable names."""
 
 import ast
+from functools import cache
 import textwrap
 
 import pytest
 
 from grader.authoring.mutants import make_mutants
-from grader.authoring.release import Region
+from grader.authoring.regions import Region
 
 TRAIN = """
 x_train = [1]
@@ -45,6 +46,7 @@ def predict_loss(model, x, threshold=0.5):
 """
 
 
+@cache
 def mutants_of(source):
     lines = source.splitlines()
     (first,) = [n for n, line in enumerate(lines, 1) if line.strip() == "### BEGIN"]

@@ -9,9 +9,9 @@ import zipfile
 import nbformat
 import pytest
 
+from grader.authoring.regions import find_regions
 from grader.authoring.release import (
     differences,
-    find_regions,
     make_release,
     verify_release,
     write_release,

@@ -99,7 +99,7 @@ def test_something_ungraded_is_exit_code_3(command, tmp_path):
 
 
 @pytest.mark.slow
-def test_check_runs_the_public_checks_without_solutions(cold_command, tmp_path):
+def test_check_runs_the_public_checks_without_solutions(command, cold_command, tmp_path):
     folder = tmp_path / "binary"
     folder.mkdir()
     for file in (ROOT / "assignments" / "binary").iterdir():
@@ -107,7 +107,7 @@ def test_check_runs_the_public_checks_without_solutions(cold_command, tmp_path):
     (folder / "binary.py").write_bytes((ROOT / "solutions/binary/solution.py").read_bytes())
 
     done = cold_command("check", "binary.py", "--format", "json", cwd=folder)
-    template = cold_command("check", "binary.ipynb", "--format", "json", cwd=folder)
+    template = command("check", "binary.ipynb", "--format", "json", cwd=folder)
 
     assert json.loads(done.stdout)["score"] == 100
     assert json.loads(done.stdout)["isolation"] == "none"

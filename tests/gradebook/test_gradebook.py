@@ -640,14 +640,14 @@ def test_a_newer_gradebook_is_refused_and_left_alone(book, url, tmp_path):
         Gradebook(tmp_path, url)
 
 
-def test_a_database_that_is_no_gradebook_is_refused(url, tmp_path):
-    engine = create_engine(url)
+def test_a_database_that_is_no_gradebook_is_refused(empty_url, tmp_path):
+    engine = create_engine(empty_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("create table holidays (day text)")
     engine.dispose()
 
     with pytest.raises(UserError, match="not a gradebook"):
-        Gradebook(tmp_path, url, create=True)
+        Gradebook(tmp_path, empty_url, create=True)
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):

@@ -170,6 +170,7 @@ def pids(client):
     return list(client.run(os.getpid).values())
 
 
+@pytest.mark.long
 def test_every_hand_in_lands_once_while_workers_are_killed(client, home):
     hand_in(home, 120)
     rows = []

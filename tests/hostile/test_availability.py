@@ -1233,7 +1233,7 @@ STUCK = "os.register_at_fork(after_in_child=lambda: time.sleep(1000))"
 @pytest.mark.parametrize(
     ("without", "killed", "stuck", "outlived"),
     [
-        ([], "server", True, False),
+        pytest.param([], "server", True, False, marks=pytest.mark.long),
         ([], "all", True, False),
         (["process ids"], "server", True, False),
         (["process ids"], "all", False, False),

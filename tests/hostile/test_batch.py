@@ -110,7 +110,7 @@ SIGNS = [
 ]
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(24)
 @pytest.mark.parametrize("sign", SIGNS)
 @pytest.mark.parametrize("name", POISON)
 def test_no_text_of_a_submission_keeps_its_report_from_being_stored(graded, name, sign):

@@ -161,16 +161,12 @@ def check(grader: Grader, assignment: Assignment, source: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name, examples",
-    [
-        ("binary", 4),
-        *(pytest.param(n, 50, marks=pytest.mark.long) for n in ("binary", "multinomial", "wine")),
-    ],
+    "name", [pytest.param(n, marks=pytest.mark.long) for n in ("binary", "multinomial", "wine")]
 )
-def test_no_lie_stops_the_grading(grader, assignments, name, examples):
-    @seed(examples)
+def test_no_lie_stops_the_grading(grader, assignments, name):
+    @seed(50)
     @settings(
-        max_examples=examples,
+        max_examples=50,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -103,7 +103,7 @@ READS = {
 }
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("name", READS)
 def test_the_solutions_of_the_package_are_not_read(
     installed_server, assault, submit, package, skip_refused_moves, name

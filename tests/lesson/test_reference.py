@@ -138,6 +138,7 @@ def test_multinomial_data(multinomial):
     assert torch.equal(multinomial.y_train, CLASSES)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_multinomial_figures(multinomial, lesson_run):
     model, history = lesson_run["multinomial"]

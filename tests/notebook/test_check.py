@@ -275,6 +275,7 @@ def test_nothing_defined_is_a_sentence(kernel):
     )
 
 
+@pytest.mark.long
 def test_a_card_is_shown_once_wherever_it_is_made(kernel):
     once = kernel.run('grader.check("sigmoid")')
     kept = kernel.run('card = grader.check("sigmoid")')

@@ -22,7 +22,7 @@ def sigmoid(z):
     return torch.sigmoid(z)
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.sampled(8)]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def grade(prefix, file, *options):

@@ -119,6 +119,7 @@ def fill(driver, **fields):
         driver.find_element(By.ID, name).send_keys(value)
 
 
+@pytest.mark.long
 def test_the_class_page_is_accessible_and_searchable(chromium, served):
     sign_in(chromium, served.link("prof"))
     assert serious_problems(chromium) == []

@@ -14,7 +14,9 @@ from grader.grading.executor import LocalExecutor
 from grader.grading.work import Workers
 from grader.model.score import Verdict
 
-RIGHT = (Path(__file__).parents[2] / "solutions/binary/variants/double_precision.py").read_bytes()
+WHOLE = (Path(__file__).parents[2] / "solutions/binary/variants/double_precision.py").read_bytes()
+HALT = b"def train(*args, **options):\n    raise NotImplementedError\n\ndef other_train("
+RIGHT = WHOLE.replace(b"def train(", HALT)  # 60 points: a training that isn't there takes no time
 
 
 @pytest.fixture
@@ -148,7 +150,7 @@ def test_every_hand_in_is_graded_once_by_two_processes_worth_of_workers(book, as
     with Workers(book, executor, known), Workers(book, executor, known):
         wait_until(lambda: all(book.records_of(each) for each in students))
     assert all(len(book.records_of(each)) == 1 for each in students)
-    assert {record.score for each in students for record in book.records_of(each)} == {100.0}
+    assert {record.score for each in students for record in book.records_of(each)} == {60.0}
 
 
 def wait_until(there):

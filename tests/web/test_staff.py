@@ -5,10 +5,14 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+
 from grader.gradebook import desk, people, queue, uploads
 from grader.gradebook.opening import transaction
 
-RIGHT = (Path(__file__).parents[2] / "solutions/binary/variants/double_precision.py").read_bytes()
+WHOLE = (Path(__file__).parents[2] / "solutions/binary/variants/double_precision.py").read_bytes()
+HALT = b"def train(*args, **options):\n    raise NotImplementedError\n\ndef other_train("
+RIGHT = WHOLE.replace(b"def train(", HALT)  # 60 points: a training that isn't there takes no time
 WRONG = RIGHT.replace(b"def sigmoid(", b"def sigmoid(x):\n    return x\n\ndef other(")
 
 
@@ -21,10 +25,10 @@ def test_the_class_page_shows_scores_and_exports_them(graded, hand_in, wait_for_
     wait_for_report(kim, hand_in(kim, RIGHT))
     page = ta.get("/class/binary")
     assert "1 / 3 handed in" in text_of(page)
-    assert "100.0 mean" in text_of(page)
+    assert "60.0 mean" in text_of(page)
     csv = ta.get("/class/binary/scores.csv")
     assert "kim" in csv.text
-    assert "100" in csv.text
+    assert "60" in csv.text
 
 
 def test_an_adjustment_shows_on_the_students_page_and_in_the_log(graded, hand_in, wait_for_report):
@@ -64,6 +68,7 @@ def test_an_adjustment_that_is_no_number_is_refused(graded, hand_in, wait_for_re
         assert ta.post("/students/kim/adjustments", data=form).status_code == 422, points
 
 
+@pytest.mark.long
 def test_regrading_runs_the_hand_in_again(graded, hand_in, wait_for_report):
     kim, ta = graded.browser("kim"), graded.browser("ta")
     key = hand_in(kim, RIGHT)
@@ -87,7 +92,7 @@ def test_while_it_is_graded_again_the_last_result_stays(graded, hand_in, wait_fo
 
     pages = [kim.get(f"/hand-ins/{key}"), kim.get("/"), ta.get("/students/kim")]
     for page in pages:
-        assert "100" in text_of(page)
+        assert "60" in text_of(page)
         assert "being graded again" in text_of(page)
 
 

@@ -17,7 +17,9 @@ from grader.model.assignment import Feedback
 from grader.model.late import LatePolicy
 
 ROOT = Path(__file__).parents[2]
-RIGHT = (ROOT / "solutions/binary/variants/double_precision.py").read_bytes()
+WHOLE = (ROOT / "solutions/binary/variants/double_precision.py").read_bytes()
+HALT = b"def train(*args, **options):\n    raise NotImplementedError\n\ndef other_train("
+RIGHT = WHOLE.replace(b"def train(", HALT)  # 60 points: a training that isn't there takes no time
 WRONG = RIGHT.replace(b"def sigmoid(", b"def sigmoid(x):\n    return x\n\ndef other(")
 
 
@@ -44,16 +46,16 @@ def test_from_the_link_to_the_report(graded, hand_in, wait_for_report):
     assert any("Weighted sum" in line for line in seen), "items arrive while others are graded"
 
     page = kim.get(f"/hand-ins/{key}")
-    assert "<strong>100</strong>" in page.text
+    assert "<strong>60</strong>" in page.text
     assert hashlib.sha256(RIGHT).hexdigest() in page.text
     assert hashlib.sha256(RIGHT).hexdigest() in kim.get(f"/hand-ins/{key}/receipt").text
     assert kim.get(f"/hand-ins/{key}/file").content == RIGHT
     assert "def weighted_sum" in text_of(kim.get(f"/hand-ins/{key}/report"))
-    assert "100 / 100" in text_of(kim.get("/"))
+    assert "60 / 100" in text_of(kim.get("/"))
 
     key = hand_in(kim, WRONG)
     page = wait_for_report(kim, key)
-    assert "<strong>100</strong>" not in page.text
+    assert "<strong>60</strong>" not in page.text
     assert (
         text_of(kim.get("/")).count("counts") == 3
     )  # the rule of two assignments, and the last hand-in
@@ -145,14 +147,14 @@ def test_results_are_hidden_until_they_are_released(settings, request, hand_in, 
     page = wait_for_report(kim, key)
     assert "haven't been released" in text_of(page)
     for hidden in (page, kim.get("/"), kim.get(f"/hand-ins/{key}/report")):
-        assert "100</strong>" not in hidden.text
-        assert "100 / 100" not in text_of(hidden)
+        assert "60</strong>" not in hidden.text
+        assert "60 / 100" not in text_of(hidden)
         assert "Weighted sum" not in hidden.text or "<option" in hidden.text
     assert kim.get(f"/hand-ins/{key}/report").status_code == 404
     assert prof.get(f"/hand-ins/{key}/report").status_code == 200
 
     prof.post("/class/binary/release", data={"released": "yes"})
-    assert "<strong>100</strong>" in kim.get(f"/hand-ins/{key}").text
+    assert "<strong>60</strong>" in kim.get(f"/hand-ins/{key}").text
     prof.post("/class/binary/release", data={"released": "no"})
     assert kim.get(f"/hand-ins/{key}/report").status_code == 404
 
@@ -173,7 +175,7 @@ def test_only_public_items_are_shown_until_the_due_date(
     results = page.text.split('id="receipt"')[0]
     assert "Weighted sum" in results
     assert "Sigmoid" not in results
-    assert "<strong>100</strong>" not in page.text
+    assert "<strong>60</strong>" not in page.text
     assert "Sigmoid" in ta.get(f"/hand-ins/{key}").text.split('id="receipt"')[0]
 
 
@@ -200,12 +202,12 @@ def test_late_days_cost_what_the_policy_says(settings, request, hand_in, wait_fo
     kim, ta = graded.browser("kim"), graded.browser("ta")
     key = hand_in(kim, RIGHT)
     page = wait_for_report(kim, key)
-    assert "<strong>90</strong>" in page.text
+    assert "<strong>50</strong>" in page.text
     assert "after the due date" in text_of(page)
 
     later = (datetime.now() + timedelta(days=1)).isoformat(timespec="minutes")
     ta.post("/students/kim/extensions", data={"assignment": "binary", "due": later})
-    assert "<strong>100</strong>" in wait_for_report(kim, key).text
+    assert "<strong>60</strong>" in wait_for_report(kim, key).text
 
 
 def test_a_question_and_its_answer(served, hand_in):

@@ -136,6 +136,7 @@ def test_what_is_no_assignment_is_refused(shared, content, words):
     assert words in text_of(page)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_push_audits_a_folder_and_the_running_course_takes_it_over(
     running, solutions, tmp_path, command, hand_in, wait_for_report

@@ -60,6 +60,7 @@ def routes_of(shared):
     return [r for r in app.routes if isinstance(r, Route) and not r.path.startswith("/static")]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("address", ROUTES, ids=lambda each: f"{each.method} {each.path}")
 def test_a_role_below_the_address_gets_nothing(shared, address):
     rank = RANK.index(address.role)
