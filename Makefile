@@ -38,8 +38,8 @@ test-load: setup ## rushes, thousands of pages and of submissions, nodes that fa
 test-user: setup ## a sample of the attacks as an ordinary user on an old kernel
 	tests/as_user.sh $(PYTEST) tests/hostile --landlock 1 -k "$(ATTACKS)"
 
-test-fast: setup ## the quick tests, without attacks
-	$(PYTEST) -m "not slow and not sampled"
+test-fast: setup ## what needs no server, no kernel and no browser, without attacks
+	$(PYTEST) -m "not slow and not sampled" --ignore tests/hostile
 
 test-twice: setup ## the class graded twice, the second time on a loaded machine: the same points and verdicts
 	$(BIN)/pytest tests/test_class.py -q --all -k twice

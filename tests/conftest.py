@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -37,6 +38,11 @@ if (
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 hypothesis.settings.register_profile("all", deadline=None)  # the machine may be busy
 hypothesis.settings.register_profile("some", deadline=None, max_examples=25)
+_STARTED = {
+    *("grader", "sandbox_server", "server_with", "cold_command", "installed", "postgresql"),
+    *("kernel", "fresh", "client", "browser", "sandbox", "served", "shared"),
+}
+"""Fixtures, and one parameter, for which servers, kernels, clusters or browsers are started."""
 _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
 
@@ -54,7 +60,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out long tests, and of the cases of a test that is `sampled(n)` all but each n-th."""
+    """Mark what starts servers as slow; leave out long tests, and of `sampled(n)` cases all but each n-th."""
+    for item in items:
+        if _STARTED & {*getattr(item, "fixturenames", ()), *re.findall(r"\w+", item.name)}:
+            item.add_marker("slow")
     if config.getoption("--all"):
         return
     seen: Counter[str] = Counter()

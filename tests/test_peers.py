@@ -43,6 +43,7 @@ def test_the_items_and_points_are_those_of_the_settings():
         assert points == {item.id: item.points for item in assignment.items}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "assignment", ["binary", pytest.param("multinomial", marks=pytest.mark.long), "wine"]
 )

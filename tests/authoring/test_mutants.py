@@ -1,8 +1,8 @@
 """Mutants have one fault each, only inside solution regions, and stable names."""
 
 import ast
-from functools import cache
 import textwrap
+from functools import cache
 
 import pytest
 

@@ -94,6 +94,7 @@ def test_check_runs_without_what_windows_lacks_and_prints_what_the_console_can_s
     assert "100 / 100" in words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp949", "ascii"])
 @pytest.mark.parametrize("args", [["--help"], ["check", "--help"], ["check"]])
 def test_no_command_fails_at_a_sign_that_the_console_lacks(tmp_path, args, encoding):
@@ -221,6 +222,7 @@ def options(verb):
     return ["--solutions", ROOT / "solutions"] if verb == "grade" else []
 
 
+@pytest.mark.slow
 def test_without_pytorch(folder, verb, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"

@@ -10,6 +10,7 @@ from grader.model.text import Text
 TEXT = Text(ko="샌드박스를 시작합니다 …", en="Starting the sandbox …")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "terminal, seconds, shown", [(True, 0.9, True), (True, 0.0, False), (False, 0.9, False)]
 )

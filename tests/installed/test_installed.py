@@ -48,6 +48,7 @@ def words(text):
 # --- in short: the wheel beside this environment's other packages ----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_all_that_it_needs(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())

@@ -439,6 +439,7 @@ def test_hand_ins_are_loaded_when_they_are_used(folder, find):
 word = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=10)
 
 
+@pytest.mark.slow
 @given(parts=st.lists(word, min_size=1, max_size=3), roster=st.sampled_from([(), ROSTER]))
 def test_whatever_the_names_a_file_is_a_hand_in_or_listed(
     tmp_path_factory, assignments, wine_once, parts, roster

@@ -164,6 +164,7 @@ def test_multinomial_extreme_logits_stay_finite(multinomial):
     assert multinomial.predict_proba(nn.Identity(), logits).tolist() == [[1, 0, 0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("random_state", [2025, 0, 7])
 def test_wine_is_far_below_its_thresholds(wine, random_state):
     X_train, X_test, y_train, y_test = wine.load_data(random_state=random_state)
@@ -193,6 +194,7 @@ def test_wine_scales_with_the_training_part_only(wine):
     assert not torch.allclose(X_test.mean(dim=0), torch.zeros(13), atol=1e-2)
 
 
+@pytest.mark.slow
 def test_wine_follows_the_model_it_is_given(wine):
     X_train, X_test, y_train, y_test = wine.load_data()
     answers = []

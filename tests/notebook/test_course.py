@@ -194,6 +194,7 @@ def answering(status, headers=(), body=b""):
     return Handler
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "handler, words",
     [

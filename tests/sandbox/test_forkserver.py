@@ -278,6 +278,7 @@ def test_a_server_that_nobody_listened_to_ends_in_order(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_the_death_of_its_owner_ends_the_server_and_its_children(tmp_path):
     owner = f"""
 import os, sys
@@ -378,6 +379,7 @@ def runs(pid: int) -> bool:
 # --- nothing piles up
 
 
+@pytest.mark.slow
 def test_200_children_leave_no_processes_and_no_descriptors(running):
     with running.child("tell(os.getppid())") as (child, answer):
         (server,) = answer()

@@ -268,6 +268,7 @@ def test_a_tensor_of_whatever_layout_arrives_with_its_values(make):
     assert value.tolist() == dense.tolist()
 
 
+@pytest.mark.slow
 def test_a_nested_tensor_arrives_as_its_parts():
     tensor = torch.nested.as_nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)
 

@@ -5,10 +5,13 @@ import json
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from grader.gradebook import Gradebook, people
 from grader.gradebook.opening import transaction
 from grader.web.site import Site
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 RIGHT = (ROOT / "solutions/binary/variants/double_precision.py").read_bytes()
 

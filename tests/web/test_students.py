@@ -139,6 +139,7 @@ def with_feedback(settings, **feedback):
     settings["binary"] = msgspec.structs.replace(settings["binary"], feedback=Feedback(**feedback))
 
 
+@pytest.mark.slow
 def test_results_are_hidden_until_they_are_released(settings, request, hand_in, wait_for_report):
     with_feedback(settings, show="after_release")
     graded = request.getfixturevalue("graded")
@@ -159,6 +160,7 @@ def test_results_are_hidden_until_they_are_released(settings, request, hand_in, 
     assert kim.get(f"/hand-ins/{key}/report").status_code == 404
 
 
+@pytest.mark.slow
 def test_only_public_items_are_shown_until_the_due_date(
     settings, request, hand_in, wait_for_report
 ):
@@ -193,6 +195,7 @@ def test_hand_ins_beyond_the_days_number_count_and_wait(settings, request, hand_
     assert len(uploads_of(served, "kim")) == 2
 
 
+@pytest.mark.slow
 def test_late_days_cost_what_the_policy_says(settings, request, hand_in, wait_for_report):
     due = datetime.now().astimezone() - timedelta(hours=1)
     settings["binary"] = msgspec.structs.replace(
