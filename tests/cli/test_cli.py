@@ -1,6 +1,7 @@
 """The commands as users type them."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,10 +101,7 @@ def test_something_ungraded_is_exit_code_3(command, tmp_path):
 
 @pytest.mark.slow
 def test_check_runs_the_public_checks_without_solutions(command, cold_command, tmp_path):
-    folder = tmp_path / "binary"
-    folder.mkdir()
-    for file in (ROOT / "assignments" / "binary").iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
+    folder = shutil.copytree(ROOT / "assignments" / "binary", tmp_path / "binary")
     (folder / "binary.py").write_bytes((ROOT / "solutions/binary/solution.py").read_bytes())
 
     done = cold_command("check", "binary.py", "--format", "json", cwd=folder)
