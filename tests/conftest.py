@@ -166,18 +166,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(wheel: Path) -> Iterator[Path]:
     """A Python in which the wheel is installed, and which has this Python's other packages."""
-    folder = tmp_path_factory.mktemp("installed") / "venv"
-    venv.create(folder, symlinks=True)
-    python = folder / "bin" / "python"
-    subprocess.run(
-        [*_PIP, "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel],
-        check=True,
-    )
-    (site,) = folder.glob("lib/python3*/site-packages")
-    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
-    return python
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        venv.create(folder, symlinks=True)
+        python = Path(folder) / "bin" / "python"
+        subprocess.run(
+            [*_PIP, "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel],
+            check=True,
+        )
+        (site,) = Path(folder).glob("lib/python3*/site-packages")
+        (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+        yield python
 
 
 @pytest.fixture(scope="session")
@@ -248,6 +248,16 @@ def database(server: Path, template: str) -> Iterator[str]:
         connection.execute(f"create database {name} template {template}")
         yield f"postgresql://postgres@/{name}?host={server}"
         connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """For attacks, a folder on the file system of the sandbox's own: nothing can be moved from one to another."""
+    if {"hostile", "sandbox"}.isdisjoint(request.path.parts):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -71,6 +72,7 @@ from grader.model.submission import Cell, Submission
 from grader.model.text import Text, natural, tr
 
 _BESIDE = {"public", "variants", "mistakes", "cheats", "equivalent.toml"}
+_SUMMARIES = 4096  # short reports kept decoded, about 10 kB each
 _CHUNK = 500  # hand-ins looked up per transaction
 
 
@@ -767,7 +769,6 @@ def _records(
         .join(HAND_IN)
         .join(RUN, HAND_IN.c.run_id == RUN.c.id)
         .where(_is_last(until), *where)
-        .order_by(HAND_IN.c.student, HAND_IN.c.assignment)
     )
     rows = list(connection.execute(query))
     said = comments.shown_comments(connection)
@@ -810,7 +811,7 @@ def _record(
     cells = msgspec.msgpack.decode(packed, type=tuple[Cell, ...]) if packed else ()
     return Record(
         report=msgspec.structs.replace(
-            msgspec.json.decode(row.report, type=ScoreReport), student=row.student
+            (_summary if brief else _report)(row.report), student=row.student
         ),
         origin=row.origin,
         graded_at=row.graded_at,
@@ -827,6 +828,13 @@ def _record(
         how=row.how,
         counts=False,
     )
+
+
+def _report(text: str) -> ScoreReport:
+    return msgspec.json.decode(text, type=ScoreReport)
+
+
+_summary = lru_cache(_SUMMARIES)(_report)  # pages of a class show the same reports again and again
 
 
 def _with_accounts(connection: Connection, record: ClassRecord) -> ClassRecord:

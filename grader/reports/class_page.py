@@ -4,6 +4,7 @@ The page is made of the macros in `templates/class_parts.html.j2`, which show th
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from statistics import fmean, median
 from typing import Any
 
@@ -187,9 +188,9 @@ def assignment_view(
         rows=rows,
         items=_items(assignment, record, students),
         waiting=tuple(
-            (row.student, reasons)
+            (row.student, concerns(row.record))
             for row in rows
-            if row.record is not None and (reasons := concerns(row.record))
+            if row.record is not None and "waiting" in row.filters
         ),
         losses=losses_plot(
             curves, tr("Loss curves of {count} students", count=len(curves)).in_(language)
@@ -203,7 +204,12 @@ def assignment_view(
 def parts(language: Language) -> dict[str, Any]:
     """Return what the macros of `templates/class_parts.html.j2` read besides the views."""
     say: Callable[[Text], str] = lambda text: text.in_(language)  # noqa: E731
-    return {"t": {name: say(text) for name, text in _WORDS.items()}, "say": say, **_PARTS}
+    return {
+        "t": {name: say(text) for name, text in _WORDS.items()},
+        "say": say,
+        "cells": partial(_cells, language),
+        **_PARTS,
+    }
 
 
 def class_view(record: ClassRecord, language: Language, address: Address) -> ClassView:
@@ -229,8 +235,25 @@ def class_page(record: ClassRecord, language: Language, address: Address) -> str
         _WORDS,
         script="class.js",
         view=class_view(record, language, address),
+        cells=partial(_cells, language),
         **_PARTS,
     )
+
+
+def _cells(language: Language, results: Iterable[ItemResult | None]) -> Markup:
+    """A row's cells of the items. They are few different ones, so that a large table needn't make each anew."""
+    empty = Markup('<td role="cell"></td>')
+    return Markup("").join(
+        empty if each is None else _cell(language, each.verdict, each.points) for each in results
+    )
+
+
+@cache
+def _cell(language: Language, verdict: Verdict, points: float | None) -> Markup:
+    shown = "–" if points is None else f"{points:g}"
+    words = "" if verdict is Verdict.PASSED else verdict.text.in_(language)
+    hidden = Markup('<span class="sr"> {}</span>').format(words) if words else ""
+    return Markup('<td role="cell" class="{}">{}{}</td>').format(verdict, shown, hidden)
 
 
 def _link(name: str, address: str | None) -> Markup:

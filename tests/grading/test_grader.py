@@ -271,6 +271,12 @@ def test_servers_that_are_killed_are_started_again(tiny, submit):
         assert own.grade(assignment, submission, "x").report.score == 10
 
 
+def open_files(pid):
+    with contextlib.suppress(OSError):  # it has ended
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            yield str(fd.readlink())
+
+
 @pytest.mark.long
 def test_sandbox_whose_folder_somebody_deletes_is_started_again(tiny, submit):
     others = set(psutil.Process().children(recursive=True))
@@ -280,8 +286,8 @@ def test_sandbox_whose_folder_somebody_deletes_is_started_again(tiny, submit):
         (folder,) = {
             target
             for child in set(psutil.Process().children(recursive=True)) - others
-            for fd in Path(f"/proc/{child.pid}/fd").iterdir()
-            if "grader-sandbox-" in (target := str(fd.readlink())) and "(deleted)" not in target
+            for target in open_files(child.pid)
+            if "grader-sandbox-" in target and "(deleted)" not in target
         }
         shutil.rmtree(folder)
 

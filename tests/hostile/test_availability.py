@@ -483,7 +483,7 @@ MEMORY = {
     "torch": "torch.ones(2**33)",
     "torch by broadcasting": "(torch.ones(2**20, 1) + torch.ones(1, 2**20)).sum()",
     "torch graph": """x = torch.ones(2**20, requires_grad=True)
-    while True: x = x * 2""",
+    while True: x = torch.cat([x] * 8)""",
     "bomb of zeros": "zlib.decompress(zlib.compress(bytes(2**26)) , bufsize=2**33)",
     "dictionary": "dict.fromkeys(range(2**27))",
     "caught, then again": """try:
@@ -798,7 +798,7 @@ DEEP = {
     "a list that holds itself": (Verdict.FAILED, "x = []; x.append(x); return x"),
     "parser": (Verdict.ERROR, "eval('[' * 250 + ']' * 250)"),
     "compiler": (Verdict.ERROR, "eval('x' + '()' * 10**5)"),
-    "clean-up": (None, "x = None\n    for _ in range(10**6): x = [x]"),
+    "clean-up": (None, "x = None\n    for _ in range(2 * 10**5): x = [x]"),
 }
 
 
