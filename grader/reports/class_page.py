@@ -4,7 +4,7 @@ The page is made of the macros in `templates/class_parts.html.j2`, which show th
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from statistics import fmean, median
 from typing import Any
 
@@ -248,7 +248,7 @@ def _cells(language: Language, results: Iterable[ItemResult | None]) -> Markup:
     )
 
 
-@cache
+@lru_cache(1024)
 def _cell(language: Language, verdict: Verdict, points: float | None) -> Markup:
     shown = "–" if points is None else f"{points:g}"
     words = "" if verdict is Verdict.PASSED else verdict.text.in_(language)

@@ -170,6 +170,7 @@ def test_the_first_line_comes_within_a_second_and_before_pytorch(folder, tmp_pat
     assert seconds < 20  # a busy machine
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_syntax_error_comes_first_with_its_line_and_a_caret(folder):
     path = notebook(
