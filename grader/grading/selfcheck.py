@@ -27,7 +27,7 @@ _OPTIONS = (
     *(f"-pno:{name}" for name in ("threadexception", "unraisableexception", "faulthandler")),
     *(f"-pno:{name}" for name in ("doctest", "unittest", "junitxml", "pastebin", "debugging")),
 )
-_ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+_ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
 """Plugins on a student's computer may be slow or broken."""
 
 

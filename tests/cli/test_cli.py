@@ -12,15 +12,15 @@ from grader.gradebook import Gradebook
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "class"
+OWN_TESTS = {"PYTEST_ADDOPTS": "-vv -n 3", "PYTEST_PLUGINS": "not_installed"}
 
 
 @pytest.mark.slow
 def test_grade_in_a_process_of_its_own(cold_command):
-    own_tests = {"PYTEST_ADDOPTS": "-vv -n 3", "PYTEST_PLUGINS": "not_installed"}
     done = cold_command(
         "grade",
         *(EXAMPLES / "s06_binary.ipynb", "--format", "json"),
-        **own_tests,
+        **OWN_TESTS,
         LANG="ko_KR.UTF-8",
     )
 
@@ -104,7 +104,7 @@ def test_check_runs_the_public_checks_without_solutions(command, cold_command, t
     folder = shutil.copytree(ROOT / "assignments" / "binary", tmp_path / "binary")
     (folder / "binary.py").write_bytes((ROOT / "solutions/binary/solution.py").read_bytes())
 
-    done = cold_command("check", "binary.py", "--format", "json", cwd=folder)
+    done = cold_command("check", "binary.py", "--format", "json", cwd=folder, **OWN_TESTS)
     template = command("check", "binary.ipynb", "--format", "json", cwd=folder)
 
     assert json.loads(done.stdout)["score"] == 100
