@@ -21,7 +21,7 @@ from grader.model.assignment import Assignment, RubricItem
 from grader.model.record import ClassRecord, Record, RosterEntry, Standing, Unmatched
 from grader.model.score import ItemResult, Verdict
 from grader.model.text import Language, Text, tr, visible
-from grader.reports.page import render
+from grader.reports.page import filters, render
 from grader.reports.plots import losses_plot
 from grader.reports.words import concerns, late_text
 
@@ -207,8 +207,7 @@ def parts(language: Language) -> dict[str, Any]:
     return {
         "t": {name: say(text) for name, text in _WORDS.items()},
         "say": say,
-        "cells": partial(_cells, language),
-        **_PARTS,
+        **_parts(language),
     }
 
 
@@ -235,8 +234,7 @@ def class_page(record: ClassRecord, language: Language, address: Address) -> str
         _WORDS,
         script="class.js",
         view=class_view(record, language, address),
-        cells=partial(_cells, language),
-        **_PARTS,
+        **_parts(language),
     )
 
 
@@ -250,7 +248,7 @@ def _cells(language: Language, results: Iterable[ItemResult | None]) -> Markup:
 
 @lru_cache(1024)
 def _cell(language: Language, verdict: Verdict, points: float | None) -> Markup:
-    shown = "–" if points is None else f"{points:g}"
+    shown = filters()["number"](points)
     words = "" if verdict is Verdict.PASSED else verdict.text.in_(language)
     hidden = Markup('<span class="sr"> {}</span>').format(words) if words else ""
     return Markup('<td role="cell" class="{}">{}{}</td>').format(verdict, shown, hidden)
@@ -392,13 +390,17 @@ RECORDED = {
     "mixed": tr("partly from recorded answers"),
 }
 
-_PARTS: dict[str, Any] = {
-    "shown": tr("showing {shown} of {all} students", shown="{shown}", all="{all}"),
-    "students": lambda count: (
-        tr("1 student") if count == 1 else tr("{count} students", count=count)
-    ),
-    "verdicts": list(Verdict),
-}
+
+def _parts(language: Language) -> dict[str, Any]:
+    return {
+        "cells": partial(_cells, language),
+        "shown": tr("showing {shown} of {all} students", shown="{shown}", all="{all}"),
+        "students": lambda count: (
+            tr("1 student") if count == 1 else tr("{count} students", count=count)
+        ),
+        "verdicts": list(Verdict),
+    }
+
 
 _WORDS = {
     "any_item": tr("any item"),

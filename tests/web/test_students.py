@@ -17,9 +17,8 @@ from grader.model.assignment import Feedback
 from grader.model.late import LatePolicy
 
 ROOT = Path(__file__).parents[2]
-WHOLE = (ROOT / "solutions/binary/variants/double_precision.py").read_bytes()
-HALT = b"def train(*args, **options):\n    raise NotImplementedError\n\ndef other_train("
-RIGHT = WHOLE.replace(b"def train(", HALT)  # 60 points: a training that isn't there takes no time
+RIGHT = (ROOT / "tests/class/binary/wrong_half_done_train_stub.py").read_bytes()
+"""All right but the training, which isn't there and takes no time: 60 points."""
 WRONG = RIGHT.replace(b"def sigmoid(", b"def sigmoid(x):\n    return x\n\ndef other(")
 
 
