@@ -26,11 +26,10 @@ test-hostile: setup ## every attack, as root, as an ordinary user, and on older 
 	tests/as_user.sh $(PYTEST) --all tests/hostile --ignore tests/hostile/web
 	for abi in 1 2 3 4 5; do $(PYTEST) --all tests/hostile --ignore tests/hostile/web --landlock $$abi || exit; done
 
-test-all: test-user ## every test with all cases, the example class, long audits, batches under load; attacks also as an ordinary user
-	$(PYTEST) --all --ignore tests/installed
+test-all: test test-user test-long test-installed ## every test except load, which has its own command
 
-test-long: setup ## what make test leaves out because it takes long, except the whole class and load: browsers, kernels, kills
-	$(PYTEST) --all -m "long and not load" --ignore tests/installed --ignore tests/test_class.py
+test-long: setup ## what make test leaves out: the other cases, the whole class, browsers, kernels, kills, long audits
+	$(PYTEST) --rest -m "not load" --ignore tests/installed
 
 test-load: setup ## rushes, thousands of pages and of submissions, nodes that fail
 	$(PYTEST) --all -m load

@@ -51,12 +51,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--all", action="store_true", help="run also what `long` and `sampled` leave out"
     )
     parser.addoption(
+        "--rest",
+        action="store_true",
+        help="run what is left out, and Hypothesis's tests with all examples",
+    )
+    parser.addoption(
         "--landlock", type=int, metavar="ABI", help="as on a kernel with this version of Landlock"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    hypothesis.settings.load_profile("all" if config.getoption("--all") else "some")
+    hypothesis.settings.load_profile(
+        "all" if config.getoption("--all") or config.getoption("--rest") else "some"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -74,6 +81,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         out = item.get_closest_marker("long") or (marker and seen[name] % marker.args[0])
         (left if out else kept).append(item)
         seen[name] += 1
+    if config.getoption("--rest"):
+        sampled = [item for item in kept if hasattr(getattr(item, "obj", None), "hypothesis")]
+        left, kept = [item for item in kept if item not in sampled], [*left, *sampled]
     config.hook.pytest_deselected(items=left)
     items[:] = kept
 
