@@ -128,7 +128,7 @@ def test_verdicts(name, grade, assignments):
 
 
 @pytest.mark.long
-@pytest.mark.sampled(40)
+@pytest.mark.load
 @pytest.mark.parametrize("name", EXPECTED)
 def test_graded_twice(name, grader, assignments):
     """`make test-twice`: on a loaded machine every item gets the points, verdict and message of a quiet one."""

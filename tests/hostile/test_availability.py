@@ -299,7 +299,9 @@ def test_a_call_that_never_returns_is_a_timeout_and_costs_only_its_item(
     skip_refused_signals(ENDLESS[name])
     report = attacked(call(ENDLESS[name]))
 
-    assert only_the_attack(Verdict.TIMEOUT) == verdicts(report)
+    # Its own limit of memory ends the first loop, or what watches all its processes ends the submission.
+    ends = [Verdict.TIMEOUT, *([Verdict.MEMORY] if "memory" in name else [])]
+    assert verdicts(report) in [only_the_attack(end) for end in ends]
 
 
 @pytest.mark.parametrize("watched", [True, False])
