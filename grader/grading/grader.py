@@ -1,14 +1,17 @@
 """Grade one submission with its assignment's checks, in a separate process, and return a score report.
 
 Grader ──control──> server of checks (PyTorch, pytest) ──fork──> grading server (an assignment's checks)
-   │                                                                 └──fork──> one process per submission
+   │                                                                 └──fork──> one process per submission,
+   │                                                                             or for many with recorded answers
    └────control──> sandbox server (PyTorch, nothing secret) ──fork──> the student's process
 """
 
+import contextlib
 import os
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -225,12 +228,45 @@ def reason_of(error: BaseException) -> str:
     return printable(f"{type(error).__name__}: {error}")
 
 
-def _answer(sock: socket.socket) -> Finished | Graded | None:
-    return msgspec.msgpack.decode(receive(sock), type=Finished | Graded | None)
-
-
 def _has_died(report: ScoreReport) -> bool:
     return any(item.verdict is Verdict.CRASHED for item in report.items)
+
+
+class _GradingProcess:
+    """A process that judges a submission with collected checks."""
+
+    def __init__(self, control: socket.socket, patience: float) -> None:
+        """Fork it from the server behind `control`. It is stuck if it says nothing for `patience` seconds."""
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(patience)
+        with theirs:
+            self._child = forkserver.request_child(control, [theirs.fileno()])
+
+    def grade(self, order: Order, show: Callable[[ItemResult], None] | None) -> Graded | None:
+        """Return None if the submission contradicts its recording.
+
+        Raises:
+            GradingError: the process has ended.
+        """
+        try:
+            send(self._socket, msgspec.msgpack.encode(order))
+            while isinstance(answer := self._receive(), Finished):
+                if show is not None:
+                    show(answer.item)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise GradingError(f"the grading process ended without a report: {error}") from error
+        return answer
+
+    def close(self) -> None:
+        """End it."""
+        self._socket.close()
+        self._child.close()
+
+    def __del__(self) -> None:
+        self._socket.close()
+
+    def _receive(self) -> Finished | Graded | None:
+        return msgspec.msgpack.decode(receive(self._socket), type=Finished | Graded | None)
 
 
 class _GradingServer(ForkedServer):
@@ -240,6 +276,8 @@ class _GradingServer(ForkedServer):
         self._assignment = assignment
         self._origin = origin
         self.sandbox = sandbox
+        self._idle: deque[_GradingProcess] = deque()
+        """Those that have judged recorded answers and can judge others."""
         super().__init__(origin, [sandbox.control.fileno()], os.fsencode(assignment.folder))
 
     def grade(
@@ -252,34 +290,36 @@ class _GradingServer(ForkedServer):
     ) -> Graded | None:
         """Return None if the submission contradicts its recording."""
         isolation = self.sandbox.isolation
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                child = forkserver.request_child(self.control, [theirs.fileno()])
-            try:
-                ours.settimeout(self._patience())
-                watched = show is not None
-                order = Order(
-                    submission, student, isolation.level, wall_seconds, recording, watched
-                )
-                send(ours, msgspec.msgpack.encode(order))
-                graded = _answer(ours)
-                while isinstance(graded, Finished):
-                    if show is not None:
-                        show(graded.item)
-                    graded = _answer(ours)
-            except (OSError, msgspec.MsgspecError) as error:
-                raise GradingError(
-                    f"the grading process ended without a report: {error}"
-                ) from error
-            finally:
-                child.close()
+        order = Order(
+            submission, student, isolation.level, wall_seconds, recording, show is not None
+        )
+        graded = self._answer(order, show)
         if graded is None:
             return None
         report = msgspec.structs.replace(
             graded.report, isolation=isolation.level, not_blocked=isolation.not_blocked
         )
         return msgspec.structs.replace(graded, report=report)
+
+    def _answer(self, order: Order, show: Callable[[ItemResult], None] | None) -> Graded | None:
+        if order.recording is not None:
+            with contextlib.suppress(IndexError, GradingError):  # there is none, or it has ended
+                return self._ask(self._idle.pop(), order, show)
+        return self._ask(_GradingProcess(self.control, self._patience()), order, show)
+
+    def _ask(
+        self, process: "_GradingProcess", order: Order, show: Callable[[ItemResult], None] | None
+    ) -> Graded | None:
+        try:
+            graded = process.grade(order, show)
+        except BaseException:
+            process.close()
+            raise
+        if graded is not None and graded.how == "replayed":
+            self._idle.append(process)
+        else:
+            process.close()
+        return graded
 
     def await_ready(self) -> None:
         """Wait until the checks are collected.

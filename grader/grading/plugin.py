@@ -88,7 +88,7 @@ class Grading:
 
 
 GRADING: pytest.StashKey[Grading] = pytest.StashKey()
-_ERROR: pytest.StashKey[tuple[BaseException, str]] = pytest.StashKey()
+_ERROR: pytest.StashKey[tuple[BaseException, str] | None] = pytest.StashKey()
 
 
 def judge(error: BaseException | None, last_call: Text | None) -> "tuple[Verdict, Text, str]":
@@ -307,10 +307,11 @@ def pytest_runtest_protocol(
     grading = item.config.stash.get(GRADING, None)
     if grading is None:
         return (yield)
+    item.stash[_ERROR] = None
     with suppress(Exception):  # the fixture raises the same error again
         grading.begin()
     result = yield
-    error, detail = item.stash.get(_ERROR, None) or (None, "")
+    error, detail = item.stash[_ERROR] or (None, "")
     grading.end(item, error, detail)
     return result
 

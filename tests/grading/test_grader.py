@@ -411,6 +411,72 @@ def test_a_submission_that_does_not_repeat_itself_is_run_as_a_whole(grader, tiny
     assert set(verdicts(again.report).values()) == {Verdict.FAILED}
 
 
+TOLD = """
+import os, random
+from functools import cache
+import numpy as np, torch
+SEEN, LAST, TABLE, ONES, ZEROS = [], None, {}, torch.ones(2), np.zeros(2)
+
+@cache
+def known(value): return value
+
+@pytest.mark.item("whole")
+def test_told(student, remark):
+    global LAST
+    assert (SEEN, LAST, TABLE, known.cache_info().currsize) == ([], None, {}, 0)
+    assert (ONES == 1).all() and (ZEROS == 0).all()
+    pass
+    drawn = random.random(), np.random.rand(), torch.rand(1).item()
+    remark(ko=str(os.getpid()), en=str(os.getpid()))
+    remark(ko=str(drawn), en=f"random numbers: {drawn}")
+"""
+
+
+def test_recorded_answers_of_a_class_are_judged_in_one_process_each_on_its_own(
+    grader, tiny, submit
+):
+    assignment = tiny(CHECKS + TOLD)
+    factors = {"2 * x": 10, "3 * x": 0, "abs(x) * 2": 6, "x / 0": 0}
+    submissions = [submit(f"def double(x): return {factor}") for factor in factors]
+    ran = [grader.grade(assignment, each, "x") for each in submissions]
+
+    again = [
+        grader.grade(assignment, each, "x", before.recording)
+        for each, before in zip(submissions * 2, ran * 2, strict=True)
+    ]
+
+    assert {each.how for each in again} == {"replayed"}
+    assert [each.report.score for each in again] == [*factors.values()] * 2
+    assert [each.report.items for each in again] == [each.report.items for each in ran] * 2
+    processes, numbers = ({each.report.notes[n] for each in ran + again} for n in (0, 1))
+    assert len(processes) == len(ran) + 1
+    assert len(numbers) == 1
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "SEEN.append(1)",
+        "known(1)",
+        "LAST = student",
+        "TABLE[1] = 2",
+        "ONES.add_(1)",
+        "ZEROS[0] = 1",
+    ],
+)
+def test_what_a_check_keeps_in_globals_does_not_reach_the_next_submission(
+    grader, tiny, submit, kept
+):
+    assignment = tiny(CHECKS + TOLD.replace("    pass", f"    {kept}"))
+    submission = submit("def double(x): return 2 * x")
+    ran = grader.grade(assignment, submission, "x")
+
+    again = [grader.grade(assignment, submission, "x", ran.recording) for _ in range(3)]
+
+    assert [each.report.score for each in again] == [10] * 3
+    assert len({each.report.notes[0] for each in again}) == 3
+
+
 def test_a_damaged_recording_is_noted_and_the_submission_run_again(grader, tiny, submit):
     assignment, submission = tiny(), submit("def double(x): return 2 * x")
     first = grader.grade(assignment, submission, "x")
