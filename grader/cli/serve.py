@@ -1,6 +1,7 @@
 """The commands of the web application: `serve` and `work`."""
 
 import csv
+import gc
 import json
 import signal
 import socket
@@ -150,6 +151,7 @@ def serve(
             server_header=False,
         )
         sys.setswitchinterval(_SWITCH_SECONDS)
+        gc.freeze()  # what lives as long as the server isn't looked through while a page waits
         signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again when it has stopped
         uvicorn.Server(config).run(sockets=[listening])
 

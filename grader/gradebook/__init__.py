@@ -774,24 +774,17 @@ def _records(
     said = comments.shown_comments(connection)
     gone = _gone(connection, rows, until)
     there = {(row.paths, row.origin, row.sha256) for row in rows if row.id not in gone}
-    found: dict[tuple[str, str], list[tuple[Record, Any]]] = {}
+    found: dict[tuple[str, str], list[tuple[Record, Row[Any]]]] = {}
     for row in rows:
         if row.id in gone and (row.paths, row.origin, row.sha256) in there:
             continue  # the same file has since been matched to another student or assignment
         key = (row.student, row.assignment)
         record = _record(row, adjustments.get(key, ()), said.get(key, ()), brief)
-        order = (
-            row.id not in gone,
-            row.handed_in is not None,
-            row.handed_in,
-            row.run_id,
-            natural(row.origin),
-        )
-        found.setdefault(key, []).append((record, order))
+        found.setdefault(key, []).append((record, row))
     return tuple(
         record
         for (_, name), attempts in sorted(shared(found, teams, adjustments, said).items())
-        for record in _counted(_in_order(attempts), best=assignments[name].counts == "best")
+        for record in _counted(_in_order(attempts, gone), best=assignments[name].counts == "best")
     )
 
 
@@ -809,10 +802,11 @@ def _record(
 ) -> Record:
     packed = None if brief else zlib.decompress(row.cells)
     cells = msgspec.msgpack.decode(packed, type=tuple[Cell, ...]) if packed else ()
+    report = (_summary if brief else _report)(row.report)
+    if report.student != row.student:
+        report = msgspec.structs.replace(report, student=row.student)
     return Record(
-        report=msgspec.structs.replace(
-            (_summary if brief else _report)(row.report), student=row.student
-        ),
+        report=report,
         origin=row.origin,
         graded_at=row.graded_at,
         digest=row.digest,
@@ -855,8 +849,15 @@ def counted_again(record: ClassRecord) -> ClassRecord:
     return msgspec.structs.replace(record, records=tuple(itertools.chain(*found)))
 
 
-def _in_order(attempts: list[tuple[Record, Any]]) -> list[Record]:
-    return [record for record, _ in sorted(attempts, key=lambda attempt: attempt[1])]
+def _in_order(attempts: list[tuple[Record, Row[Any]]], gone: set[int]) -> list[Record]:
+    def order(attempt: tuple[Record, Row[Any]]) -> tuple[Any, ...]:
+        record, row = attempt
+        timed = record.handed_in is not None
+        return row.id not in gone, timed, record.handed_in, row.run_id, natural(record.origin)
+
+    if len(attempts) > 1:  # mostly there is only one
+        attempts = sorted(attempts, key=order)
+    return [record for record, _ in attempts]
 
 
 def _counted(records: Sequence[Record], best: bool) -> list[Record]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -61,7 +62,7 @@ _WORDS = {
 }
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """A line of a submission. It comes from the submission's process, so it may not exist."""
 
     cell: str
@@ -101,7 +102,7 @@ _SUSPICIONS = {
 }
 
 
-class Flag(msgspec.Struct, frozen=True, kw_only=True):
+class Flag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A suspicion about a submission, for assistants only."""
 
     kind: Suspicion
@@ -109,7 +110,7 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     """The line concerned, if there is one."""
 
 
-class Curve(msgspec.Struct, frozen=True, kw_only=True):
+class Curve(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Finite numbers that a check recorded for a plot, and the reference. Never hidden data."""
 
     kind: Literal["loss", "predictions"]
@@ -121,7 +122,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     """The upper edge; equal to `low` for true values."""
 
 
-class Measure(msgspec.Struct, frozen=True, kw_only=True):
+class Measure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A finite number that a check compared with a threshold of the settings. Not shown to students."""
 
     threshold: str
@@ -151,7 +152,7 @@ def drawable(values: Sequence[float]) -> list[float]:
     return [max(-_LARGEST_DRAWN, min(_LARGEST_DRAWN, value)) for value in values]
 
 
-class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
+class ItemResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The result of one rubric item."""
 
     id: str
@@ -181,7 +182,7 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
     """Values that the item's checks compared with thresholds."""
 
 
-class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
+class ScoreReport(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One result for every rubric item of the assignment, whatever happened."""
 
     assignment: str
@@ -216,7 +217,7 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
         )
         return msgspec.structs.replace(self, items=items, notes=(), output="")
 
-    @property
+    @cached_property
     def score(self) -> float:
         """The sum of the points earned."""
         return round(sum(item.points or 0.0 for item in self.items), 2)
@@ -226,7 +227,7 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
         """The sum of all items' points."""
         return round(sum(item.max_points for item in self.items), 2)
 
-    @property
+    @cached_property
     def ungraded(self) -> bool:
         """Whether any item is ungraded."""
         return any(item.verdict is Verdict.UNGRADED for item in self.items)

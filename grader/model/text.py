@@ -18,7 +18,7 @@ _FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@＝＋－＠﹦﹢﹣﹫])")
 _COMMAND = re.compile(r"(?m)(^[^\S\n]*:|#)(:|#\w*\[)")
 
 
-class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A message in both languages, so that the language can be chosen when a report is read."""
 
     ko: str

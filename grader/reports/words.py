@@ -29,6 +29,8 @@ def concerns(record: Record) -> tuple[Text, ...]:
 
 def flagged(report: ScoreReport) -> tuple[Text, ...]:
     """Return what is suspicious about a submission, for assistants only, with the first line of each kind."""
+    if not report.flags:
+        return ()
     first = {flag.kind: flag for flag in reversed(report.flags)}
     kinds = [kind for kind in Suspicion if kind in first]
     return tuple(
