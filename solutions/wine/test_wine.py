@@ -222,19 +222,18 @@ def scaled_in_steps(original):
 
 def columns_in_any_order(before, after):
     """Whether each column keeps the order of its values, wherever it has been moved."""
-    possible = [[monotone(column, other) for other in after.T] for column in before.T]
+    possible = [monotone(column, after) for column in before.T]
     return bool((maximum_bipartite_matching(csr_matrix(possible)) >= 0).all())
 
 
 def monotone(before, after):
+    """Which columns of `after` have their values in the order of those in `before`, or in the reverse order."""
     order = np.argsort(before, kind="stable")
-    steps, spread = np.diff(after[order]), np.ptp(after)
-    if not spread:
-        return False
+    steps, spread = np.diff(after[order], axis=0), np.ptp(after, axis=0)
     tolerance = 1e-4 * spread
     same = np.diff(before[order]) == 0
-    rising, falling = (steps >= -tolerance).all(), (steps <= tolerance).all()
-    return (rising or falling) and (np.abs(steps[same]) <= tolerance).all()
+    rising, falling = (steps >= -tolerance).all(axis=0), (steps <= tolerance).all(axis=0)
+    return (spread > 0) & (rising | falling) & (np.abs(steps[same]) <= tolerance).all(axis=0)
 
 
 def one_linear_map(before, after):
