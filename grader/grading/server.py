@@ -26,6 +26,8 @@ from grader.sandbox import Sandbox, Tape, forkserver, load_ahead, open_sandbox, 
 
 _MAX_PATH = 65536
 _SEED = 0
+_IDLE_SECONDS = 5.0
+"""How long a process that has judged recorded answers waits for more."""
 _MEMORY_BYTES = 2 * 2**30
 """What checks may take for the answers of one submission, beyond what the server has loaded."""
 _OPTIONS = (
@@ -110,6 +112,8 @@ class _GradingSession:
                 graded = self._grade(session, sock, order)
                 send(sock, msgspec.msgpack.encode(graded))
                 if not _leaves_nothing(graded) or _globals(session) != before:
+                    return
+                if not forkserver.is_readable(sock, _IDLE_SECONDS):
                     return
 
     def _grade(self, session: pytest.Session, sock: socket.socket, order: Order) -> Graded | None:

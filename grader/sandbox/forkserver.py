@@ -65,7 +65,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether the child and its server are still running."""
-        return not _is_readable(self._lifeline)
+        return not is_readable(self._lifeline)
 
     def close(self) -> None:
         """Kill the child, if it is still running, and everything that it started."""
@@ -109,7 +109,7 @@ class Server:
     @property
     def greeted(self) -> bool:
         """Whether the greeting has arrived, so that reading it doesn't block."""
-        return self._greeting is not None or _is_readable(self.control)
+        return self._greeting is not None or is_readable(self.control)
 
     @property
     def alive(self) -> bool:
@@ -189,11 +189,12 @@ class ForkedServer(Server):
         self._child.close()
 
 
-def _is_readable(sock: socket.socket) -> bool:
+def is_readable(sock: socket.socket, seconds: float = 0.0) -> bool:
+    """Return whether there is something to read, or the other end has closed, within a time."""
     # A server with many open pages has descriptors beyond 1023, where select() fails.
     poll = select.poll()
     poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(seconds * 1000))
 
 
 def request_child(control: socket.socket, fds: list[int], note: bytes = b"") -> Child:
