@@ -278,6 +278,7 @@ def test_a_file_that_gives_an_answer_away_is_refused(mean, file, text):
         SOLUTION.replace("    ### END SOLUTION\n", ""),
         SOLUTION.replace("    ### BEGIN SOLUTION\n", ""),
         SOLUTION.replace("    ### END SOLUTION\n", "    ### BEGIN SOLUTION\n"),
+        SOLUTION + "\n\ndef more():\n    ### BEGIN SOLUTION\n    return 1\n",
         "### BEGIN SOLUTION\nx = 1\n### END SOLUTION\n",
         "x = 1\n",
     ],

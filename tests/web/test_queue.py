@@ -69,10 +69,15 @@ def test_a_single_regrade_comes_before_bulk_regrades(book):
     assert order(book) == [other, upload]
 
 
-def test_a_student_has_one_running_job(book):
+def test_a_student_has_one_running_job_and_keeps_nobody_else_waiting(book):
+    other = hand_in(book, "lee")
+    order(book)
     hand_in(book, "kim", "binary")
     second = hand_in(book, "kim", "wine")
+    with transaction(book.engine) as connection:
+        queue.enqueue(connection, other, "lee", "binary", bulk=True)
     first = claim(book)
+    assert claim(book).upload == other
     assert claim(book) is None
     finish(book, first)
     assert claim(book).upload == second
