@@ -6,7 +6,6 @@ import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -73,6 +72,7 @@ from grader.model.text import Text, natural, tr
 
 _BESIDE = {"public", "variants", "mistakes", "cheats", "equivalent.toml"}
 _SUMMARIES = 4096  # short reports kept decoded, about 10 kB each
+_AT_ONCE = 500
 _CHUNK = 500  # hand-ins looked up per transaction
 
 
@@ -760,17 +760,18 @@ def _records(
     *where: ColumnElement[bool],
     brief: bool = False,
 ) -> tuple[Record, ...]:
-    report = REPORT.c.summary.label("report") if brief else REPORT.c.report
-    columns = (report, REPORT.c.graded_at, REPORT.c.how, REPORT.c.digest, REPORT.c.version)
+    columns = (REPORT.c.graded_at, REPORT.c.how, REPORT.c.digest, REPORT.c.version, RUN.c.paths)
+    large = () if brief else (REPORT.c.report,)
     hand_in = [column for column in HAND_IN.c if not (brief and column is HAND_IN.c.cells)]
     query = (
-        select(*columns, RUN.c.paths, *hand_in)
+        select(REPORT.c.id.label("report_id"), *columns, *large, *hand_in)
         .select_from(REPORT)
         .join(HAND_IN)
         .join(RUN, HAND_IN.c.run_id == RUN.c.id)
         .where(_is_last(until), *where)
     )
     rows = list(connection.execute(query))
+    summaries = _summaries(connection, rows) if brief else {}
     said = comments.shown_comments(connection)
     gone = _gone(connection, rows, until)
     there = {(row.paths, row.origin, row.sha256) for row in rows if row.id not in gone}
@@ -779,7 +780,8 @@ def _records(
         if row.id in gone and (row.paths, row.origin, row.sha256) in there:
             continue  # the same file has since been matched to another student or assignment
         key = (row.student, row.assignment)
-        record = _record(row, adjustments.get(key, ()), said.get(key, ()), brief)
+        report = summaries[row.report_id] if brief else _report(row.report)
+        record = _record(row, report, adjustments.get(key, ()), said.get(key, ()), brief)
         found.setdefault(key, []).append((record, row))
     return tuple(
         record
@@ -798,11 +800,14 @@ def _gone(connection: Connection, rows: Iterable[Row[Any]], until: int | None) -
 
 
 def _record(
-    row: Row[Any], adjustments: tuple[Adjustment, ...], said: tuple[Comment, ...], brief: bool
+    row: Row[Any],
+    report: ScoreReport,
+    adjustments: tuple[Adjustment, ...],
+    said: tuple[Comment, ...],
+    brief: bool,
 ) -> Record:
     packed = None if brief else zlib.decompress(row.cells)
     cells = msgspec.msgpack.decode(packed, type=tuple[Cell, ...]) if packed else ()
-    report = (_summary if brief else _report)(row.report)
     if report.student != row.student:
         report = msgspec.structs.replace(report, student=row.student)
     return Record(
@@ -828,7 +833,25 @@ def _report(text: str) -> ScoreReport:
     return msgspec.json.decode(text, type=ScoreReport)
 
 
-_summary = lru_cache(_SUMMARIES)(_report)  # pages of a class show the same reports again and again
+_decoded: dict[tuple[object, ...], ScoreReport] = {}
+
+
+def _summaries(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, ScoreReport]:
+    """The short reports of these rows, by their ids. Pages of a class show the same ones again and again."""
+    book = str(connection.engine.url)
+    keys = {
+        row.report_id: (book, row.report_id, row.student, row.digest, row.graded_at) for row in rows
+    }
+    found = {id_: known for id_, key in keys.items() if (known := _decoded.get(key))}
+    missing = [id_ for id_ in keys if id_ not in found]
+    for start in range(0, len(missing), _AT_ONCE):
+        some = REPORT.c.id.in_(missing[start : start + _AT_ONCE])
+        for row in connection.execute(select(REPORT.c.id, REPORT.c.summary).where(some)):
+            found[row.id] = _report(row.summary)
+    if len(_decoded) > _SUMMARIES:
+        _decoded.clear()
+    _decoded.update({keys[id_]: found[id_] for id_ in missing})
+    return found
 
 
 def _with_accounts(connection: Connection, record: ClassRecord) -> ClassRecord:

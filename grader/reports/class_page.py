@@ -27,6 +27,7 @@ from grader.reports.words import concerns, late_text
 
 _SLOWEST = 5
 _BARS = 10
+_LINKS = 10_000
 
 Address = Callable[[str, str], str | None]
 """The address of the page for a student id and an assignment name, None if there is no such page."""
@@ -254,6 +255,7 @@ def _cell(language: Language, verdict: Verdict, points: float | None) -> Markup:
     return Markup('<td role="cell" class="{}">{}{}</td>').format(verdict, shown, hidden)
 
 
+@lru_cache(_LINKS)
 def _link(name: str, address: str | None) -> Markup:
     words = f"<bdi>{escape(visible(name))}</bdi>"
     return Markup(f'<a href="{escape(address)}">{words}</a>' if address else words)
