@@ -780,7 +780,9 @@ def _records(
         if row.id in gone and (row.paths, row.origin, row.sha256) in there:
             continue  # the same file has since been matched to another student or assignment
         key = (row.student, row.assignment)
-        report = summaries[row.report_id] if brief else _report(row.report)
+        report = summaries.get(row.report_id) if brief else _report(row.report)
+        if report is None:  # removed since the rows were read
+            continue
         record = _record(row, report, adjustments.get(key, ()), said.get(key, ()), brief)
         found.setdefault(key, []).append((record, row))
     return tuple(

@@ -257,6 +257,11 @@ class _GradingProcess:
             raise GradingError(f"the grading process ended without a report: {error}") from error
         return answer
 
+    @property
+    def alive(self) -> bool:
+        """Whether it is still running."""
+        return self._child.alive
+
     def close(self) -> None:
         """End it."""
         self._socket.close()
@@ -302,10 +307,27 @@ class _GradingServer(ForkedServer):
         return msgspec.structs.replace(graded, report=report)
 
     def _answer(self, order: Order, show: Callable[[ItemResult], None] | None) -> Graded | None:
-        if order.recording is not None:
-            with contextlib.suppress(IndexError, GradingError):  # there is none, or it has ended
-                return self._ask(self._idle.pop(), order, show)
+        if order.recording is not None and (idle := self._take_idle()) is not None:
+            with contextlib.suppress(
+                GradingError
+            ):  # it has ended, or leaves this one to a fresh process
+                return self._ask(idle, order, show)
         return self._ask(_GradingProcess(self.control, self._patience()), order, show)
+
+    def _take_idle(self) -> "_GradingProcess | None":
+        with contextlib.suppress(IndexError):
+            while True:
+                process = self._idle.pop()
+                if process.alive:
+                    return process
+                process.close()
+        return None
+
+    def close(self) -> None:
+        """See `Server`."""
+        super().close()
+        while self._idle:
+            self._idle.pop().close()
 
     def _ask(
         self, process: "_GradingProcess", order: Order, show: Callable[[ItemResult], None] | None

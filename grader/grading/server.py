@@ -44,6 +44,8 @@ def main() -> None:
     control = forkserver.control_from_argv()
     import torch
 
+    import grader.grading.kept  # noqa: F401 - once, before the forks that use it
+
     postpone()
     torch.set_num_threads(1)
     load_ahead()
@@ -104,17 +106,36 @@ class _GradingSession:
         return True
 
     def _answer(self, session: pytest.Session, connection: int) -> None:
+        before = self._kept(session)
         _limit_memory(_MEMORY_BYTES)
-        before = _globals(session)
+        first = True
         with socket.socket(fileno=connection) as sock, contextlib.suppress(ConnectionError):
-            while True:
+            while first or forkserver.is_readable(sock, _IDLE_SECONDS):
                 order = msgspec.msgpack.decode(receive(sock), type=Order)
                 graded = self._grade(session, sock, order)
-                send(sock, msgspec.msgpack.encode(graded))
-                if not _leaves_nothing(graded) or _globals(session) != before:
+                again = self._leaves_nothing(graded)
+                if first or again:  # else a fresh process is asked
+                    send(sock, msgspec.msgpack.encode(graded))
+                if not again or before is None or self._kept(session) != before:
                     return
-                if not forkserver.is_readable(sock, _IDLE_SECONDS):
-                    return
+                first = False
+
+    def _kept(self, session: pytest.Session) -> object | None:
+        """What a check could leave for the next submission; None if changes of it can't be seen."""
+        from grader.grading.kept import held
+
+        found = held(session, self._assignment.folder)
+        settings = msgspec.msgpack.encode(self._assignment, enc_hook=str)
+        return None if found is None else (found, settings)
+
+    def _leaves_nothing(self, graded: Graded | None) -> bool:
+        """Whether recorded answers alone were judged, and none of them was too much for this process."""
+        ours = (Verdict.UNGRADED, Verdict.MEMORY)
+        return (
+            graded is not None
+            and graded.how == "replayed"
+            and not any(check.verdict in ours for check in self._grading.checks)
+        )
 
     def _grade(self, session: pytest.Session, sock: socket.socket, order: Order) -> Graded | None:
         _seed()
@@ -175,45 +196,6 @@ def _seed() -> None:
     random.seed(_SEED)
     np.random.seed(_SEED)
     torch.manual_seed(_SEED)
-
-
-def _leaves_nothing(graded: Graded | None) -> bool:
-    """Whether a submission was judged by recorded answers alone, and none of them was too much for this process."""
-    ours = (Verdict.UNGRADED, Verdict.MEMORY)
-    return (
-        graded is not None
-        and graded.how == "replayed"
-        and not any(item.verdict in ours for item in graded.report.items)
-    )
-
-
-def _globals(session: pytest.Session) -> list[object]:
-    """What the files with the checks hold: the next submission must not meet what a check has kept of this one."""
-    modules = {
-        id(item.module): item.module for item in session.items if isinstance(item, pytest.Function)
-    }
-    return [
-        (name, id(value), _contents(value))
-        for module in modules.values()
-        for name, value in vars(module).items()
-    ]
-
-
-def _contents(value: object) -> object:
-    import numpy as np
-    import torch
-
-    match value:
-        case dict():
-            return [id(each) for pair in value.items() for each in pair]
-        case list() | set():
-            return [*map(id, value)]
-        case torch.Tensor():
-            return value._version  # grows with each operation in place
-        case np.ndarray():
-            return value.tobytes()
-    cached = getattr(value, "cache_info", None)
-    return cached() if callable(cached) else None
 
 
 def _limit_memory(memory_bytes: int) -> None:

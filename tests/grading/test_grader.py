@@ -415,20 +415,29 @@ TOLD = """
 import os, random
 from functools import cache
 import numpy as np, torch
-SEEN, LAST, TABLE, ONES, ZEROS = [], None, {}, torch.ones(2), np.zeros(2)
+DECLARED = None
 
 @cache
 def known(value): return value
 
 @pytest.mark.item("whole")
-def test_told(student, remark):
+def test_told(student, remark, settings):
     global LAST
-    assert (SEEN, LAST, TABLE, known.cache_info().currsize) == ([], None, {}, 0)
-    assert (ONES == 1).all() and (ZEROS == 0).all()
-    pass
+    assert True
     drawn = random.random(), np.random.rand(), torch.rand(1).item()
     remark(ko=str(os.getpid()), en=str(os.getpid()))
     remark(ko=str(drawn), en=f"random numbers: {drawn}")
+    pass
+"""
+IN_A_CLASS = """
+import os
+
+@pytest.mark.item("whole")
+class TestKept:
+    def test_told(self, student, remark):
+        assert not hasattr(self, "seen")
+        self.seen = student
+        remark(ko=str(os.getpid()), en=str(os.getpid()))
 """
 
 
@@ -454,26 +463,62 @@ def test_recorded_answers_of_a_class_are_judged_in_one_process_each_on_its_own(
 
 
 @pytest.mark.parametrize(
-    "kept",
+    "declared, clean, kept",
     [
-        "SEEN.append(1)",
-        "known(1)",
-        "LAST = student",
-        "TABLE[1] = 2",
-        "ONES.add_(1)",
-        "ZEROS[0] = 1",
+        ("SEEN = []", "not SEEN", "SEEN.append(1)"),
+        ("SEEN = {'a': [[]]}", "not SEEN['a'][0]", "SEEN['a'][0].append(1)"),
+        ("LAST = 0.5", "LAST == 0.5", "LAST = 1.5; LAST = 2.5"),
+        ("ONES = torch.ones(2)", "(ONES == 1).all()", "ONES.data.add_(1)"),
+        ("ZEROS = np.zeros(2)", "not ZEROS.any()", "ZEROS[0] = 1"),
+        ("NEXT = iter(range(9))", "next(NEXT) == 0", "pass"),
+        ("class Box: seen = 0", "not Box.seen", "Box.seen = 1"),
+        ("BOX = type('Box', (), {})()", "not vars(BOX)", "BOX.seen = 1"),
+        ("", "not hasattr(test_told, 'seen')", "test_told.seen = 1"),
+        ("", "not known.cache_info().currsize", "known(student)"),
+        ("", "torch.ones(1).dtype == torch.float32", "torch.set_default_dtype(torch.float64)"),
+        ("", "not settings.thresholds", "settings.thresholds['seen'] = 1.0"),
     ],
 )
-def test_what_a_check_keeps_in_globals_does_not_reach_the_next_submission(
-    grader, tiny, submit, kept
+def test_what_a_check_keeps_does_not_reach_the_next_submission(
+    grader, tiny, submit, declared, clean, kept
 ):
-    assignment = tiny(CHECKS + TOLD.replace("    pass", f"    {kept}"))
+    changed = TOLD.replace("DECLARED = None", declared).replace("assert True", f"assert {clean}")
+    judged_alone(grader, tiny(CHECKS + changed.replace("    pass", f"    {kept}")), submit)
+
+
+def test_what_a_class_of_checks_keeps_does_not_reach_the_next_submission(grader, tiny, submit):
+    judged_alone(grader, tiny(CHECKS + IN_A_CLASS), submit)
+
+
+def judged_alone(grader, assignment, submit):
     submission = submit("def double(x): return 2 * x")
     ran = grader.grade(assignment, submission, "x")
 
     again = [grader.grade(assignment, submission, "x", ran.recording) for _ in range(3)]
 
     assert [each.report.score for each in again] == [10] * 3
+    assert {each.how for each in again} == {"replayed"}
+    assert len({each.report.notes[0] for each in again}) == 3
+
+
+MUCH = CHECKS.replace(
+    "assert_close(number(student.double(1)), 2)",
+    "assert student.double(1) != 3 or bytearray(2**40)",
+)
+
+
+def test_what_is_too_much_for_a_process_is_judged_by_a_fresh_one(grader, tiny, submit):
+    assignment = tiny(MUCH + TOLD)
+    sources = [f"def double(x): return {factor} * x" for factor in (2, 3, 2)]
+    ran = [grader.grade(assignment, submit(each), "x") for each in sources]
+
+    again = [
+        grader.grade(assignment, submit(each), "x", before.recording)
+        for each, before in zip(sources, ran, strict=True)
+    ]
+
+    assert {each.how for each in again} == {"replayed"}
+    assert [verdicts(each.report)["whole"] for each in again] == ["passed", "memory", "passed"]
     assert len({each.report.notes[0] for each in again}) == 3
 
 
