@@ -15,7 +15,7 @@ grade: setup ## set up and grade the example class
 ATTACKS := test_information or test_integrity or ordinary_user or server_that_is_killed
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal -q --durations=10 --durations-min=1
 
-test: setup ## every test that takes seconds, with a sample of its cases
+test: setup ## every test except long ones, with a sample of their cases
 	$(PYTEST)
 
 test-installed: setup ## the installed package and the README's commands, as root and as another user
