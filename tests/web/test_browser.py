@@ -137,6 +137,7 @@ def test_the_class_page_is_accessible_and_searchable(chromium, served):
 def upload(driver, path):
     driver.find_element(By.ID, "file-tiny").send_keys(str(path))
     press(driver, "form.drop button")
+    wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, "button.main"))
     press(driver, "button.main")
     return wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, ".score strong"))[0].text
 
