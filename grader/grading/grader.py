@@ -308,9 +308,7 @@ class _GradingServer(ForkedServer):
 
     def _answer(self, order: Order, show: Callable[[ItemResult], None] | None) -> Graded | None:
         if order.recording is not None and (idle := self._take_idle()) is not None:
-            with contextlib.suppress(
-                GradingError
-            ):  # it has ended, or leaves this one to a fresh process
+            with contextlib.suppress(GradingError):  # it leaves this one to a fresh process
                 return self._ask(idle, order, show)
         return self._ask(_GradingProcess(self.control, self._patience()), order, show)
 

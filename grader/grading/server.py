@@ -106,19 +106,21 @@ class _GradingSession:
         return True
 
     def _answer(self, session: pytest.Session, connection: int) -> None:
-        before = self._kept(session)
-        _limit_memory(_MEMORY_BYTES)
-        first = True
         with socket.socket(fileno=connection) as sock, contextlib.suppress(ConnectionError):
-            while first or forkserver.is_readable(sock, _IDLE_SECONDS):
-                order = msgspec.msgpack.decode(receive(sock), type=Order)
-                graded = self._grade(session, sock, order)
-                again = self._leaves_nothing(graded)
-                if first or again:  # else a fresh process is asked
+            order = _order(sock)
+            before = None if order.recording is None else self._kept(session)
+            _limit_memory(_MEMORY_BYTES)
+            graded = self._grade(session, sock, order)
+            send(sock, msgspec.msgpack.encode(graded))
+            while (
+                before is not None
+                and self._leaves_nothing(graded)
+                and self._kept(session) == before
+                and forkserver.is_readable(sock, _IDLE_SECONDS)
+            ):
+                graded = self._grade(session, sock, _order(sock))
+                if self._leaves_nothing(graded):  # else a fresh process is asked
                     send(sock, msgspec.msgpack.encode(graded))
-                if not again or before is None or self._kept(session) != before:
-                    return
-                first = False
 
     def _kept(self, session: pytest.Session) -> object | None:
         """What a check could leave for the next submission; None if changes of it can't be seen."""
@@ -186,6 +188,10 @@ class _GradingSession:
             sandbox.meter.loading.newer,
             suspicions(order.submission, self._assignment) + sandbox.meter.flags,
         )
+
+
+def _order(sock: socket.socket) -> Order:
+    return msgspec.msgpack.decode(receive(sock), type=Order)
 
 
 def _seed() -> None:

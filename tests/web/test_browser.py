@@ -60,7 +60,7 @@ def chromium(request, open_chromium):
 
 
 def press(driver, selector):
-    driver.find_element(By.CSS_SELECTOR, selector).click()
+    wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, selector))[0].click()
 
 
 def sign_in(driver, link):
@@ -137,7 +137,6 @@ def test_the_class_page_is_accessible_and_searchable(chromium, served):
 def upload(driver, path):
     driver.find_element(By.ID, "file-tiny").send_keys(str(path))
     press(driver, "form.drop button")
-    wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, "button.main"))
     press(driver, "button.main")
     return wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, ".score strong"))[0].text
 
