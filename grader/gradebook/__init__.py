@@ -72,8 +72,7 @@ from grader.model.text import Text, natural, tr
 
 _BESIDE = {"public", "variants", "mistakes", "cheats", "equivalent.toml"}
 _SUMMARIES = 4096  # short reports kept decoded, about 10 kB each
-_AT_ONCE = 500
-_CHUNK = 500  # hand-ins looked up per transaction
+_CHUNK = 500  # hand-ins or reports looked up at once
 
 
 class Task(HandIn, frozen=True, kw_only=True):
@@ -846,13 +845,12 @@ def _summaries(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, Sc
     }
     found = {id_: known for id_, key in keys.items() if (known := _decoded.get(key))}
     missing = [id_ for id_ in keys if id_ not in found]
-    for start in range(0, len(missing), _AT_ONCE):
-        some = REPORT.c.id.in_(missing[start : start + _AT_ONCE])
-        for row in connection.execute(select(REPORT.c.id, REPORT.c.summary).where(some)):
-            found[row.id] = _report(row.summary)
     if len(_decoded) > _SUMMARIES:
         _decoded.clear()
-    _decoded.update({keys[id_]: found[id_] for id_ in missing})
+    for start in range(0, len(missing), _CHUNK):
+        some = REPORT.c.id.in_(missing[start : start + _CHUNK])
+        for row in connection.execute(select(REPORT.c.id, REPORT.c.summary).where(some)):
+            found[row.id] = _decoded[keys[row.id]] = _report(row.summary)
     return found
 
 
