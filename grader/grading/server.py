@@ -49,6 +49,7 @@ def main() -> None:
     postpone()
     torch.set_num_threads(1)
     load_ahead()
+    _seed()  # loads what it seeds
     forkserver.serve(control, _serve_assignment)
 
 

@@ -1,10 +1,13 @@
 """Show a notebook as it was handed in, with its Markdown, outputs and pictures. Nothing in it runs or is fetched."""
 
 import base64
+import importlib
 import re
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -65,8 +68,7 @@ def notebook_view(data: bytes, about: Mapping[int, Sequence[Text]]) -> NotebookV
     """
     if len(data) > MAX_NOTEBOOK:
         return None
-    import nbformat
-
+    nbformat = _nbformat()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -82,6 +84,22 @@ def notebook_view(data: bytes, about: Mapping[int, Sequence[Text]]) -> NotebookV
     except Exception:  # a student's file can make the libraries raise anything
         return None
     return NotebookView(tuple(cells), cut=len(cells) < len(notebook.cells))
+
+
+@cache
+def _nbformat() -> ModuleType:
+    """nbformat without the grammar of addresses that JSON Schema's package compiles for 2 s where Jupyter is installed.
+
+    No schema of a notebook has an address of that kind.
+    """
+    grammar = "rfc3987_syntax"
+    if grammar in sys.modules:
+        return importlib.import_module("nbformat")
+    sys.modules[grammar] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("nbformat")
+    finally:
+        del sys.modules[grammar]
 
 
 def _html(cell: "NotebookNode") -> Markup:

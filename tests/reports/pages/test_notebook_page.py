@@ -1,7 +1,10 @@
 """Notebooks are shown as they were handed in, and nothing in them runs, fetches, or leaves its box."""
 
 import base64
+import importlib.util
 import re
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -58,6 +61,23 @@ def html(data, about=None):
     view = notebook_view(data, about or {})
     assert view is not None
     return "".join(cell.html for cell in view.cells)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("rfc3987_syntax") is None, reason="comes with Jupyter's server"
+)
+def test_what_takes_seconds_to_import_is_left_out():
+    script = (
+        "import sys; from grader.reports.notebook import notebook_view; "
+        "view = notebook_view(sys.stdin.buffer.read(), {}); "
+        "print(len(view.cells), [n for n in sys.modules if n.startswith('rfc3987_syntax')])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=notebook(code("x = 1")), capture_output=True
+    )
+
+    assert done.stdout.decode() == "1 []\n", done.stderr.decode()
 
 
 def test_markdown_outputs_and_pictures_are_shown():
