@@ -22,7 +22,7 @@ _MAX_CREDIT = 10  # a process may wait this many times its wall time for a proce
 _TICK = 0.05  # seconds between clock checks
 _SHARES_TICK = 1.0  # seconds between looks at shares of memory, which take milliseconds
 _CLOSE_TICK = 0.2  # seconds between them where they may exceed the limit
-_LITTLE = 1 / 4  # of the limit: where memory can't be more, its largest process tells enough
+_LITTLE = 1 / 8  # of the limit: where memory can't be more, its largest process tells enough
 _SLACK = 9 / 8
 """How much more than the limit all processes may take: pages shared with the server become their own, and one process
 alone shall meet the kernel's limit first."""
