@@ -99,7 +99,7 @@ def _nbformat() -> ModuleType:
     try:
         return importlib.import_module("nbformat")
     finally:
-        del sys.modules[grammar]
+        sys.modules.pop(grammar, None)  # another thread may have been faster
 
 
 def _html(cell: "NotebookNode") -> Markup:

@@ -74,9 +74,8 @@ def rows_of(random_state, stratify):
     )
 
 
-rows_of(
-    STATE, stratify=False
-)  # its first call looks through all installed packages: once is enough
+# The first split of a process looks through all installed packages: once is enough.
+rows_of(STATE, stratify=False)
 
 
 def own_data(random_state):
