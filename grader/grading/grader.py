@@ -32,8 +32,7 @@ from grader.sandbox.forkserver import ForkedServer, ForkServer
 
 _PAUSES = (0.0, 0.5, 2.0)
 """Seconds before each attempt to grade a submission, for when one of our own processes dies."""
-_BOOT = "import gc; gc.disable(); from grader.grading.server import main; main()"
-"""Garbage is looked for once the server has imported everything; see `control_from_argv`."""
+_BOOT = "from grader.grading.server import main; main()"
 _LEAST_SECONDS = 1.0
 """What a second attempt may take of a submission that has used up its time."""
 

@@ -10,6 +10,7 @@ import resource
 import socket
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -22,7 +23,10 @@ from grader.model.assignment import Assignment, load_assignment
 from grader.model.errors import StaleRecordingError
 from grader.model.score import ScoreReport, Verdict
 from grader.model.text import tr
-from grader.sandbox import Sandbox, Tape, forkserver, load_ahead, open_sandbox, postpone
+from grader.sandbox import forkserver, load_ahead, open_sandbox, postpone, split_once
+
+if TYPE_CHECKING:
+    from grader.sandbox import Sandbox, Tape  # they import PyTorch, for which `main` prepares
 
 _MAX_PATH = 65536
 _SEED = 0
@@ -101,6 +105,7 @@ class _GradingSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if not self.problems:
+            split_once()
             with contextlib.suppress(BrokenPipeError):  # ended before it was warm
                 self._control.send(READY)
             forkserver.serve(self._control, lambda fds: self._answer(session, fds[0]))
@@ -141,6 +146,8 @@ class _GradingSession:
         )
 
     def _grade(self, session: pytest.Session, sock: socket.socket, order: Order) -> Graded | None:
+        from grader.sandbox import Tape
+
         _seed()
         self._grading = plugin.Grading(self._assignment)
         self._grading.submission = order.submission
@@ -157,7 +164,11 @@ class _GradingSession:
             return None
 
     def _run_checks(
-        self, session: pytest.Session, sandbox: Sandbox, tape: Tape, watcher: socket.socket | None
+        self,
+        session: pytest.Session,
+        sandbox: "Sandbox",
+        tape: "Tape",
+        watcher: socket.socket | None,
     ) -> None:
         self._grading.open_sandbox = lambda _: sandbox
         for item, following in zip(session.items, [*session.items[1:], None], strict=True):
@@ -175,7 +186,7 @@ class _GradingSession:
                 finished = Finished(item_result(item, self._grading.checks))
                 send(watcher, msgspec.msgpack.encode(finished))
 
-    def _report(self, order: Order, sandbox: Sandbox, tape: Tape) -> ScoreReport:
+    def _report(self, order: Order, sandbox: "Sandbox", tape: "Tape") -> ScoreReport:
         notes = (*sandbox.notes, *self._grading.remarks)
         if tape.damaged:
             notes += (tr("couldn't read the recorded answers, so the submission was run again"),)

@@ -93,13 +93,12 @@ def _nbformat() -> ModuleType:
     No schema of a notebook has an address of that kind.
     """
     grammar = "rfc3987_syntax"
-    if grammar in sys.modules:
-        return importlib.import_module("nbformat")
-    sys.modules[grammar] = None  # type: ignore[assignment]
+    sys.modules.setdefault(grammar, None)  # type: ignore[arg-type]
     try:
         return importlib.import_module("nbformat")
     finally:
-        sys.modules.pop(grammar, None)  # another thread may have been faster
+        if sys.modules.get(grammar) is None:  # another thread may have been faster
+            sys.modules.pop(grammar, None)
 
 
 def _html(cell: "NotebookNode") -> Markup:

@@ -14,6 +14,7 @@ from grader.model.submission import Submission
 if TYPE_CHECKING:
     from grader.sandbox.compiler import postpone
     from grader.sandbox.kernel import KernelSandbox, LiveCall
+    from grader.sandbox.libraries import split_once
     from grader.sandbox.lockdown import landlock_abi
     from grader.sandbox.plain import PlainSandbox
     from grader.sandbox.probe import Isolation, Level, refuse_readable
@@ -41,6 +42,7 @@ _HOMES = {
     "postpone": "compiler",
     "refuse_readable": "probe",
     "seed_all": "worker",
+    "split_once": "libraries",
 }
 
 
@@ -106,4 +108,5 @@ __all__ = [
     "postpone",
     "refuse_readable",
     "seed_all",
+    "split_once",
 ]

@@ -1,6 +1,7 @@
 """The libraries that submissions are likely to import, and which of them a submission mentions."""
 
 import re
+import sys
 
 from grader.model.submission import Submission
 
@@ -51,3 +52,12 @@ def mentioned(submission: Submission) -> list[str]:
     return sorted(
         name for name in LIBRARIES if words.issuperset(name.split(".")) or name in compiler
     )
+
+
+def split_once() -> None:
+    """Let scikit-learn, if it is loaded, look through all installed packages: it does so at a process's first split.
+
+    What is forked then needn't.
+    """
+    if (selection := sys.modules.get("sklearn.model_selection")) is not None:
+        selection.train_test_split([0, 1], random_state=0)

@@ -19,7 +19,7 @@ import msgspec
 from grader.model.errors import SandboxError
 from grader.sandbox import forkserver
 from grader.sandbox.forkserver import Child, ForkServer
-from grader.sandbox.libraries import LIBRARIES
+from grader.sandbox.libraries import LIBRARIES, split_once
 from grader.sandbox.probe import Isolation, probe
 
 _PREFIX = "grader-sandbox-"
@@ -179,21 +179,12 @@ def _load(note: bytes) -> bool:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     logging.disable(logging.NOTSET)
-    if "sklearn.model_selection" in names:
-        _split_once()
+    split_once()
     if "tqdm.notebook" in names:
         from grader.sandbox.worker import without_widgets
 
         without_widgets()
     return True
-
-
-def _split_once() -> None:
-    """Let scikit-learn look through all installed packages, which it does at the first split of a process."""
-    with contextlib.suppress(ImportError):
-        from sklearn.model_selection import train_test_split
-
-        train_test_split([0, 1], random_state=0)
 
 
 def _work(root: Path, fds: list[int], isolation: Isolation, hiding: int | None) -> None:
