@@ -12,8 +12,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import axe_selenium_python as axe
     from selenium import webdriver
+    from selenium.common.exceptions import StaleElementReferenceException
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.expected_conditions import staleness_of
     from selenium.webdriver.support.ui import WebDriverWait
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -59,8 +61,18 @@ def chromium(request, open_chromium):
     return open_chromium(getattr(request, "param", "1280,1000"))
 
 
+def wait(driver, condition):
+    """Wait for a condition; an element that a new page has replaced meanwhile is looked up again."""
+    return WebDriverWait(driver, 240, ignored_exceptions=[StaleElementReferenceException]).until(
+        condition
+    )
+
+
 def press(driver, selector):
+    """Press a button that leads to another page, and wait until the old page is gone."""
+    old = driver.find_element(By.TAG_NAME, "html")
     wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, selector))[0].click()
+    wait(driver, staleness_of(old))
 
 
 def sign_in(driver, link):
@@ -88,21 +100,12 @@ def test_a_student_hands_in_and_sees_the_result_without_reloading(chromium, grad
     press(chromium, "form.drop button")
     assert serious_problems(chromium) == []
     press(chromium, "button.main")
-
-    def score(driver):
-        found = driver.find_elements(By.CSS_SELECTOR, ".score strong")
-        return found and found[0].text
-
-    assert WebDriverWait(chromium, 120).until(score) == "100"
+    assert score(chromium) == "100"
     assert serious_problems(chromium) == []
     width = chromium.execute_script("return document.documentElement.scrollWidth")
     assert width <= chromium.execute_script("return window.innerWidth")
     errors = [each for each in chromium.get_log("browser") if each["level"] == "SEVERE"]
     assert errors == []
-
-
-def wait(driver, condition):
-    return WebDriverWait(driver, 240).until(condition)
 
 
 def fits(driver):
@@ -111,7 +114,8 @@ def fits(driver):
 
 
 def text(driver, selector="main"):
-    return driver.find_element(By.CSS_SELECTOR, selector).text
+    """The text that is shown, read at once: a live page may replace its elements at any time."""
+    return driver.execute_script("return document.querySelector(arguments[0]).innerText", selector)
 
 
 def fill(driver, **fields):
@@ -138,7 +142,12 @@ def upload(driver, path):
     driver.find_element(By.ID, "file-tiny").send_keys(str(path))
     press(driver, "form.drop button")
     press(driver, "button.main")
-    return wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, ".score strong"))[0].text
+    return score(driver)
+
+
+def score(driver):
+    found = (By.CSS_SELECTOR, ".score strong")
+    return wait(driver, lambda d: [each.text for each in d.find_elements(*found)])[0]
 
 
 @pytest.mark.long
@@ -148,7 +157,7 @@ def test_a_course_from_the_first_upload_to_the_export_in_two_browsers(
 ):
     student, teacher = open_chromium("390,844"), open_chromium()
     sign_in(student, running.link("kim"))
-    student.find_element(By.CSS_SELECTOR, "button[value=ko]").click()
+    press(student, "button[value=ko]")
     assert text(student, "h1") == "과제"
     sign_in(teacher, running.link("prof"))
     assert "0 / 3" in text(teacher, ".summary")
