@@ -769,11 +769,11 @@ def _records(
         .join(RUN, HAND_IN.c.run_id == RUN.c.id)
         .where(_is_last(until), *where)
     )
-    rows = list(connection.execute(query))
+    rows = connection.execute(query).all()
     summaries = _summaries(connection, rows) if brief else {}
     said = comments.shown_comments(connection)
     gone = _gone(connection, rows, until)
-    there = {(row.paths, row.origin, row.sha256) for row in rows if row.id not in gone}
+    there = {(row.paths, row.origin, row.sha256) for row in rows if gone and row.id not in gone}
     found: dict[tuple[str, str], list[tuple[Record, Row[Any]]]] = {}
     for row in rows:
         if row.id in gone and (row.paths, row.origin, row.sha256) in there:
@@ -826,7 +826,6 @@ def _record(
         comments=tuple(comments.placed(each, cells) for each in said),
         cells=cells,
         how=row.how,
-        counts=False,
     )
 
 
@@ -886,7 +885,12 @@ def _in_order(attempts: list[tuple[Record, Row[Any]]], gone: set[int]) -> list[R
 def _counted(records: Sequence[Record], best: bool) -> list[Record]:
     """The attempts, given in order, with the one that counts marked."""
     counting = max(records, key=lambda record: record.score) if best else records[-1]
-    return [msgspec.structs.replace(each, counts=each is counting) for each in records]
+    return [
+        each
+        if each.counts is (each is counting)
+        else msgspec.structs.replace(each, counts=each is counting)
+        for each in records
+    ]
 
 
 def _roster(connection: Connection) -> dict[str, tuple[RosterEntry, bool]]:

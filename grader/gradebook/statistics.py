@@ -86,12 +86,11 @@ def _of(assignment: Assignment, record: ClassRecord) -> Iterator[ItemStatistics]
         for (_, name), hand_in in record.counting.items()
         if name == assignment.name
     ]
-    points = np.array(
-        [[_points(each.get(item.id)) for item in assignment.items] for each in hand_ins]
-    ).reshape(-1, len(assignment.items))
+    columns = [[each.get(item.id) for each in hand_ins] for item in assignment.items]
+    points = np.array([[r and r.points for r in column] for column in columns], dtype=float).T
     whole = points[~np.isnan(points).any(axis=1)]
-    for n, item in enumerate(assignment.items):
-        results = [each[item.id] for each in hand_ins if item.id in each]
+    for n, (item, column) in enumerate(zip(assignment.items, columns, strict=True)):
+        results = [each for each in column if each]
         graded = points[~np.isnan(points[:, n]), n]
         mean = float(graded.mean()) if len(graded) else None
         yield ItemStatistics(
@@ -128,10 +127,6 @@ def _common(reasons: list[Text]) -> Text:
     if all(reason == most for reason in reasons):
         return most
     return _each(lambda words: _NUMBER.sub("…", words), most)
-
-
-def _points(result: ItemResult | None) -> float:
-    return np.nan if result is None or result.points is None else result.points
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float | None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal, Self
 
 import msgspec
@@ -172,7 +173,7 @@ class Unmatched(msgspec.Struct, frozen=True):
         return tr("{origin}: {reason}", origin=printable(self.origin), reason=self.reason)
 
 
-class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
+class ClassRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that the reports of a class show."""
 
     assignments: tuple[Assignment, ...]
@@ -186,7 +187,7 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
     dropped: tuple[RosterEntry, ...] = ()
     """Those with work in the gradebook who are no longer on the roster. Their hand-ins aren't in `records`."""
 
-    @property
+    @cached_property
     def students(self) -> tuple[RosterEntry, ...]:
         """The roster in order, then everyone else who handed in or is excused, sorted by id."""
         known = {entry.id for entry in (*self.roster, *self.dropped)}
@@ -194,17 +195,17 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
         others = sorted((worked | {student for student, _ in self.excused}) - known)
         return (*self.roster, *map(RosterEntry, others))
 
-    @property
+    @cached_property
     def chosen(self) -> dict[tuple[str, str], Record]:
         """Of each student's hand-ins for an assignment the one that `counts`, also where the student is excused."""
         return {(r.report.student, r.report.assignment): r for r in self.records if r.counts}
 
-    @property
+    @cached_property
     def counting(self) -> dict[tuple[str, str], Record]:
         """The hand-ins that count, by student id and assignment name. Those of excused students don't."""
         return {key: each for key, each in self.chosen.items() if key not in self.excused}
 
-    @property
+    @cached_property
     def attempts(self) -> dict[tuple[str, str], tuple[Record, ...]]:
         """All hand-ins in order, by student id and assignment name."""
         found: dict[tuple[str, str], tuple[Record, ...]] = {}
@@ -213,7 +214,7 @@ class ClassRecord(msgspec.Struct, frozen=True, kw_only=True):
             found[key] = (*found.get(key, ()), record)
         return found
 
-    @property
+    @cached_property
     def standings(self) -> dict[tuple[str, str], Standing]:
         """What there is of every student, dropped ones included, for every assignment, by id and name."""
         handed_in = {(r.report.student, r.report.assignment) for r in self.records}

@@ -222,7 +222,7 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The sum of the points earned."""
         return round(sum(item.points or 0.0 for item in self.items), 2)
 
-    @property
+    @cached_property
     def max_score(self) -> float:
         """The sum of all items' points."""
         return round(sum(item.max_points for item in self.items), 2)

@@ -187,7 +187,7 @@ def assignment_view(
         tiles=_tiles(rows, middles if graded else None, len(record.roster)),
         bars=_bars(graded, assignment.max_score),
         rows=rows,
-        items=_items(assignment, record, students),
+        items=_items(assignment, record, rows),
         waiting=tuple(
             (row.student, concerns(row.record))
             for row in rows
@@ -242,8 +242,13 @@ def class_page(record: ClassRecord, language: Language, address: Address) -> str
 def _cells(language: Language, results: Iterable[ItemResult | None]) -> Markup:
     """A row's cells of the items. They are few different ones, so that a large table needn't make each anew."""
     empty = Markup('<td role="cell"></td>')
-    return Markup("").join(
-        empty if each is None else _cell(language, each.verdict, each.points) for each in results
+    return Markup(
+        "".join(
+            [
+                empty if each is None else _cell(language, each.verdict, each.points)
+                for each in results
+            ]
+        )
     )
 
 
@@ -364,14 +369,8 @@ def _bars(scores: Sequence[float], highest: float) -> tuple[Bar, ...]:
     )
 
 
-def _items(
-    assignment: Assignment, whole: ClassRecord, students: dict[str, Student]
-) -> tuple[Item, ...]:
-    found: dict[str, list[tuple[str, ItemResult]]] = {item.id: [] for item in assignment.items}
-    for (id_, name), record in whole.counting.items():
-        for result in record.report.items:
-            if name == assignment.name and result.id in found:
-                found[result.id].append((id_, result))
+def _items(assignment: Assignment, whole: ClassRecord, rows: Sequence[Row]) -> tuple[Item, ...]:
+    students = {row.student.id: row.student for row in rows}
     statistics = [each for each in item_statistics(whole) if each.assignment == assignment.name]
     return tuple(
         Item(
@@ -380,10 +379,15 @@ def _items(
             tuple((v, each.verdicts[v]) for v in Verdict if v in each.verdicts),
             tuple(
                 (group, tuple(students[id_] for id_ in group.students))
-                for group in message_groups(found[item.id])
+                for group in message_groups(
+                    (row.student.id, result)
+                    for row in rows
+                    for result in row.results[n : n + 1]
+                    if result
+                )
             ),
         )
-        for item, each in zip(assignment.items, statistics, strict=True)
+        for n, (item, each) in enumerate(zip(assignment.items, statistics, strict=True))
     )
 
 

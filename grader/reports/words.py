@@ -13,9 +13,10 @@ def concerns(record: Record) -> tuple[Text, ...]:
     """Return the reasons why a person should look at a hand-in."""
     report = record.report
     found = []
+    verdicts = {item.verdict for item in report.items}
     for verdict in (Verdict.UNGRADED, Verdict.FORBIDDEN):
-        items = [item.title for item in report.items if item.verdict is verdict]
-        if items:
+        if verdict in verdicts:
+            items = [item.title for item in report.items if item.verdict is verdict]
             titles = Text(
                 ko=", ".join(title.ko for title in items), en=", ".join(t.en for t in items)
             )
