@@ -92,7 +92,7 @@ def measure(assignment: Assignment, count: int) -> None:
         begin = time.monotonic()
         fresh(paths[: count // TENTH], assignment)
         fresh_whole = (time.monotonic() - begin) * processors() * TENTH
-    own = sum(item.seconds for record in records for item in record.report.items)
+    own = sum(record.report.seconds for record in records)
     print(
         f"{assignment.name:<12} {own:8.1f} {whole:9.1f} {own / whole:11.0%} {fresh_whole:9.1f} "
         f"{fresh_whole / whole:14.1f} {(fresh_whole - own) / (whole - own):10.1f}",

@@ -90,7 +90,7 @@ def overheads(runs: int) -> Iterator[Overhead]:
             for _ in range(runs):
                 loop += statistics.mean(loop_seconds() for _ in range(5))
                 report = grader.grade(assignment, submission, "x").report
-                own += sum(item.seconds for item in report.items)
+                own += report.seconds
                 assert report.score == report.max_score
             time.sleep(0.2)
             everything = cpu_of_servers() - before

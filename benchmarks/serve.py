@@ -1,15 +1,16 @@
 """Measure `grader serve`: a real server in a process of its own, real grading, and students over HTTP.
 
-    python benchmarks/serve.py [idle] [rush] [kills] [waiting] [--students 300] [--seconds 60] [--pages 3000]
+    python benchmarks/serve.py [idle] [rush] [kills] [waiting] [table] [--students 300] [--seconds 60] [--pages 3000]
 
 idle     one student after another on a server with nothing else to do: the time from the upload to the first verdict
          on the screen and to the full report
 rush     all students upload at random moments within the last `--seconds`: errors, receipts, response times, memory
 kills    the same students, while the server or one of its processes is killed again and again
 waiting  `--pages` pages wait for their result: the memory that they take
+table    a teacher opens the page of a class of 1,000 students with three hand-ins each
 
 The students run in this process, on the same processors as the server and its graders, so their own time is part of
-every figure. Without a name, all four parts run.
+every figure. Without a name, all parts run.
 """
 
 import argparse
@@ -32,10 +33,12 @@ from pathlib import Path
 import httpx
 import msgspec
 import psutil
+from pages import fill
 
 ROOT = Path(__file__).parent.parent
 SOLUTION = (ROOT / "solutions/binary/solution.py").read_bytes()
-PARTS = ("idle", "rush", "kills", "waiting")
+PARTS = ("idle", "rush", "kills", "waiting", "table")
+CLASS = 1000
 
 
 class Idle(msgspec.Struct, frozen=True):
@@ -93,6 +96,15 @@ class Waiting(msgspec.Struct, frozen=True):
     after: float
 
 
+class Table(msgspec.Struct, frozen=True):
+    """The page of a class."""
+
+    seconds: list[float]
+    """Of each response, from the request to its last byte."""
+    size: int
+    """Bytes of the page."""
+
+
 class Server:
     """`grader serve` on a folder, in a process of its own that can be killed and started again."""
 
@@ -104,7 +116,7 @@ class Server:
         roster = folder / "class.csv"
         rows = "".join(f"s{number:04},,\n" for number in range(students))
         roster.write_text(f"id,name,email\n{rows}", encoding="utf-8")
-        self.start("--roster", str(roster))
+        self.start(*(("--roster", str(roster)) if students else ()))
 
     def start(self, *options: str) -> None:
         """Start it, and wait until it answers."""
@@ -397,12 +409,36 @@ async def measure_waiting(pages: int) -> Waiting:
     return Waiting(pages, before, after)
 
 
+async def measure_table(students: int) -> Table:
+    """Open the page of a large class again and again on a server that does nothing else."""
+    found = Table([], 0)
+    with tempfile.TemporaryDirectory() as name:
+        results = Path(name, "results")
+        results.mkdir()
+        fill(results, students, ROOT / "examples" / "class")
+        at = Server(Path(name), 0, "--no-grading")
+        try:
+            link = re.search(r"http\S+/sign-in/\S+", Path(name, "log").read_text())
+            assert link is not None
+            headers = {"Sec-Fetch-Site": "same-origin", "Origin": at.url}
+            with httpx.Client(headers=headers, follow_redirects=True) as teacher:
+                teacher.post(link[0]).raise_for_status()
+                for _ in range(25):
+                    begin = time.monotonic()
+                    page = teacher.get(f"{at.url}/class/binary")
+                    found.seconds.append(time.monotonic() - begin)
+                    page.raise_for_status()
+        finally:
+            at.stop()
+    return msgspec.structs.replace(found, seconds=found.seconds[5:], size=len(page.content))
+
+
 def quantile(values: list[float], share: float) -> float:
     """Return the value below which this share of the values lies."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def show(found: Idle | Rush | Kills | Waiting) -> None:
+def show(found: Idle | Rush | Kills | Waiting | Table) -> None:
     """Print what was measured."""
     if isinstance(found, Idle):
         print(
@@ -429,6 +465,11 @@ def show(found: Idle | Rush | Kills | Waiting) -> None:
             f"{found.hand_ins} hand-ins {found.graded_once} graded once, {found.reports} reports, "
             f"{found.ungraded} ungraded; longest held by a killed process: {found.longest_stuck:.0f} s"
         )
+    elif isinstance(found, Table):
+        print(
+            f"table: page of {CLASS} students, {found.size / 1e3:.0f} kB: {statistics.median(found.seconds):.3f} s, "
+            f"p95 {quantile(found.seconds, 0.95):.3f} s ({len(found.seconds)})"
+        )
     else:
         print(
             f"waiting: {found.pages} pages: {found.before:.0f} MB before, {found.after:.0f} MB with them"
@@ -443,11 +484,12 @@ async def main() -> None:
     parser.add_argument("--pages", type=int, default=3000)
     parser.add_argument("--kills", type=int, default=10)
     given = parser.parse_args()
-    measures: dict[str, Callable[[], Awaitable[Idle | Rush | Kills | Waiting]]] = {
+    measures: dict[str, Callable[[], Awaitable[Idle | Rush | Kills | Waiting | Table]]] = {
         "idle": lambda: measure_idle(min(given.students, 15)),
         "rush": lambda: measure_rush(given.students, given.seconds),
         "kills": lambda: measure_kills(given.students, given.kills),
         "waiting": lambda: measure_waiting(given.pages),
+        "table": lambda: measure_table(CLASS),
     }
     for part in given.parts or PARTS:
         show(await measures[part]())

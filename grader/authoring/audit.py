@@ -314,7 +314,7 @@ def _changed(grader: Grader, assignment: Assignment, **changed: object) -> Itera
 
 def _limits(limits: Limits, reference: ScoreReport) -> Limits:
     """The limits of a mutant, which are tight because some mutants hang."""
-    seconds = _LEAST_SECONDS + _TIMES * sum(item.seconds for item in reference.items)
+    seconds = _LEAST_SECONDS + _TIMES * reference.seconds
     names = ("cpu_seconds", "train_cpu_seconds", "total_cpu_seconds")
     return msgspec.structs.replace(
         limits, **{name: min(seconds, getattr(limits, name)) for name in names}

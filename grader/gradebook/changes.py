@@ -163,8 +163,7 @@ def changed_items(before: Record | None, after: Record | None) -> tuple[ItemChan
     """Return the rubric items whose points differ between two hand-ins, or two reports on one."""
     if before is None or after is None:
         return ()
-    old = {item.id: item for item in before.report.items}
-    new = {item.id: item for item in after.report.items}
+    old, new = before.report.by_item, after.report.by_item
     both = [(id_, old.get(id_), new.get(id_)) for id_ in {**new, **old}]
     return tuple(
         ItemChange(

@@ -5,7 +5,6 @@ virtual time: each job that a student already has in the queue moves the next on
 job running at a time.
 """
 
-import math
 import secrets
 import time
 from collections.abc import Collection, Sequence
@@ -48,7 +47,7 @@ class JobView(msgspec.Struct, frozen=True):
     ahead: int = 0
     """The jobs that come before it and aren't finished, those that are running included."""
     seconds: int = 0
-    """The estimated seconds until a waiting job is graded, rounded up to tens."""
+    """The estimated seconds until a waiting job is graded: the nearest ten, at least 10."""
     not_before: float = 0.0
     """Unix time before which it doesn't start; 0 if it may start now."""
     items: tuple[ItemResult, ...] = ()
@@ -189,7 +188,7 @@ def _places(connection: Connection, workers: int) -> dict[int, tuple[int, int]]:
             work += own / 2
             continue
         seconds = work / max(workers, running) + own
-        found[row.id] = ahead, math.ceil(seconds / 10) * 10
+        found[row.id] = ahead, max(10, round(seconds / 10) * 10)
         work += own
     return found
 

@@ -82,7 +82,7 @@ def item_statistics(record: ClassRecord) -> tuple[ItemStatistics, ...]:
 
 def _of(assignment: Assignment, record: ClassRecord) -> Iterator[ItemStatistics]:
     hand_ins = [
-        {item.id: item for item in hand_in.report.items}
+        hand_in.report.by_item
         for (_, name), hand_in in record.counting.items()
         if name == assignment.name
     ]

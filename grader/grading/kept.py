@@ -33,10 +33,11 @@ def held(session: pytest.Session, folder: Path) -> object | None:
     """
     if any(isinstance(item, pytest.Function) and item.cls for item in session.items):
         return None  # the instance of a class of checks is made once
+    below = f"{folder}{os.sep}"
     modules = {
         name: module
         for name, module in sys.modules.items()
-        if (getattr(module, "__file__", None) or "").startswith(f"{folder}{os.sep}")
+        if (getattr(module, "__file__", None) or "").startswith(below)
     }
     if not modules:  # loaded by another path
         return None

@@ -29,7 +29,8 @@ _STACK = frozenset(
 _INTERNALS = re.compile(r"(gc|ctypes|grader\..+)(\.|$)")
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_TELLING = (ast.Attribute, ast.Name, ast.Import, ast.ImportFrom)
+_TELLING = {ast.Attribute, ast.Name, ast.Import, ast.ImportFrom}
+_LEAVES = {ast.Name, ast.Constant}
 
 
 def suspicions(submission: Submission, assignment: Assignment) -> tuple[Flag, ...]:
@@ -53,15 +54,16 @@ def suspicions(submission: Submission, assignment: Assignment) -> tuple[Flag, ..
 
 
 def _nodes(statement: ast.stmt) -> list[ast.AST]:
-    """The nodes of a statement that say something, in the order of `ast.walk`, which takes three times as long."""
+    """The nodes of a statement that say something, in the order of `ast.walk`, which takes five times as long."""
     nodes: list[ast.AST] = [statement]
     for node in nodes:
-        for value in vars(node).values():
-            if isinstance(value, list):
+        if type(node) in _LEAVES:
+            continue
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if type(value) is list:
                 nodes += [each for each in value if isinstance(each, ast.AST)]
-            elif isinstance(value, ast.AST) and not isinstance(
-                value, ast.expr_context | ast.operator
-            ):
+            elif isinstance(value, ast.AST) and value._fields:  # not what it is read or written for
                 nodes.append(value)
     return nodes
 
@@ -82,7 +84,7 @@ def _found_in(
 ) -> Iterator[tuple[Suspicion, ast.AST]]:
     """What a statement of a module does; `inside` a definition that graded functions use, more is looked for."""
     for node in nodes:
-        if not isinstance(node, _TELLING):
+        if type(node) not in _TELLING:
             continue
         match node:
             case ast.Attribute(attr=name) | ast.Name(id=name) if name in _STACK:

@@ -228,6 +228,16 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return round(sum(item.max_points for item in self.items), 2)
 
     @cached_property
+    def by_item(self) -> dict[str, ItemResult]:
+        """The results by the ids of their rubric items."""
+        return {item.id: item for item in self.items}
+
+    @cached_property
+    def seconds(self) -> float:
+        """The CPU seconds of the student's process in all checks."""
+        return sum(item.seconds for item in self.items)
+
+    @cached_property
     def ungraded(self) -> bool:
         """Whether any item is ungraded."""
         return any(item.verdict is Verdict.UNGRADED for item in self.items)

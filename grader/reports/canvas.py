@@ -133,17 +133,13 @@ def _both(title: Text) -> tuple[str, str]:
     return title.ko, title.en
 
 
-def _result(record: Record, id_: str) -> ItemResult | None:
-    return next((item for item in record.report.items if item.id == id_), None)
-
-
 def _points(id_: str, record: Record) -> str:
-    item = _result(record, id_)
+    item = record.report.by_item.get(id_)
     return number(item.points) if item and item.points is not None else ""
 
 
 def _comment(id_: str, comment: Callable[[Record, ItemResult], str], record: Record) -> str:
-    item = _result(record, id_)
+    item = record.report.by_item.get(id_)
     return comment(record, item) if item else ""
 
 

@@ -176,10 +176,7 @@ def assignment_view(
         for curve in item.curves
         if curve.kind == "loss"
     }
-    seconds = [
-        (students[id_], sum(item.seconds for item in each.report.items))
-        for id_, each in counting.items()
-    ]
+    seconds = [(students[id_], each.report.seconds) for id_, each in counting.items()]
     return AssignmentView(
         number=number,
         assignment=assignment,
@@ -294,7 +291,6 @@ def _row(
             marks=unusable if standing is Standing.MISSING else (),
             filters=("excused" if standing is Standing.EXCUSED else "missing",),
         )
-    results = {item.id: item for item in record.report.items}
     marks = []
     if late := late_text(record):
         marks.append(late)
@@ -323,7 +319,7 @@ def _row(
         record=record,
         score=score,
         standing=standing,
-        results=tuple(results.get(item.id) for item in assignment.items),
+        results=tuple(record.report.by_item.get(item.id) for item in assignment.items),
         marks=tuple(marks),
         filters=tuple(key for key, holds in conditions.items() if holds),
     )
@@ -400,6 +396,7 @@ RECORDED = {
 def _parts(language: Language) -> dict[str, Any]:
     return {
         "cells": partial(_cells, language),
+        "links": lambda students: Markup(", ".join([each.link for each in students])),
         "shown": tr("showing {shown} of {all} students", shown="{shown}", all="{all}"),
         "students": lambda count: (
             tr("1 student") if count == 1 else tr("{count} students", count=count)
