@@ -11,7 +11,7 @@ import math
 import numbers
 import struct
 import warnings
-from collections.abc import Callable, Mapping, Sequence, ValuesView
+from collections.abc import Callable, Collection, Mapping, Sequence, ValuesView
 from typing import Any, Literal
 
 import msgspec
@@ -245,13 +245,16 @@ class _Bulk:
         self.parts: list[bytes] = []
         self.size = 0
 
-    def pack(self, value: object, depth: int = 0) -> object:
-        if type(value) in _SENT_AS_IS:
+    def pack(self, value: Any, depth: int = 0) -> object:
+        kind = type(value)
+        if kind in _SENT_AS_IS:
             return value
-        if type(value) is int:
+        if kind is int:
             return float(value) if value.bit_length() > 63 else value
         if depth > MAX_DEPTH:
             raise WireError("the value is nested too deeply")
+        if kind is list:
+            return self._list(value, depth)
         if not is_honest(value):
             return self._reference(value)
         if isinstance(value, torch.Tensor):
@@ -265,9 +268,7 @@ class _Bulk:
         if isinstance(value, Mapping):
             return {str(k): self.pack(v, depth + 1) for k, v in value.items()}
         if isinstance(value, Sequence | ValuesView) and not isinstance(value, torch.nn.Module):
-            if len(value) > MAX_STRUCTURE:
-                raise WireError("the value is too large")
-            packed = [v if type(v) in _SENT_AS_IS else self.pack(v, depth + 1) for v in value]
+            packed = self._list(value, depth)
             if isinstance(value, tuple):
                 return msgspec.msgpack.Ext(_TUPLE, _encoder.encode(packed))
             return packed
@@ -277,6 +278,11 @@ class _Bulk:
         if not isinstance(value, torch.nn.Module) and hasattr(type(value), "__array__"):
             return self._array(value, depth)
         return self._reference(value)
+
+    def _list(self, values: Collection[object], depth: int) -> list[object]:
+        if len(values) > MAX_STRUCTURE:
+            raise WireError("the value is too large")
+        return [v if type(v) in _SENT_AS_IS else self.pack(v, depth + 1) for v in values]
 
     def _reference(self, value: object) -> object:
         if self.refer is None:
@@ -418,7 +424,7 @@ def _span(array: _Array, itemsize: int, bulk: bytearray) -> int:
 
 
 def _impossible(shape: Sequence[int]) -> bool:
-    return len(shape) > MAX_DEPTH or not all(0 <= n <= MAX_BULK for n in shape)
+    return len(shape) > MAX_DEPTH or min(shape, default=0) < 0 or max(shape, default=0) > MAX_BULK
 
 
 def _tensor_of(array: _Array, bulk: bytearray) -> torch.Tensor:
