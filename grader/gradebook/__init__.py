@@ -352,7 +352,7 @@ class Gradebook:
                     tr("{points} isn't a valid number of points", points=adjustment.points)
                 )
         with transaction(self.engine) as connection:
-            record = _with_accounts(connection, _class_record(connection, brief=True))
+            record = _class_record(connection, brief=True)
             return decisions.adjust_all(connection, record, wanted)
 
     def decisions(self) -> tuple[Decision, ...]:
@@ -530,8 +530,9 @@ class Gradebook:
         """Return the current data for the reports of the class.
 
         With a roster these are its students; hand-ins of those who have dropped the course are kept, but not shown.
-        With an `assignment`, its hand-ins are the only ones. A `brief` record lacks the submitted code and what
-        `ScoreReport.brief` leaves out: enough for tables and statistics, and fast.
+        Students with an account belong to the class, too. With an `assignment`, its hand-ins are the only ones. A
+        `brief` record lacks the submitted code and what `ScoreReport.brief` leaves out: enough for tables and
+        statistics, and fast.
         """
         with transaction(self.reading) as connection:
             return _class_record(connection, assignment=assignment, brief=brief)
@@ -649,18 +650,39 @@ def _class_record(
         brief=brief,
     )
     worked = {r.report.student for r in found} | {student for student, _ in (*points, *excused)}
+    dropped = tuple(
+        everyone[student][0] if student in everyone else RosterEntry(student)
+        for student in sorted(worked - enrolled)
+        if roster
+    )
     return ClassRecord(
         assignments=assignments,
         records=tuple(r for r in found if not roster or r.report.student in enrolled),
-        roster=roster,
+        roster=_with_accounts(connection, roster, {entry.id for entry in dropped}),
         unmatched=_unmatched(connection),
         excused=frozenset(key for key in excused if not roster or key[0] in enrolled),
-        dropped=tuple(
-            everyone[student][0] if student in everyone else RosterEntry(student)
-            for student in sorted(worked - enrolled)
-        )
-        if roster
-        else (),
+        dropped=dropped,
+    )
+
+
+def _with_accounts(
+    connection: Connection, roster: tuple[RosterEntry, ...], dropped: set[str]
+) -> tuple[RosterEntry, ...]:
+    """The roster with the sections of its students' accounts, and with the students who have an account only."""
+    students = {each.id: each for each in people.accounts(connection) if each.role == "student"}
+    listed = {entry.id for entry in roster} | dropped
+    return (
+        *(
+            msgspec.structs.replace(entry, section=students[entry.id].section)
+            if entry.id in students
+            else entry
+            for entry in roster
+        ),
+        *(
+            RosterEntry(each.id, each.name, each.email, section=each.section)
+            for each in students.values()
+            if each.id not in listed
+        ),
     )
 
 
@@ -692,10 +714,10 @@ def _is_shown() -> Any:
 def _is_last(until: int | None = None) -> Any:
     """Whether a report is the latest of its hand-in, or was after the run `until`."""
     other = REPORT.alias()
-    last = select(func.max(other.c.id)).where(other.c.hand_in_id == REPORT.c.hand_in_id)
-    if until is not None:
-        last = last.where(other.c.run_id <= until)
-    return REPORT.c.id == last.scalar_subquery()
+    later = (other.c.hand_in_id == REPORT.c.hand_in_id, other.c.id > REPORT.c.id)
+    if until is None:
+        return ~exists().where(*later)
+    return and_(REPORT.c.run_id <= until, ~exists().where(*later, other.c.run_id <= until))
 
 
 def _last_of(task: Task) -> Select[Any]:
@@ -884,17 +906,6 @@ def _summaries(connection: Connection, rows: Sequence[_Found]) -> dict[int, Scor
         for row in connection.execute(select(REPORT.c.id, REPORT.c.summary).where(some)):
             found[row.id] = _decoded[keys[row.id]] = _report(row.summary)
     return found
-
-
-def _with_accounts(connection: Connection, record: ClassRecord) -> ClassRecord:
-    """The class with the students who can hand in on the web pages and are on no roster."""
-    known = {entry.id for entry in (*record.roster, *record.dropped)}
-    others = (
-        RosterEntry(each.id, each.name, each.email)
-        for each in people.accounts(connection)
-        if each.role == "student" and each.id not in known
-    )
-    return msgspec.structs.replace(record, roster=(*record.roster, *others))
 
 
 def counted_again(record: ClassRecord) -> ClassRecord:

@@ -147,6 +147,12 @@ def in_force(
     return points, frozenset(excused)
 
 
+def excused_from(connection: Connection, student: str) -> frozenset[str]:
+    """Return the names of the assignments from which the student is excused."""
+    _, excused = in_force(connection)
+    return frozenset(name for who, name in excused if who == student)
+
+
 def refuse_unknown_item(record: ClassRecord, assignment: str, item: str | None) -> None:
     """Check that the class has the assignment, and the assignment the rubric item.
 

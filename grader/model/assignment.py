@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -76,7 +75,7 @@ class Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     day."""
 
 
-class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An assignment and how it is graded."""
 
     name: str
@@ -130,7 +129,7 @@ class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
             (item.hints.get(result.verdict) for item in self.items if item.id == result.id), None
         )
 
-    @cached_property
+    @property
     def max_score(self) -> float:
         """The sum of all items' points."""
         return sum(item.points for item in self.items)

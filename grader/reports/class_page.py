@@ -367,6 +367,9 @@ def _bars(scores: Sequence[float], highest: float) -> tuple[Bar, ...]:
 
 def _items(assignment: Assignment, whole: ClassRecord, rows: Sequence[Row]) -> tuple[Item, ...]:
     students = {row.student.id: row.student for row in rows}
+    rows = sorted(
+        rows, key=lambda row: row.student.id
+    )  # the first of equals gives a group its words
     statistics = [each for each in item_statistics(whole) if each.assignment == assignment.name]
     return tuple(
         Item(

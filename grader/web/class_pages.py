@@ -12,12 +12,12 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
-from grader.gradebook import desk, people, queue, uploads
+from grader.gradebook import desk, queue, uploads
 from grader.gradebook.opening import transaction
 from grader.grading.work import ORIGIN
 from grader.model.assignment import Assignment, unknown_assignment
 from grader.model.errors import UserError
-from grader.model.record import ClassRecord, RosterEntry
+from grader.model.record import ClassRecord
 from grader.model.score import Verdict
 from grader.model.text import printable, tr
 from grader.reports.class_page import assignment_view, parts
@@ -45,17 +45,7 @@ def _assignment(visit: Visit) -> Assignment:
 def class_of(visit: Visit, assignment: Assignment, *, brief: bool = True) -> ClassRecord:
     """Return the students that the visitor may see, with their work for an assignment."""
     record = visit.site.book.class_record(assignment.name, brief=brief)
-    with transaction(visit.site.book.reading) as connection:
-        students = [each for each in people.accounts(connection) if each.role == "student"]
-    sections = {each.id: each.section for each in students}
-    known = {entry.id for entry in (*record.roster, *record.dropped)}
-    others = [RosterEntry(each.id, each.name, each.email) for each in students]
-    roster = (*record.roster, *(each for each in others if each.id not in known))
-    roster = tuple(
-        msgspec.structs.replace(each, section=sections.get(each.id, each.section))
-        for each in roster
-    )
-    record = msgspec.structs.replace(record, roster=roster, assignments=(assignment,))
+    record = msgspec.structs.replace(record, assignments=(assignment,))
     everyone = (*record.students, *record.dropped)
     seen = {each.id for each in everyone if in_section(visit.person, each.section)}
     return record if in_section(visit.person, "") else record.among(seen)

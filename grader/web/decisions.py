@@ -1,5 +1,6 @@
 """Pages for the work of one student: adjust, excuse, comment, extend, grade again, and undo."""
 
+import contextlib
 from datetime import datetime
 
 import msgspec
@@ -7,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from grader.gradebook import desk, people, queue, uploads
+from grader.gradebook.decisions import excused_from
 from grader.gradebook.opening import transaction
 from grader.gradebook.people import Account
 from grader.model.assignment import Assignment, unknown_assignment
@@ -56,6 +58,7 @@ def _student_page(visit: Visit) -> Response:
     with transaction(site.book.engine) as connection:
         views = hand_in_views(visit, connection, uploads.hand_ins_of(connection, id_), records)
         events = desk.events(connection, id_, 100)
+        excused = excused_from(connection, id_)
         desk.log(connection, visit.person.id, "viewed", id_)
     counting = {each.report.assignment: each for each in records if each.counts}
     return visit.page(
@@ -63,6 +66,7 @@ def _student_page(visit: Visit) -> Response:
         student=student,
         views=views,
         counting=counting,
+        excused=excused,
         flags=[(each.report, flagged(each.report)) for each in records if each.report.flags],
         events=events,
     )
@@ -77,6 +81,7 @@ def _work_page(visit: Visit) -> Response:
         found = tuple(each for each in theirs if each.assignment == assignment.name)
         views = hand_in_views(visit, connection, found, records)
         due = site.due(connection, student.id, assignment)
+        excused = excused_from(connection, student.id)
         desk.log(connection, visit.person.id, "viewed", student.id, "", assignment.name)
     key = (student.id, assignment.name)
     counting = next((each for each in records if each.counts), None)
@@ -86,6 +91,8 @@ def _work_page(visit: Visit) -> Response:
         assignment=assignment,
         views=views,
         counting=counting,
+        excused=assignment.name in excused,
+        asked=_asked(visit),
         due=due,
         decisions=[d for d in site.book.decisions() if (d.student, d.assignment) == key],
         comments=[c for c in site.book.comments() if (c.student, c.assignment) == key],
@@ -173,7 +180,16 @@ def _decide(visit: Visit, student: Account, points: float, excused: bool) -> Res
     after = "excused" if excused else f"{done.decision.adjustment.points:+g} → {done.after}"
     words = f"{name} {after}: {reason}"
     _log(visit, "excused" if excused else "adjusted", student, _points(done.before), words)
+    if done.asked != done.decision.adjustment.points:
+        return visit.go(f"/students/{student.id}/{name}?asked={done.asked:g}#adjustments")
     return _back(visit, student, name)
+
+
+def _asked(visit: Visit) -> str | None:
+    """The points that were asked for, if the adjustment just made is less."""
+    with contextlib.suppress(KeyError, ValueError):
+        return f"{float(visit.request.query_params['asked']):+g}"
+    return None
 
 
 def _points(score: float | None) -> str:

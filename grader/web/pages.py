@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from grader.model.score import Verdict
 from grader.model.text import Language, Text, tr, visible
+from grader.reports.markdown import to_markup
 from grader.reports.page import filters, mark
 
 _ROLES = {
@@ -67,7 +68,7 @@ def environment() -> Environment:
     }
     found.globals["mark"] = mark
     found.globals["ungraded"] = Verdict.UNGRADED
-    found.filters |= filters()
+    found.filters |= filters() | {"markdown": to_markup}
     return found
 
 

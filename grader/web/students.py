@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from grader.gradebook import desk, people, queue, uploads
+from grader.gradebook import decisions, desk, people, queue, uploads
 from grader.gradebook.changes import ItemChange, changed_items
 from grader.gradebook.desk import Question
 from grader.gradebook.opening import transaction
@@ -89,10 +89,14 @@ class AssignmentView(msgspec.Struct, frozen=True):
     """In order."""
     questions: tuple[Question, ...]
     """What the student asked about them."""
+    excused: bool
+    """Whether the assignment doesn't count for the student."""
 
     @property
     def counts(self) -> "HandInView | None":
         """The hand-in that counts, if its score may be shown."""
+        if self.excused:
+            return None
         found = (each for each in self.hand_ins if each.record is not None and each.record.counts)
         return next((each for each in found if each.score is not None), None)
 
@@ -126,12 +130,14 @@ def _home(visit: Visit) -> Response:
             visit, connection, uploads.hand_ins_of(connection, person.id), records
         )
         asked = desk.questions(connection, student=person.id)
+        excused = decisions.excused_from(connection, person.id)
         views = [
             AssignmentView(
                 each,
                 site.due(connection, person.id, each),
                 tuple(one for one in theirs if one.upload.assignment == each.name),
                 asked,
+                each.name in excused,
             )
             for each in site.assignments.values()
         ]
@@ -258,7 +264,7 @@ def _views(visit: Visit) -> tuple[HandInView, ...]:
 def _changes(view: HandInView, earlier: tuple[HandInView, ...]) -> tuple[Upload, Changed] | None:
     """What differs from the last graded hand-in before this one, as far as it may be seen."""
     graded = [each for each in earlier if each.record is not None]
-    if view.record is None or not graded:
+    if view.record is None or not graded or not view.visible.items:
         return None
     found = changed_items(graded[-1].record, view.record)
     return graded[-1].upload, tuple(each for each in found if each.id in view.visible.items)
@@ -270,6 +276,7 @@ def _hand_in_page(visit: Visit) -> Response:
     with transaction(site.book.reading) as connection:
         asked = desk.questions(connection, view.upload.id)
         due = site.due(connection, view.upload.student, site.assignments[view.upload.assignment])
+        excused = decisions.excused_from(connection, view.upload.student)
     if visit.person.id != view.upload.student:
         with transaction(site.book.engine) as connection:
             desk.log(
@@ -281,6 +288,7 @@ def _hand_in_page(visit: Visit) -> Response:
         assignment=site.assignments[view.upload.assignment],
         asked=asked,
         due=due,
+        excused=view.upload.assignment in excused,
         changes=_changes(view, tuple(earlier)),
     )
 

@@ -75,8 +75,8 @@ class Visit(msgspec.Struct, kw_only=True):
 
     @property
     def path(self) -> str:
-        """The address of this page on the site."""
-        return self.request.url.path
+        """The address of this page on the site; the first page's for the answer to a form, which has no own."""
+        return self.request.url.path if self.request.method == "GET" else "/"
 
     def go(self, path: str) -> RedirectResponse:
         """Send the browser to another page after a form."""

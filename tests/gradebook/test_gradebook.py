@@ -59,6 +59,18 @@ def book(url, tmp_path):
         yield book
 
 
+def test_students_with_an_account_belong_to_the_class(book):
+    accounts = [
+        people.Account(id="7", name="Lee Jun", email="jun@example.edu", section="A"),
+        people.Account(id="ta", name="Choi", role="assistant"),
+    ]
+    with transaction(book.engine) as connection:
+        people.put_accounts(connection, accounts)
+    (student,) = book.class_record().students
+    assert (student.id, student.name, student.section) == ("7", "Lee Jun", "A")
+    assert book.person_id("Lee Jun") == book.person_id("jun@example.edu") == "7"
+
+
 @pytest.fixture
 def tiny(tmp_path):
     def make(settings=SETTINGS):

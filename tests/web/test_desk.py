@@ -87,6 +87,8 @@ def test_an_adjustment_of_an_item_is_undone(course, keys):
     assert score_of(course, keys["kim"]) == before + 4
     (decision,) = course.site.book.decisions()
     assert decision.adjustment.item == "sigmoid"
+    page = course.browser("kim").get(f"/hand-ins/{keys['kim']}")
+    assert "+4 · Sigmoid: right idea" in text_of(page)
     page = ta.post(f"/students/kim/adjustments/{decision.id}/undo")
     assert "undone by Choi" in text_of(page)
     assert score_of(course, keys["kim"]) == before
@@ -104,11 +106,26 @@ def test_points_beyond_the_maximum_are_given_only_where_they_are_meant(course, k
     ta.post(f"/students/lee/adjustments/{course.site.book.decisions()[-1].id}/undo")
 
 
+def test_points_that_the_maximum_cuts_are_told(course, keys):
+    ta = course.browser("ta")
+    form = {"assignment": "binary", "points": "500", "reason": "bonus"}
+    page = ta.post("/students/kim/adjustments", data=form)
+    assert "+500 were asked for; the rest is above the maximum" in text_of(page)
+    assert score_of(course, keys["kim"]) == 100
+    page = ta.post(f"/students/kim/adjustments/{course.site.book.decisions()[-1].id}/undo")
+    assert "asked for" not in text_of(page)
+
+
 def test_an_excused_student_does_not_count_until_that_is_undone(course, keys):
     ta = course.browser("ta")
     ta.post("/students/lee/excuses", data={"assignment": "binary", "reason": "sick"})
     assert "1 excused" in text_of(ta.get("/class/binary"))
     assert "excused" in ta.get("/class/binary/scores.csv").text
+    lee = course.browser("lee")
+    for page in (lee.get("/"), lee.get(f"/hand-ins/{keys['lee']}"), ta.get("/students/lee/binary")):
+        assert "Excused: this assignment doesn't count." in text_of(page)
+    assert "Your score" not in text_of(lee.get("/"))
+    assert "100 / 100 excused" in text_of(ta.get("/students/lee"))
     ta.post(f"/students/lee/adjustments/{course.site.book.decisions()[-1].id}/undo")
     assert "excused" not in text_of(ta.get("/class/binary")).partition("Search")[0]
 
@@ -136,6 +153,7 @@ def test_a_comment_on_a_line_is_on_the_students_page_until_it_is_withdrawn(cours
     ta.post("/students/kim/comments", data=form)
     report = kim.get(f"/hand-ins/{keys['kim']}/report")
     assert "<em>exp</em>" in report.text
+    assert "<em>exp</em>" in kim.get(f"/hand-ins/{keys['kim']}").text
     (comment,) = course.site.book.comments()
     assert comment.quote == "return x"
     ta.post(f"/students/kim/comments/{comment.id}/undo")

@@ -152,6 +152,8 @@ def test_results_are_hidden_until_they_are_released(settings, request, hand_in, 
         assert "Weighted sum" not in hidden.text or "<option" in hidden.text
     assert kim.get(f"/hand-ins/{key}/report").status_code == 404
     assert prof.get(f"/hand-ins/{key}/report").status_code == 200
+    again = wait_for_report(kim, hand_in(kim, RIGHT + b"\n# again\n"))
+    assert "What changed" not in again.text
 
     prof.post("/class/binary/release", data={"released": "yes"})
     assert "<strong>60</strong>" in kim.get(f"/hand-ins/{key}").text
@@ -236,3 +238,12 @@ def test_pages_are_in_the_language_that_was_chosen(served):
     assert "과제" in page.text
     assert '<html lang="ko">' in page.text
     assert '<html lang="en">' in served.browser("park").get("/").text
+
+
+def test_the_language_can_be_chosen_on_the_page_of_an_error(served, hand_in):
+    kim = served.browser("kim")
+    key = hand_in(kim, RIGHT)
+    page = kim.post(f"/hand-ins/{key}/questions", data={"words": ""})
+    assert page.status_code == 422
+    back = re.search(r'name="back" value="([^"]*)"', page.text)[1]
+    assert kim.post("/language", data={"language": "ko", "back": back}).status_code == 200
