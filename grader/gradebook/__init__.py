@@ -635,7 +635,7 @@ def _class_record(
     brief: bool = False,
 ) -> ClassRecord:
     """The class as it is now, or as it was after a run, as far as that is kept: with the present roster and teams."""
-    assignments = _assignments(connection)
+    assignments = _assignments(connection, then.id if then else None)
     everyone = _roster(connection)
     roster = tuple(entry for entry, dropped in everyone.values() if not dropped)
     enrolled = {entry.id for entry in roster}
@@ -765,9 +765,15 @@ def _same_content(task: Task) -> list[Any]:
     ]
 
 
-def _assignments(connection: Connection) -> tuple[Assignment, ...]:
-    """The versions used for grading last, by name."""
-    query = select(ASSIGNMENT.c.name, ASSIGNMENT.c.settings).order_by(ASSIGNMENT.c.run_id)
+def _assignments(connection: Connection, until: int | None = None) -> tuple[Assignment, ...]:
+    """The versions used for grading last, by name, or those of the last reports after the run `until`."""
+    query = select(ASSIGNMENT.c.name, ASSIGNMENT.c.settings)
+    if until is None:
+        query = query.order_by(ASSIGNMENT.c.run_id)
+    else:
+        query = query.join(REPORT, REPORT.c.digest == ASSIGNMENT.c.digest)
+        query = query.where(REPORT.c.run_id <= until)
+        query = query.group_by(ASSIGNMENT.c.digest).order_by(func.max(REPORT.c.id))
     last = {row.name: row.settings for row in connection.execute(query)}
     return tuple(
         msgspec.json.decode(last[name], type=Assignment, dec_hook=_path) for name in sorted(last)

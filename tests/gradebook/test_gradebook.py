@@ -811,6 +811,19 @@ def test_changes_say_whose_score_changed_in_which_item_and_why(book, tiny, monke
         book.changes(since=77)
 
 
+def test_a_change_of_what_counts_is_a_change_of_the_score(book, tiny):
+    later = NOON + timedelta(hours=1)
+    for text in (SETTINGS, 'counts = "best"\n' + SETTINGS):
+        found = tiny(text)
+        first = hand_in(found, source="x = 1", handed_in=NOON)
+        second = hand_in(found, source="x = 2", handed_in=later)
+        run = book.begin_run(["in"], {first.digest: found})
+        for task, points in ((first, 10), (second, 8)):
+            book.save(run, task, task.load(), report_on(task, points))
+        book.end_run(run)
+    assert [(c.before, c.after) for c in book.changes()] == [(8, 10)]
+
+
 def test_a_score_that_was_published_is_kept_once(book, tiny):
     grade(book, hand_in(tiny()), hand_in(tiny(), "lee", "x = 2"))
     book.adjust("lee", "tiny", GIVEN)
