@@ -188,7 +188,7 @@ def _places(connection: Connection, workers: int) -> dict[int, tuple[int, int]]:
             work += own / 2
             continue
         seconds = work / max(workers, running) + own
-        found[row.id] = ahead, max(10, round(seconds / 10) * 10)
+        found[row.id] = ahead, max(10, int(seconds / 10 + 0.5) * 10)
         work += own
     return found
 
