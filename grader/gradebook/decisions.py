@@ -149,8 +149,12 @@ def in_force(
 
 def excused_from(connection: Connection, student: str) -> frozenset[str]:
     """Return the names of the assignments from which the student is excused."""
-    _, excused = in_force(connection)
-    return frozenset(name for who, name in excused if who == student)
+    query = select(ADJUSTMENT.c.assignment).where(
+        ADJUSTMENT.c.student == student,
+        ADJUSTMENT.c.excused,
+        ADJUSTMENT.c.undone_at.is_(None),
+    )
+    return frozenset(connection.execute(query).scalars())
 
 
 def refuse_unknown_item(record: ClassRecord, assignment: str, item: str | None) -> None:

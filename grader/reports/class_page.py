@@ -367,9 +367,8 @@ def _bars(scores: Sequence[float], highest: float) -> tuple[Bar, ...]:
 
 def _items(assignment: Assignment, whole: ClassRecord, rows: Sequence[Row]) -> tuple[Item, ...]:
     students = {row.student.id: row.student for row in rows}
-    rows = sorted(
-        rows, key=lambda row: row.student.id
-    )  # the first of equals gives a group its words
+    # The first of equals gives a group its words: by id, which no name changes.
+    rows = sorted(rows, key=lambda row: row.student.id)
     statistics = [each for each in item_statistics(whole) if each.assignment == assignment.name]
     return tuple(
         Item(

@@ -181,7 +181,7 @@ def _decide(visit: Visit, student: Account, points: float, excused: bool) -> Res
     words = f"{name} {after}: {reason}"
     _log(visit, "excused" if excused else "adjusted", student, _points(done.before), words)
     if done.asked != done.decision.adjustment.points:
-        return visit.go(f"/students/{student.id}/{name}?asked={done.asked:g}#adjustments")
+        return _back(visit, student, f"{name}?asked={done.asked:g}#adjustments")
     return _back(visit, student, name)
 
 
@@ -280,8 +280,8 @@ def _log(visit: Visit, action: str, student: Account, before: str = "", after: s
         desk.log(connection, visit.person.id, action, student.id, before, after)
 
 
-def _back(visit: Visit, student: Account, assignment: str) -> Response:
-    return visit.go(f"/students/{student.id}/{assignment}")
+def _back(visit: Visit, student: Account, page: str) -> Response:
+    return visit.go(f"/students/{student.id}/{page}")
 
 
 ROUTES = [

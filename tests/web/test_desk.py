@@ -153,7 +153,10 @@ def test_a_comment_on_a_line_is_on_the_students_page_until_it_is_withdrawn(cours
     ta.post("/students/kim/comments", data=form)
     report = kim.get(f"/hand-ins/{keys['kim']}/report")
     assert "<em>exp</em>" in report.text
-    assert "<em>exp</em>" in kim.get(f"/hand-ins/{keys['kim']}").text
+    page = kim.get(f"/hand-ins/{keys['kim']}").text
+    assert "<em>exp</em>" in page
+    assert "Choi" not in page.partition('id="questions"')[0]  # students don't see who wrote it
+    assert "Choi" in ta.get(f"/hand-ins/{keys['kim']}").text
     (comment,) = course.site.book.comments()
     assert comment.quote == "return x"
     ta.post(f"/students/kim/comments/{comment.id}/undo")
